@@ -1,0 +1,1 @@
+"""monosem: sparse autoencoders, toy models of superposition, and how to grade them. Never imports snakemake."""
