@@ -1,0 +1,62 @@
+"""The rule graph that Snakemake prints as Mermaid, drawn as SVG so that the report needs no JavaScript."""
+
+import re
+from html import escape
+
+WIDTH, HEIGHT, GAP, RISE = 168, 28, 14, 46  # of a box, and between boxes, in px
+
+
+def parse(mermaid: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Names by node id, and edges (from, to), of Mermaid flowchart text."""
+    names = dict(re.findall(r"^\s*(\w+)\s*\[\"?([^\]\"]+)\"?\]", mermaid, re.M))
+    edges = [(a, b) for a, b in re.findall(r"^\s*(\w+)\s*-->\s*(\w+)", mermaid, re.M) if a in names and b in names]
+    return names, edges
+
+
+def layers(names: dict[str, str], edges: list[tuple[str, str]]) -> list[list[str]]:
+    """Nodes by the length of the longest path that leads to them; within a layer near what they read from."""
+    parents: dict[str, list[str]] = {node: [a for a, b in edges if b == node] for node in names}
+    depth: dict[str, int] = {}
+
+    def depth_of(node: str) -> int:
+        if node not in depth:
+            depth[node] = 1 + max((depth_of(parent) for parent in parents[node]), default=-1)
+        return depth[node]
+
+    rows: list[list[str]] = [[] for _ in range(1 + max((depth_of(node) for node in names), default=-1))]
+    for node in names:
+        rows[depth_of(node)].append(node)
+    place: dict[str, float] = {}
+    for row in rows:
+        row.sort(key=lambda node: sum(place[p] for p in parents[node]) / len(parents[node]) if parents[node] else 0.0)
+        place |= {node: position - (len(row) - 1) / 2 for position, node in enumerate(row)}
+    return rows
+
+
+def svg(mermaid: str) -> str:
+    """A layered drawing, read from top to bottom."""
+    names, edges = parse(mermaid)
+    rows = layers(names, edges)
+    width = max((len(row) for row in rows), default=1) * (WIDTH + GAP) + GAP
+    height = len(rows) * (HEIGHT + RISE) + GAP
+    at = {
+        node: (width / 2 + (i - (len(row) - 1) / 2) * (WIDTH + GAP), GAP + depth * (HEIGHT + RISE))
+        for depth, row in enumerate(rows)
+        for i, node in enumerate(row)
+    }
+    lines = []
+    for a, b in edges:
+        (x, y), (u, w) = at[a], at[b]
+        y, bend = y + HEIGHT, (w - y - HEIGHT) / 2
+        lines.append(f'<path d="M{x:.0f} {y} C{x:.0f} {y + bend:.0f} {u:.0f} {w - bend:.0f} {u:.0f} {w}"/>')
+    boxes = [
+        f'<rect x="{x - WIDTH / 2:.0f}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="5"/>'
+        f'<text x="{x:.0f}" y="{y + 18}">{escape(names[node])}</text>'
+        for node, (x, y) in at.items()
+    ]
+    return (
+        f'<svg class="graph" role="img" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">'
+        "<style>.graph path{fill:none;stroke:#9aa7b3}.graph rect{fill:#fff;stroke:#1f6f8b}"
+        ".graph text{font:12px Helvetica,Arial,sans-serif;text-anchor:middle;fill:#1d2733}</style>"
+        f"{''.join(lines)}{''.join(boxes)}</svg>\n"
+    )

@@ -1,0 +1,117 @@
+"""The report is strict: no typed numbers, nothing missing, figures embedded, the rule graph drawn."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.monosem import rulegraph
+from scripts.monosem.io import ArtefactError
+from scripts.monosem.prose_lint import lint
+from scripts.monosem.report import Figures, cell, code, html, nats, number, percent, render, table
+from scripts.monosem.values import Values
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "plain words only",
+        "the L0 of GPT-2 on base64",
+        "a value of {{ v('a:b1') | num }} here",
+        "`W_enc [512, 4096]` in code",
+        "## Chapter 2",
+        "see [figure 3](figures/3.png) there",
+        "as Bricken et al. 2023 and Elhage et al. (2022) say",
+        "Sharkey, Braun & Millidge 2022 found",
+        "{% for i in range(3) %}{% endfor %}",
+        "{# 3 comments #}",
+        "at https://example.org/2023/12 there",
+        "arXiv 2406.04093",
+        "exactly 12 of them {# literal: a count of months #}",
+        "```\nx = 3\n```",
+    ],
+)
+def test_allowed_lines(line):
+    assert lint(line) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["recovers 98 % of it", "L0 = 16 is", "GPT-22 is", "in 2023 they", "{{ x }} of 12", "12 {# literal: #}"]
+)
+def test_typed_numbers_are_found_with_their_line(line):
+    assert lint(f"first\n\n{line}\nlast", "t.md") == [f"t.md:3: {line}"]
+
+
+@given(st.text(alphabet="ab`12 \n{}#%[]()", max_size=80))
+def test_lint_never_reports_a_line_without_a_digit(text):
+    for found in lint(text, "x"):
+        assert re.search(r"\d", found.split(": ", 1)[1])
+
+
+def make_values(**numbers) -> Values:
+    return Values({key: {"value": value, "unit": "", "source": "results/a.json"} for key, value in numbers.items()}, {})
+
+
+def test_all_problems_are_listed_at_once(tmp_path):
+    source = "12 eggs\n{{ v('models/a/training:x') | num }} {{ v('toy/b:y') }}\n{{ figure('toy/norms', 'Norms') }}\n"
+    with pytest.raises(ArtefactError) as error:
+        render(source, "t.md.j2", make_values(), Figures([], str(tmp_path)), {})
+    for part in ("t.md.j2:1: 12 eggs", "results/models/a/training.json", "results/toy/b.json", "toy/norms.svg"):
+        assert part in str(error.value)
+
+
+def test_names_that_nothing_provides_are_all_listed(tmp_path):
+    with pytest.raises(ArtefactError, match="alpha, beta"):
+        render("{{ beta }} {{ alpha }}", "t", make_values(), Figures([], str(tmp_path)), {})
+
+
+def test_figures_must_be_inputs_and_unshown_ones_are_warned_about(tmp_path):
+    folder = tmp_path / "figures" / "toy"
+    folder.mkdir(parents=True)
+    for name in ("norms", "other"):
+        (folder / f"{name}.svg").write_text("<svg/>")
+    paths = [str(folder / "norms.svg"), str(folder / "other.svg")]
+    text, warnings = render("{{ figure('toy/norms', 'Norms') }}", "t", make_values(), Figures(paths, str(tmp_path)), {})
+    assert text == "![Norms](figures/toy/norms.svg)"
+    assert warnings == [f"figure not shown in the report: {paths[1]}"]
+
+
+def test_html_stands_alone(tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "a.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    markdown = (
+        "# Title\n\n## One\n\n![A](figures/a.svg)\n\n| a | verdict |\n| --- | --- |\n| x | not reproduced |\n\n"
+        "```mermaid\nflowchart TB\n  id0[all]\n  id1[plot <x>]\n  id1 --> id0\n```\n"
+    )
+    page = html(markdown, tmp_path, "body { color: black }")
+    assert "data:image/svg+xml;base64," in page and "figures/a.svg" not in page
+    assert '<a href="#one">One</a>' in page and '<h2 id="one">' in page
+    assert '<span class="not-reproduced">not reproduced</span>' in page
+    assert "plot &lt;x&gt;" in page and "<script" not in page
+    assert not re.search(r'(src|href)="https?://', page)
+
+
+@given(st.text(alphabet="a`|\n\t <&*_", max_size=20))
+def test_code_spans_survive_a_table(text):
+    from markdown_it import MarkdownIt
+
+    page = MarkdownIt().enable("table").render(table(["a", "b"], [[code(text), "end"]]))
+    assert page.count("<td") == 2
+    assert ("<code>" in page) == bool(text)
+
+
+def test_number_formats():
+    assert [number(x) for x in (0.98765, 12.345, 0.012345, 123456.0, 4096, 0, 0.00001234, None, True)] == [
+        "0.988", "12.3", "0.0123", "123,456", "4096", "0", "1.2e-05", "not defined", "yes",
+    ]  # fmt: skip
+    assert percent(0.98612) == "98.6 %" and nats(0.1234) == "0.123 nats" and cell("a|b\nc") == "a\\|b c"
+
+
+def test_rule_graph_layers_follow_the_longest_path():
+    text = 'flowchart TB\n\tid0[all]\n\tid1["a"]\n\tid2[b]\n\tid1 --> id2\n\tid2 --> id0\n\tid1 --> id0'
+    names, edges = rulegraph.parse(text)
+    assert names == {"id0": "all", "id1": "a", "id2": "b"}
+    assert rulegraph.layers(names, edges) == [["id1"], ["id2"], ["id0"]]
+    drawing = rulegraph.svg("flowchart TB\n\tid0[all]\n\tid1[a]\n\tid1 --> id0")
+    assert drawing.count("<rect") == 2 and drawing.count("<path") == 1
