@@ -1,0 +1,89 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # Activations of chosen tokens
+#
+# A few texts are run through the language model. For each, two heat maps show what happens at the site that the
+# autoencoder reads: tokens from top to bottom, and from left to right the neurons that fire most on this text, then
+# the autoencoder's latents that do. A neuron lights up for many unrelated tokens; a latent, if it is monosemantic,
+# for few that have something in common. Every unit is drawn relative to its own maximum on the text.
+
+# %% tags=["parameters"]
+model = "results/models/onelayer-a"
+sae = "results/sae/onelayer-a/blocks.0.mlp.hook_post/topk-4096"
+site = "blocks.0.mlp.hook_post"
+texts = ["The function returns a new array.", "See https://docs.python.org/ for details."]
+units = 24  # neurons and latents per heat map
+tokens_shown = 48  # longer texts are cut here
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import tokenizers
+import torch
+from IPython.display import Markdown, display
+
+from scripts.monosem import pretrained, sites
+from scripts.monosem.plots import style
+from scripts.monosem.sae import architectures
+
+style.use()
+language_model = pretrained.load_model(model)
+where = sites.resolve(language_model, site)
+dictionary = architectures.load_sae(sae)
+tokenizer = tokenizers.Tokenizer.from_file(f"{model}/tokenizer.json")
+end_of_text = tokenizer.token_to_id("<|endoftext|>")
+
+
+# %%
+def pieces(ids: list[int]) -> list[str]:
+    """Tokens as a reader can tell them apart: leading spaces and line breaks shown."""
+    shown = (tokenizer.decode([i], skip_special_tokens=False) for i in ids)
+    return [text.replace("\n", "⏎").replace(" ", "·") or "∅" for text in shown]
+
+
+def strongest(values: np.ndarray) -> np.ndarray:
+    """Columns with the largest maxima, ordered by the token that they fire on most."""
+    chosen = np.argsort(values.max(axis=0))[::-1][:units]
+    chosen = chosen[values[:, chosen].max(axis=0) > 0]
+    return chosen[np.argsort(values[:, chosen].argmax(axis=0), kind="stable")]
+
+
+def heat_map(axis, values: np.ndarray, columns: np.ndarray, names: list[str], title: str):
+    shown = values[:, columns] / np.maximum(values[:, columns].max(axis=0), 1e-9)
+    image = axis.imshow(shown, aspect="auto", cmap="Greens", vmin=0, vmax=1, interpolation="nearest")
+    axis.set(title=title, xticks=range(len(columns)), yticks=range(len(names)))
+    axis.set_xticklabels(columns, rotation=90, fontsize=7)
+    axis.set_yticklabels(names, fontsize=7, family="monospace")
+    axis.tick_params(length=0)
+    axis.grid(False)
+    return image
+
+
+# %%
+for text in texts:
+    ids = [end_of_text, *tokenizer.encode(text).ids][: tokens_shown + 1]
+    with torch.inference_mode():
+        activations = sites.capture(language_model, where, torch.tensor([ids]))[0, 1:].float()
+        latents = architectures.encode(dictionary, activations)
+    names = pieces(ids[1:])
+    live = (latents > 0).sum(1).float().mean().item()
+    firing = (activations > 0).sum(1).float().mean().item()
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(11, 1.4 + 0.16 * len(names)), layout="constrained", sharey=True
+    )
+    heat_map(left, activations.numpy(), strongest(activations.numpy()), names, "neurons")
+    image = heat_map(right, latents.numpy(), strongest(latents.numpy()), names, "latents")
+    figure.colorbar(image, ax=[left, right], label="activation / its maximum here", shrink=0.7)
+    display(
+        Markdown(
+            f"Per token {firing:.0f} of {activations.shape[1]} neurons and {live:.0f} of {latents.shape[1]} latents "
+            "are above zero."
+        )
+    )
+    plt.show()
