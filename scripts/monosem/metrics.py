@@ -123,9 +123,14 @@ def kl_div_score(replaced: float, zero: float) -> float | None:
 # --- sparsity -------------------------------------------------------------------------------------------------------
 
 
-def sparsity_terms(values: Float[Tensor, "n k"]) -> dict[str, Float[Tensor, " n"]]:
-    """Per-token L0 (count of latents > 0) and L1, from dense latents or from the active values alone."""
-    return {"l0": (values > 0).sum(-1).double().cpu(), "l1": _row_sum(values.abs()).cpu()}
+def sparsity_terms(
+    values: Float[np.ndarray, " nnz"], rows: Int[np.ndarray, " nnz"], n_rows: int
+) -> dict[str, Float[np.ndarray, " n_rows"]]:
+    """Per-token L0 (count of latents > 0) and L1 of sparse latents; `rows` says which token each value belongs to."""
+    return {
+        "l0": np.bincount(rows[values > 0], minlength=n_rows).astype(np.float64),
+        "l1": np.bincount(rows, weights=values, minlength=n_rows),
+    }
 
 
 def density_metrics(counts: Int[np.ndarray, " d_sae"], n_tokens: int) -> dict[str, float | None]:

@@ -1,0 +1,138 @@
+"""Open what belongs to one site, refuse what does not, evaluate it, and shape fidelity.json and densities.npz."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from scripts.monosem import fidelity, io, joblog, metrics, sites
+from scripts.monosem.activations import Activations, open_activations
+from scripts.monosem.fidelity_summary import summarise
+from scripts.monosem.pretrained import load_model
+from scripts.monosem.runtime import derive_seed
+from scripts.monosem.sae.architectures import Sae, load_sae
+from scripts.monosem.tokens import load_tokens
+
+SAMPLE_BYTES = 2**27  # of training activations for PCA and the random dictionary
+
+
+def open_sae(folder: Path, site: sites.Site, device: str) -> Sae:
+    """Load an SAE. Raises ArtefactError if it was trained for another site or another width."""
+    sae = load_sae(folder).to(device)
+    hook = sae.cfg.get("metadata", {}).get("hook_name")
+    if hook != site.name or sae.W_dec.shape[1] != site.d:
+        raise io.ArtefactError(
+            f"{folder / 'cfg.json'}: the SAE is for '{hook}' with {sae.W_dec.shape[1]} dimensions, this site is "
+            f"'{site.name}' with {site.d}; give the SAE of this site"
+        )
+    return sae
+
+
+def check_model(expected: str | None, model: Path, source: Path) -> None:
+    """Raises ArtefactError if `source` was made from other weights than lie in `model`."""
+    path = model / "model.safetensors"
+    if expected is not None and expected != io.sha256(path):
+        raise io.ArtefactError(f"{source} was made from another model than {path}; delete it and run again")
+
+
+def training_sample(activations: Activations, seed: int) -> torch.Tensor:
+    """Seeded random rows of the stored training activations, float32 [n, d]."""
+    n = min(activations.n_tokens, SAMPLE_BYTES // (4 * activations.d_in))
+    random = np.random.default_rng(derive_seed(seed, "evaluation sample"))
+    return activations.gather(random.choice(activations.n_tokens, n, replace=False))
+
+
+def latent_statistics(sae: Sae) -> dict[str, torch.Tensor]:
+    """Per latent: encoder bias and norm, cosine of encoder and decoder, largest decoder cosine with another latent."""
+    encoder = sae.W_enc.T
+    return {
+        "encoder_bias": sae.b_enc,
+        "encoder_norm": encoder.norm(dim=-1),
+        "encoder_decoder_cosine_sim": torch.nn.functional.cosine_similarity(encoder, sae.W_dec, dim=-1),
+        "max_decoder_cosine_sim": metrics.max_cosines(sae.W_dec),
+    }
+
+
+def evaluate_site(
+    model_folder: Path,
+    tokens_folder: Path,
+    activations_folder: Path,
+    sae_folders: list[Path],
+    control_folder: Path | None,
+    evaluation: dict[str, Any],
+    seed: int,
+    device: str,
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Evaluate every SAE of a site on the test split.
+
+    Args:
+        sae_folders: one folder per run, named like the run; may be empty.
+        control_folder: SAE of the model with shuffled weights at the same site, or None.
+        evaluation: {"tokens", "bootstrap", "reference"}; `reference` names the run whose L0 the baselines get
+            (the first run if it is not among them).
+    Returns: the contents of fidelity.json and of densities.npz.
+    Raises: ArtefactError for files that do not belong together; IdentityViolated.
+    """
+    activations = open_activations(activations_folder)
+    manifest = activations.manifest
+    check_model(manifest.get("model_sha256"), model_folder, activations_folder / "manifest.json")
+    model = load_model(model_folder, device)
+    site = sites.resolve(model, manifest["site"])
+    saes = {folder.name: open_sae(folder, site, device) for folder in sae_folders}
+    for folder in sae_folders:
+        check_model(saes[folder.name].cfg["metadata"].get("model_sha256"), model_folder, folder / "cfg.json")
+    control = open_sae(control_folder, site, device) if control_folder else None
+    wanted = evaluation.get("reference")
+    reference = wanted if wanted in saes else next(iter(saes), None)
+
+    centre = torch.tensor(manifest["mean"], dtype=torch.float32, device=device)
+    sample = training_sample(activations, seed).to(device)
+    controls = fidelity.make_baselines(sample, centre, saes.get(reference), control, seed)
+    del sample
+    settings = fidelity.Settings(
+        tokens=evaluation["tokens"],
+        bootstrap=evaluation["bootstrap"],
+        context=manifest["context"],
+        drop_first_position=manifest["drop_first_position"],
+        seed=seed,
+    )
+    stream = load_tokens(tokens_folder, "test")
+    tallies, clean, drift, identities = fidelity.evaluate(model, site, stream, saes, controls, centre, settings)
+    described, results = summarise(tallies, clean, drift, settings.bootstrap, derive_seed(seed, "bootstrap"))
+
+    runs, densities = {}, {"n_tokens": np.array(described["n_tokens"])}
+    for name, sae in saes.items():
+        statistics = {key: value.cpu().numpy() for key, value in latent_statistics(sae).items()}
+        statistics["density"] = tallies[name].counts / described["n_tokens"]
+        statistics["max_activation"] = tallies[name].maxima
+        densities |= {f"{name}.{key}": value.astype(np.float32) for key, value in statistics.items()}
+        runs[name] = results[name] | {
+            "average_max_decoder_cosine_sim": float(statistics["max_decoder_cosine_sim"].mean()),
+            "architecture": sae.cfg["architecture"],
+            "d_in": site.d,
+            "d_sae": len(sae.W_dec),
+            "k": sae.cfg.get("k"),
+        }
+        joblog.say(
+            f"{name}: L0 {runs[name]['l0']:.1f}, loss {described['ce_loss_without_sae']:.3f} -> "
+            f"{runs[name]['ce_loss_with_sae']:.3f} (zero ablation {runs[name]['ce_loss_with_ablation']:.3f}), "
+            f"explained variance {runs[name]['explained_variance']:.3f}"
+        )
+    result = {
+        "model": model_folder.name,
+        "site": site.name,
+        "reference": reference,
+        "conventions": metrics.CONVENTIONS
+        | {"positions": "kept positions only are replaced and scored; the last of a window predicts nothing"},
+        "split": "test",
+        "context": settings.context,
+        "drop_first_position": settings.drop_first_position,
+        "bootstrap_resamplings": settings.bootstrap,
+        **{key: described.pop(key) for key in ("n_tokens", "n_scored_tokens", "n_documents")},
+        "clean": described,
+        "runs": runs,
+        "baselines": {name: {"what": controls[name].what} | results[name] for name in controls},
+        "identities": identities,
+    }
+    return result, densities
