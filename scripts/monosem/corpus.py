@@ -8,27 +8,20 @@ generated for each split. Documents are stored in the order of their hash: any p
 import hashlib
 import json
 import platform
-import re
 import time
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.monosem import installed_text, io, joblog, outside_text, planted
+from scripts.monosem.normal_text import digest, near_key
 from scripts.monosem.runtime import derive_seed
 
 LABELS = ("natural", *planted.CONTEXTS)
 SPLITS = ("train", "validation", "test")
 PLANTED = "planted"
-KEY_WORDS = 24  # plain words at the start of a text that decide its split: copies of it with other names share them
 REPEATED = 0.7  # a document is a near-duplicate when earlier ones hold this share of its characters, line by line
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufeff]")
-_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
-_BLANK_LINES = re.compile(r"\n{4,}")
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -57,28 +50,6 @@ class Document:
     """Character spans [start, end) of planted contexts; empty for natural text."""
 
 
-def normalise(text: str) -> str:
-    """NFC, line feeds, no control characters but tab and line feed, no trailing blanks, at most two empty lines.
-
-    Idempotent. Raises: ValueError for text that UTF-8 cannot hold (lone surrogates).
-    """
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    text = _BLANK_LINES.sub("\n\n\n", _TRAILING.sub("", _CONTROL.sub("", text))).strip("\n")
-    text.encode("utf-8")
-    return text
-
-
-def digest(text: str) -> bytes:
-    """sha256 of a text's UTF-8 bytes."""
-    return hashlib.sha256(text.encode()).digest()
-
-
-def near_key(text: str) -> str:
-    """The first plain lower-case words of a text: equal for copies that differ in names, numbers and layout."""
-    words = [match for match in _WORD.findall(text) if match.isalpha() and match == match.lower()]
-    return " ".join(words[:KEY_WORDS]) if len(words) >= KEY_WORDS else text
-
-
 def assign_split(key: str, shares: dict[str, float]) -> str:
     """Split of a key: its hash as a number in [0, 1), cut at the cumulated shares. Depends on nothing else."""
     place = int.from_bytes(digest(key)[:8], "big") / 2**64
@@ -91,7 +62,7 @@ def assign_split(key: str, shares: dict[str, float]) -> str:
 
 
 def cut(text: str, max_characters: int) -> list[str]:
-    """Pieces of at most `max_characters`, cut at a line end where there is one; joined by nothing they give the text."""
+    """Pieces of at most `max_characters`, cut at a line end where there is one; together they are the text."""
     pieces = []
     while len(text) > max_characters:
         end = text.rfind("\n", 0, max_characters) + 1 or max_characters
@@ -129,15 +100,7 @@ def drop_duplicates(texts: Iterable[Text]) -> tuple[list[Text], Counter]:
 def _installed(config: dict, threads: int) -> tuple[list[Text], dict]:
     packages, standard_library = config["packages"], config["standard_library"]
     files = installed_text.collect(packages, standard_library, threads)
-    texts, broken = [], 0
-    for file in files:
-        for raw in file.texts:
-            try:
-                text = normalise(raw)
-            except ValueError:
-                broken += 1
-                continue
-            texts.append(Text(file.source, text, near_key(text)))
+    texts = [Text(file.source, text, near_key(text)) for file in files for text in file.texts]
     skipped = [f"{file.source}: {file.file}: {file.problem}" for file in files if file.problem]
     facts = {
         "kind": "installed",
@@ -145,17 +108,14 @@ def _installed(config: dict, threads: int) -> tuple[list[Text], dict]:
         "versions": installed_text.versions(packages, standard_library),
         "files": len(files),
         "files_skipped": skipped,
-        "texts_not_unicode": broken,
+        "texts_not_unicode": sum(file.not_unicode for file in files),
     }
     return texts, facts
 
 
 def _outside(kind: str, config: dict | str) -> tuple[list[Text], dict]:
     raw, facts = outside_text.read_folder(config) if kind == "folder" else outside_text.read_hub(config)
-    texts = []
-    for source, text in raw:
-        text = normalise(text)
-        texts.append(Text(source, text, text))
+    texts = [Text(source, text, text) for source, text in raw]
     return texts, {"kind": kind} | facts
 
 

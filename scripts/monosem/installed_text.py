@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.monosem import io, joblog
+from scripts.monosem.normal_text import normalise
 
 STANDARD_LIBRARY = "stdlib"
 SKIPPED_FOLDERS = {
@@ -42,7 +43,9 @@ class FileText:
     file: str
     """Path below the folder that holds the package, with forward slashes."""
     texts: tuple[str, ...]
-    """Its documentation, in the order of the file."""
+    """Its documentation, normalised, in the order of the file."""
+    not_unicode: int
+    """Texts left out because they hold lone surrogates."""
     problem: str | None
     """Why the file was skipped, or None."""
 
@@ -111,14 +114,21 @@ def read_file(job: tuple[str, str, str]) -> FileText:
     source, root, file = job
     content = (Path(root) / file).read_bytes()
     try:
-        if not file.endswith(".py"):
+        if file.endswith(".py"):
+            has_text = b'"""' in content or b"'''" in content or b"topics" in content
+            raw = docstrings(content) if has_text else []
+        else:
             text = content.decode("utf-8")
-            return FileText(source, file, (text,) if is_prose(text) else (), None)
-        if b'"""' not in content and b"'''" not in content and b"topics" not in content:
-            return FileText(source, file, (), None)
-        return FileText(source, file, tuple(docstrings(content)), None)
+            raw = [text] if is_prose(text) else []
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return FileText(source, file, (), f"{type(error).__name__}: {error}")
+        return FileText(source, file, (), 0, f"{type(error).__name__}: {error}")
+    texts, not_unicode = [], 0
+    for text in raw:
+        try:
+            texts.append(normalise(text))
+        except ValueError:
+            not_unicode += 1
+    return FileText(source, file, tuple(texts), not_unicode, None)
 
 
 def package_root(name: str) -> tuple[Path, str]:

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from scripts.monosem import io, joblog
+from scripts.monosem.normal_text import normalise
 
 SUFFIXES = {".txt", ".md", ".rst", ".text", ".markdown"}
 
 
 def read_folder(folder: str) -> tuple[list[tuple[str, str]], dict]:
-    """Every plain-text file below a folder, sorted by path, as (folder name, text).
+    """Every plain-text file below a folder, sorted by path, as (folder name, normalised text).
 
     Files that are not UTF-8 or hold NUL bytes are skipped and named in the facts.
     Raises: ArtefactError for a missing folder, or one without a readable text file.
@@ -29,7 +30,7 @@ def read_folder(folder: str) -> tuple[list[tuple[str, str]], dict]:
         if "\0" in text:
             skipped.append(f"{name}: binary")
             continue
-        texts.append((root.resolve().name, text))
+        texts.append((root.resolve().name, normalise(text)))
     for line in skipped:
         joblog.say(f"skipped {line}")
     if not texts:
@@ -76,7 +77,7 @@ def read_hub(config: dict) -> tuple[list[tuple[str, str]], dict]:
             raise io.ArtefactError(
                 f"config.yaml: corpus.hub.text_field is '{field}', but {name} has the fields {', '.join(sorted(row))}"
             )
-        texts.append((name, row[field] or ""))
+        texts.append((name, normalise(row[field] or "")))
         progress.update(len(texts))
     if not texts:
         raise io.ArtefactError(f"{name}: the data set gave no rows; check corpus.hub in config.yaml")

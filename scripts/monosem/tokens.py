@@ -27,15 +27,15 @@ BATCH = 512  # documents encoded at once: keeps memory constant in the size of t
 class TokenStream:
     """The packed tokens of one split: every document is <|endoftext|> followed by its tokens."""
 
-    tokens: Int[np.ndarray, "n_tokens"]
+    tokens: Int[np.ndarray, " n_tokens"]
     """uint16, or uint32 for more than 65,536 tokens."""
-    labels: UInt8[np.ndarray, "n_tokens"]
+    labels: UInt8[np.ndarray, " n_tokens"]
     """Index into corpus.LABELS of each token's first character; 0 for <|endoftext|>."""
-    documents: Int[np.ndarray, "n_documents_plus_1"]
+    documents: Int[np.ndarray, " n_documents_plus_1"]
     """Where each document's <|endoftext|> stands, then n_tokens."""
-    characters: Int[np.ndarray, "n_documents"]
+    characters: Int[np.ndarray, " n_documents"]
     """Characters of each document."""
-    natural: Bool[np.ndarray, "n_documents"]
+    natural: Bool[np.ndarray, " n_documents"]
     """False for planted documents."""
     eos_token_id: int
     """Id of <|endoftext|>; 0 is a valid id."""
@@ -113,7 +113,7 @@ def end_of_text_id(tokenizer: "Tokenizer", path: str | Path) -> int:
     name = named["content"] if isinstance(named, dict) else named or END_OF_TEXT
     token_id = tokenizer.token_to_id(name)
     if token_id is None:
-        raise io.ArtefactError(f"{path} has no token '{name}' to stand between documents; name its eos_token in {beside}")
+        raise io.ArtefactError(f"{path} has no token '{name}' to stand between documents; name one in {beside.name}")
     return token_id
 
 
@@ -126,7 +126,7 @@ def train_tokenizer(
     save_tokenizer(train_bpe(texts, vocab_size), path, config_path)
 
 
-def character_labels(document: corpus.Document) -> UInt8[np.ndarray, "n_characters"]:
+def character_labels(document: corpus.Document) -> UInt8[np.ndarray, " n_characters"]:
     """Label of every character: an index into corpus.LABELS."""
     labels = np.zeros(len(document.text), np.uint8)
     for start, end, label in document.spans:
@@ -136,7 +136,7 @@ def character_labels(document: corpus.Document) -> UInt8[np.ndarray, "n_characte
 
 def encode_documents(
     tokenizer: "Tokenizer", documents: list[corpus.Document]
-) -> tuple[list[list[int]], list[UInt8[np.ndarray, "n"]]]:
+) -> tuple[list[list[int]], list[UInt8[np.ndarray, " n"]]]:
     """Ids and labels of each document, without <|endoftext|>; a token has the label of its first character.
 
     Raises: ArtefactError when decoding does not give a document back.
@@ -146,7 +146,8 @@ def encode_documents(
     decoded = tokenizer.decode_batch(ids, skip_special_tokens=False)
     for text, back in zip(texts, decoded, strict=True):
         if text != back:
-            at = next((i for i, (a, b) in enumerate(zip(text, back, strict=False)) if a != b), min(len(text), len(back)))
+            pairs = enumerate(zip(text, back, strict=False))
+            at = next((i for i, (a, b) in pairs if a != b), min(len(text), len(back)))
             raise io.ArtefactError(
                 f"tokenizer: decode(encode(text)) differs from the text at character {at}: {text[at - 20 : at + 20]!r} "
                 f"became {back[at - 20 : at + 20]!r}; only tokenizers that keep every character can be used"
@@ -252,7 +253,8 @@ def load_tokens(folder: str | Path, split: str) -> TokenStream:
     folder = Path(folder)
     manifest = io.read_json(folder / "manifest.json")
     if split not in manifest["splits"]:
-        raise io.ArtefactError(f"{folder}/manifest.json has no split '{split}' (there is: {', '.join(manifest['splits'])})")
+        there = ", ".join(manifest["splits"])
+        raise io.ArtefactError(f"{folder}/manifest.json has no split '{split}' (there is: {there})")
     facts = manifest["splits"][split]
     n_tokens, n_documents = facts["n_tokens"], facts["n_documents"]
     lengths = dict(zip(PARTS, (n_tokens, n_tokens, n_documents + 1, n_documents, n_documents), strict=True))
@@ -262,15 +264,15 @@ def load_tokens(folder: str | Path, split: str) -> TokenStream:
         arrays[part] = io.load_npy(path, mmap=True)
         if arrays[part].shape != (length,):
             raise io.ArtefactError(
-                f"{path} holds {arrays[part].shape} values, but {folder}/manifest.json says {length}: it is cut short or "
-                "belongs to another run; delete the folder and run the same command again"
+                f"{path} has the shape {arrays[part].shape}, but {folder}/manifest.json says {length}: it is cut short "
+                "or belongs to another run; delete the folder and run the same command again"
             )
     return TokenStream(**arrays, eos_token_id=manifest["eos_token_id"], vocab_size=manifest["vocab_size"])
 
 
 def windows(
     stream: TokenStream, context: int, n_tokens: int | None = None, seed: int | None = None
-) -> Int[np.ndarray, "n_windows"]:
+) -> Int[np.ndarray, " n_windows"]:
     """Start offsets of non-overlapping windows of `context` tokens: the packed stream cut at multiples of `context`.
 
     A window may span documents, as in GPT-2's training; a rest shorter than `context` is left out. In the order of the

@@ -1,0 +1,16 @@
+"""Tokenize the corpus: documents and a tokenizer in; token shards with labels and boundaries, and a manifest out."""
+# ruff: noqa: F821
+
+from pathlib import Path
+
+from scripts.monosem import joblog, tokens
+
+
+def main(documents: str, tokenizer: str, threads: int, manifest: str) -> None:
+    """Write the shards of all splits beside `manifest`."""
+    tokens.tokenize_corpus(documents, tokenizer, Path(manifest).parent, threads)
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(snakemake.input.documents, snakemake.input.tokenizer, snakemake.threads, snakemake.output.manifest)

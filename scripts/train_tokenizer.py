@@ -1,0 +1,20 @@
+"""Train the tokenizer: documents in; tokenizer.json and tokenizer_config.json out."""
+# ruff: noqa: F821
+
+from scripts.monosem import joblog, tokens
+
+
+def main(documents: str, parameters: dict, threads: int, tokenizer: str, config: str) -> None:
+    """Train a byte-level BPE on the train split."""
+    tokens.train_tokenizer(documents, parameters["vocab_size"], tokenizer, config, threads)
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(
+        snakemake.input.documents,
+        snakemake.params.tokenizer,
+        snakemake.threads,
+        snakemake.output.tokenizer,
+        snakemake.output.config,
+    )
