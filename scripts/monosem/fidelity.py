@@ -13,11 +13,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from scripts.monosem import baselines, metrics, splice
+from scripts.monosem import baselines, latent_codes, metrics, splice
 from scripts.monosem.baselines import Reconstructor
 from scripts.monosem.joblog import Progress
 from scripts.monosem.runtime import derive_seed
-from scripts.monosem.sae.architectures import Sae, decode, encode_active
+from scripts.monosem.sae.architectures import Sae
+from scripts.monosem.sae.kernels import Codes
 from scripts.monosem.sites import Site
 from scripts.monosem.tokens import TokenStream, kept_positions, windows
 
@@ -74,25 +75,14 @@ class Batch:
 
 def sae_reconstructor(sae: Sae, what: str) -> Reconstructor:
     """An SAE as a reconstructor; wide codes are made a few rows at a time and stay sparse."""
-    d_sae = sae.W_dec.shape[0]
-    rows = max(64, LATENT_NUMBERS // d_sae)
+    rows = max(64, LATENT_NUMBERS // sae.d_sae)
 
-    def apply(x: Tensor) -> tuple[Tensor, baselines.Codes]:
-        parts, offset = [], 0
-        reconstructed, offsets = [], [torch.zeros(1, dtype=torch.long, device=x.device)]
-        for chunk in x.split(rows):
-            codes = encode_active(sae, chunk)
-            reconstructed.append(decode(sae, codes))
-            parts.append(codes)
-            offsets.append(codes.offsets[1:] + offset)
-            offset += len(codes.values)
-        return torch.cat(reconstructed), baselines.Codes(
-            torch.cat([codes.values for codes in parts]),
-            torch.cat([codes.latents for codes in parts]),
-            torch.cat(offsets),
-        )
+    def apply(x: Tensor) -> tuple[Tensor, Codes]:
+        parts = [latent_codes.encode(sae, chunk) for chunk in x.split(rows)]
+        codes = latent_codes.concatenate(parts)
+        return latent_codes.decode(sae, codes), codes
 
-    return Reconstructor(what, apply, d_sae)
+    return Reconstructor(what, apply, sae.d_sae)
 
 
 def make_batch(model: nn.Module, site: Site, stream: TokenStream, starts: np.ndarray, settings: Settings) -> Batch:
@@ -210,7 +200,7 @@ def make_baselines(
             "top_neurons": baselines.top_neurons(k),
             "pca": baselines.pca(sample, centre, k),
             "random_dictionary": baselines.random_dictionary(
-                sample, centre, len(reference.W_dec), min(k, len(reference.W_dec)), derive_seed(seed, "dictionary")
+                sample, centre, reference.d_sae, min(k, reference.d_sae), derive_seed(seed, "dictionary")
             ),
         }
     if control is not None:

@@ -17,23 +17,16 @@ from scripts.monosem.tokens import load_tokens
 SAMPLE_BYTES = 2**27  # of training activations for PCA and the random dictionary
 
 
-def open_sae(folder: Path, site: sites.Site, device: str) -> Sae:
-    """Load an SAE. Raises ArtefactError if it was trained for another site or another width."""
-    sae = load_sae(folder).to(device)
+def open_sae(folder: Path, site: sites.Site, device: str, model_sha256: str | None = None) -> Sae:
+    """Load an SAE. Raises ArtefactError if it was trained on another site, width or (if given) model."""
+    sae = load_sae(folder, model_sha256, device=device)
     hook = sae.cfg.get("metadata", {}).get("hook_name")
-    if hook != site.name or sae.W_dec.shape[1] != site.d:
+    if hook != site.name or sae.d_in != site.d:
         raise io.ArtefactError(
-            f"{folder / 'cfg.json'}: the SAE is for '{hook}' with {sae.W_dec.shape[1]} dimensions, this site is "
+            f"{folder / 'cfg.json'}: the SAE is for '{hook}' with {sae.d_in} dimensions, this site is "
             f"'{site.name}' with {site.d}; give the SAE of this site"
         )
     return sae
-
-
-def check_model(expected: str | None, model: Path, source: Path) -> None:
-    """Raises ArtefactError if `source` was made from other weights than lie in `model`."""
-    path = model / "model.safetensors"
-    if expected is not None and expected != io.sha256(path):
-        raise io.ArtefactError(f"{source} was made from another model than {path}; delete it and run again")
 
 
 def training_sample(activations: Activations, seed: int) -> torch.Tensor:
@@ -76,12 +69,15 @@ def evaluate_site(
     """
     activations = open_activations(activations_folder)
     manifest = activations.manifest
-    check_model(manifest.get("model_sha256"), model_folder, activations_folder / "manifest.json")
+    digest = io.sha256(model_folder / "model.safetensors")
+    if manifest["model_sha256"] != digest:
+        raise io.ArtefactError(
+            f"{activations_folder / 'manifest.json'}: the activations are of another model than {model_folder}; "
+            "delete the manifest and run again"
+        )
     model = load_model(model_folder, device)
     site = sites.resolve(model, manifest["site"])
-    saes = {folder.name: open_sae(folder, site, device) for folder in sae_folders}
-    for folder in sae_folders:
-        check_model(saes[folder.name].cfg["metadata"].get("model_sha256"), model_folder, folder / "cfg.json")
+    saes = {folder.name: open_sae(folder, site, device, digest) for folder in sae_folders}
     control = open_sae(control_folder, site, device) if control_folder else None
     wanted = evaluation.get("reference")
     reference = wanted if wanted in saes else next(iter(saes), None)
@@ -111,8 +107,8 @@ def evaluate_site(
             "average_max_decoder_cosine_sim": float(statistics["max_decoder_cosine_sim"].mean()),
             "architecture": sae.cfg["architecture"],
             "d_in": site.d,
-            "d_sae": len(sae.W_dec),
-            "k": sae.cfg.get("k"),
+            "d_sae": sae.d_sae,
+            "k": sae.k,
         }
         joblog.say(
             f"{name}: L0 {runs[name]['l0']:.1f}, loss {described['ce_loss_without_sae']:.3f} -> "

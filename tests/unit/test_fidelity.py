@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from scripts.monosem.sae.architectures import load_sae
 
 from scripts.monosem import fidelity, fidelity_site, io, sites, splice
 from scripts.monosem.fidelity_summary import ratios
 from scripts.monosem.pretrained import load_model
+from scripts.monosem.sae.architectures import load_sae
 from scripts.monosem.tokens import kept_positions, load_tokens
 
 EVALUATION = {"tokens": 1600, "bootstrap": 200, "reference": "random"}
@@ -153,7 +153,8 @@ def test_a_broken_identity_stops_the_run(folders, monkeypatch):
 
 def test_an_autoencoder_of_another_site_is_refused(folders, tmp_path):
     sae = load_sae(folders["random"])
-    other = world.make_sae(tmp_path / "foreign", "blocks.1.hook_mlp_out", "?", 1, b_dec=sae.b_dec)
+    digest = io.sha256(folders["model"] / "model.safetensors")
+    other = world.make_sae(tmp_path / "foreign", "blocks.1.hook_mlp_out", digest, 1, b_dec=sae.b_dec)
     with pytest.raises(io.ArtefactError, match=r"foreign/cfg.json.*blocks.1.hook_mlp_out"):
         fidelity_site.evaluate_site(
             folders["model"], folders["tokens"], folders["activations"], [other], None, EVALUATION, 0, "cpu"

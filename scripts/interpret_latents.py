@@ -1,0 +1,37 @@
+"""Interpret one sparse autoencoder: what random latents and neurons fire on, and which of them know the contexts."""
+# ruff: noqa: F821
+
+from pathlib import Path
+
+from scripts.monosem import io, joblog
+from scripts.monosem.interpret.latents import interpret
+from scripts.monosem.runtime import pick_device
+
+
+def main(
+    model: Path, tokens: Path, tokenizer: Path, sae: Path, interpretation: dict, seed: int, device: str,
+    path_to_interpretation: str, path_to_contexts: str, path_to_histograms: str,
+) -> None:  # fmt: skip
+    """`model`, `tokens` and `sae` are folders, `tokenizer` is a tokenizer.json."""
+    units, contexts, histograms = interpret(
+        model, tokens, tokenizer, sae, interpretation, seed, pick_device(device)
+    )
+    io.save_npz(path_to_histograms, **histograms)
+    io.write_json(contexts, path_to_contexts)
+    io.write_json(units, path_to_interpretation)
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(
+        model=Path(snakemake.input.model).parent,
+        tokens=Path(snakemake.input.tokens).parent,
+        tokenizer=Path(snakemake.input.tokenizer),
+        sae=Path(snakemake.input.sae).parent,
+        interpretation=snakemake.params.interpretation,
+        seed=snakemake.params.seed,
+        device=snakemake.params.device,
+        path_to_interpretation=snakemake.output.interpretation,
+        path_to_contexts=snakemake.output.contexts,
+        path_to_histograms=snakemake.output.histograms,
+    )
