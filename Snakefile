@@ -1,0 +1,43 @@
+"""monosem: a reproduction of Towards Monosemanticity (Bricken et al. 2023), from text to a compiled report.
+
+results/data/{corpus}/…                                 documents, labels, tokens
+results/toy/{experiment}/…                              toy models of superposition
+results/models/{model}/                                 language models as Hugging Face folders
+results/activations/{model}/{site}/                     shards and their manifest
+results/sae/{model}/{site}/{run}/                       sparse autoencoders in SAELens' format
+results/evaluation/{model}/{site}/{run}/{what}.json     fidelity (one per site), latents, contexts
+results/figures/{chapter}/{figure}.svg and .png
+results/notebooks/{notebook}.ipynb and .html
+results/metrics.json, claims.json, report.md, report.html
+results/logs/{rule}/… and results/benchmarks/{rule}/…
+
+Data flows one way: text → tokens → model → activations → autoencoder → evaluation → figures → report.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/provenance.smk"
+include: "rules/data.smk"
+include: "rules/toy.smk"
+include: "rules/model.smk"
+include: "rules/activations.smk"
+include: "rules/sae.smk"
+include: "rules/evaluate.smk"
+
+
+rule all:
+    """Everything, down to the report."""
+    default_target: True
+    input:
+        final_outputs(),
+
+
+onsuccess:
+    print_times()

@@ -1,0 +1,29 @@
+"""Activations of every site that an autoencoder is trained at."""
+
+
+rule extract_activations:
+    """Run a model up to one site over the train split and store what it computes there."""
+    input:
+        config="results/models/{model}/config.json",
+        weights="results/models/{model}/model.safetensors",
+        tokens=tokens_of,
+        code=code_of("extract_activations"),
+    output:
+        manifest="results/activations/{model}/{site}/manifest.json",
+    log:
+        "results/logs/extract_activations/{model}_{site}.log",
+    benchmark:
+        "results/benchmarks/extract_activations/{model}_{site}.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: MODEL_THREADS
+    resources:
+        mem_mb=2500,
+    params:
+        activations=activation_settings,
+        seed=config["seed"],
+        device=config["device"],
+    message:
+        "Extracting activations of {wildcards.model} at {wildcards.site}"
+    script:
+        "../scripts/extract_activations.py"

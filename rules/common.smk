@@ -1,0 +1,141 @@
+"""Everything that rules share: the checked configuration, what it asks to build, and functions for inputs and params."""
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+from scripts.monosem import configuration, imports, plan, session
+
+configuration.check(config, Path(workflow.basedir, "rules", "config.schema.yaml"))
+PLAN = plan.make_plan(config)
+CORPUS = config["corpus"]["name"]
+SITES = [f"{model}/{site}" for model, site in PLAN.sites]
+SAES = [f"{model}/{site}/{run}" for (model, site), runs in PLAN.sites.items() for run in runs]
+INTERPRETED = ["/".join(names) for names in PLAN.interpreted]
+TOY_FIGURES = ["superposition", "norms", "features-represented", "recovery", "matching"]
+
+# Numbers depend on the thread count in their last digits, so it is fixed here and not by the machine.
+MODEL_THREADS = 2
+SAE_THREADS = 2
+
+session.begin(os.environ, offline="hub" not in config["corpus"])
+if workflow.is_main_process:
+    session.clear_stale_lock(Path(".snakemake"))
+
+
+def one_of(names):
+    """A wildcard's pattern: exactly these names, or nothing at all."""
+    return "|".join(re.escape(name) for name in sorted(set(names))) or "(?!)"
+
+
+wildcard_constraints:
+    corpus=one_of([CORPUS]),
+    tokenizer=one_of(plan.tokenizer_of(config, model) for model in PLAN.models),
+    model=one_of(PLAN.models),
+    site=one_of(site for _, site in PLAN.sites),
+    run=one_of(config["sae"]["runs"]),
+
+
+@cache
+def code_of(rule):
+    """The rule's script and every module of the library that it imports: compared by content, see "What reruns when"."""
+    return imports.closure(Path("scripts", f"{rule}.py"))
+
+
+def tokens_of(wildcards):
+    """Manifest of the token shards that a model reads."""
+    return f"results/data/{CORPUS}/tokens/{plan.tokenizer_of(config, wildcards.model)}/manifest.json"
+
+
+def tokenizer_of(wildcards):
+    """The files behind a tokenizer's name: the corpus's own, or those that a pretrained model brings."""
+    pretrained = wildcards.tokenizer in PLAN.models
+    folder = f"results/models/{wildcards.tokenizer}" if pretrained else f"results/data/{wildcards.corpus}/tokenizer"
+    return {"tokenizer": f"{folder}/tokenizer.json", "tokenizer_config": f"{folder}/tokenizer_config.json"}
+
+
+def source_model(wildcards):
+    """Files of the model that a shuffled one is made from."""
+    source = config["models"][wildcards.model]["shuffle"]["of"]
+    names = {"config": "config.json", "weights": "model.safetensors"}
+    names |= {"tokenizer": "tokenizer.json", "tokenizer_config": "tokenizer_config.json"}
+    return {key: f"results/models/{source}/{name}" for key, name in names.items()}
+
+
+def pretrained_model(wildcards):
+    """The configured name of a pretrained model and the folder where it was found."""
+    name = config["models"][wildcards.model]["pretrained"]["name"]
+    return {"name": name, "folder": str(plan.find_pretrained(name))}
+
+
+def activation_settings(wildcards):
+    """What to store for one model."""
+    settings = config["activations"]
+    same = {key: settings[key] for key in ("dtype", "drop_first_position", "context")}
+    return {**same, "tokens": plan.wanted_tokens(config, wildcards.model)}
+
+
+def sae_settings(wildcards):
+    """The defaults of all runs, overlaid with one run's own."""
+    return {**config["sae"]["defaults"], **config["sae"]["runs"][wildcards.run]}
+
+
+def sae_seed(wildcards):
+    """A run's own seed, else the configuration's."""
+    return sae_settings(wildcards).get("seed", config["seed"])
+
+
+def saes_of_site(wildcards):
+    """Weights of every run trained at a site."""
+    folder = f"results/sae/{wildcards.model}/{wildcards.site}"
+    return [f"{folder}/{run}/sae_weights.safetensors" for run in PLAN.sites[wildcards.model, wildcards.site]]
+
+
+def control_of_site(wildcards):
+    """Weights of the shuffled model's autoencoder for a site; an empty list where there is none."""
+    place = (wildcards.model, wildcards.site)
+    if place not in PLAN.controls:
+        return []
+    return f"results/sae/{PLAN.controls[place]}/{wildcards.site}/{PLAN.references[place]}/sae_weights.safetensors"
+
+
+def evaluation_settings(wildcards):
+    """What to evaluate with, and the run whose L0 the baselines get."""
+    reference = PLAN.references[wildcards.model, wildcards.site]
+    return {key: config["evaluation"][key] for key in ("tokens", "bootstrap")} | {"reference": reference}
+
+
+def interpretation_settings():
+    """How many units and examples, on how many tokens."""
+    return {key: value for key, value in config["interpretation"].items() if key != "use"}
+
+
+def toy_settings(experiment):
+    """Parameters of a toy experiment without its seed."""
+    return {key: value for key, value in config["toy"][experiment].items() if key != "seed"}
+
+
+def toy_seed(experiment):
+    """An experiment's own seed, else the configuration's."""
+    return config["toy"][experiment].get("seed", config["seed"])
+
+
+def final_outputs():
+    """What `rule all` asks for."""
+    return [
+        "results/environment.json",
+        "results/rulegraph.mmd",
+        *expand("results/evaluation/{site}/fidelity.json", site=SITES),
+        *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
+        *expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
+    ]
+
+
+def configfiles_given():
+    """Configuration files named on the command line, for the nested call that draws the rule graph."""
+    return [str(path) for path in workflow.config_settings.configfiles]
+
+
+def print_times():
+    """Time per rule, start-up beside work, and where the report lies."""

@@ -1,0 +1,79 @@
+"""Text in, labelled token shards out."""
+
+
+rule build_corpus:
+    """Collect text, split it by document, add planted documents with labels."""
+    input:
+        code=code_of("build_corpus"),
+    output:
+        documents="results/data/{corpus}/documents.jsonl",
+        manifest="results/data/{corpus}/manifest.json",
+    log:
+        "results/logs/build_corpus/{corpus}.log",
+    benchmark:
+        "results/benchmarks/build_corpus/{corpus}.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+    params:
+        corpus=config["corpus"],
+        seed=config["seed"],
+    message:
+        "Building the corpus {wildcards.corpus}"
+    script:
+        "../scripts/build_corpus.py"
+
+
+rule train_tokenizer:
+    """Train a byte-level BPE on the train split."""
+    input:
+        documents="results/data/{corpus}/documents.jsonl",
+        code=code_of("train_tokenizer"),
+    output:
+        tokenizer="results/data/{corpus}/tokenizer/tokenizer.json",
+        config="results/data/{corpus}/tokenizer/tokenizer_config.json",
+    log:
+        "results/logs/train_tokenizer/{corpus}.log",
+    benchmark:
+        "results/benchmarks/train_tokenizer/{corpus}.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+    params:
+        tokenizer=config["tokenizer"],
+    message:
+        "Training the tokenizer of {wildcards.corpus}"
+    script:
+        "../scripts/train_tokenizer.py"
+
+
+rule tokenize_corpus:
+    """Encode every document with one tokenizer into shards with labels and document boundaries."""
+    input:
+        unpack(tokenizer_of),
+        documents="results/data/{corpus}/documents.jsonl",
+        code=code_of("tokenize_corpus"),
+    output:
+        manifest="results/data/{corpus}/tokens/{tokenizer}/manifest.json",
+        files=expand(
+            "results/data/{{corpus}}/tokens/{{tokenizer}}/{split}.{part}.npy",
+            split=["train", "validation", "test"],
+            part=["tokens", "labels", "documents", "characters", "natural"],
+        ),
+    log:
+        "results/logs/tokenize_corpus/{corpus}_{tokenizer}.log",
+    benchmark:
+        "results/benchmarks/tokenize_corpus/{corpus}_{tokenizer}.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+    message:
+        "Encoding {wildcards.corpus} with the tokenizer {wildcards.tokenizer}"
+    script:
+        "../scripts/tokenize_corpus.py"

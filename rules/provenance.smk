@@ -1,0 +1,51 @@
+"""What a run tells about itself: the environment it ran in, and the graph of its rules."""
+
+
+rule record_environment:
+    """Check the environment against the lock and write down versions, machine and commit."""
+    input:
+        lock="envs/requirements.lock",
+        code=code_of("record_environment"),
+    output:
+        environment="results/environment.json",
+    log:
+        "results/logs/record_environment/record_environment.log",
+    benchmark:
+        "results/benchmarks/record_environment/record_environment.tsv"
+    priority: 100  # first: a missing package or too little disk stops the run before it has begun
+    conda:
+        "../envs/monosem.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        device=config["device"],
+        disk_need_bytes=plan.disk_need_bytes(config, PLAN),
+    message:
+        "Recording versions, hardware and commit"
+    script:
+        "../scripts/record_environment.py"
+
+
+rule draw_rulegraph:
+    """Draw the rules of this workflow as Mermaid text."""
+    input:
+        rules=["Snakefile", *map(str, sorted(Path("rules").glob("*.smk")))],
+        code=code_of("draw_rulegraph"),
+    output:
+        graph="results/rulegraph.mmd",
+    log:
+        "results/logs/draw_rulegraph/draw_rulegraph.log",
+    benchmark:
+        "results/benchmarks/draw_rulegraph/draw_rulegraph.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        configfiles=configfiles_given(),
+    message:
+        "Drawing the graph of the rules"
+    script:
+        "../scripts/draw_rulegraph.py"

@@ -1,0 +1,30 @@
+"""Sparse autoencoders: one job per run, so that changing one run retrains that one."""
+
+
+rule train_sae:
+    """Train one sparse autoencoder on stored activations."""
+    input:
+        activations="results/activations/{model}/{site}/manifest.json",
+        code=code_of("train_sae"),
+    output:
+        weights="results/sae/{model}/{site}/{run}/sae_weights.safetensors",
+        cfg="results/sae/{model}/{site}/{run}/cfg.json",
+        curve="results/sae/{model}/{site}/{run}/training.jsonl",
+        summary="results/sae/{model}/{site}/{run}/training.json",
+    log:
+        "results/logs/train_sae/{model}_{site}_{run}.log",
+    benchmark:
+        "results/benchmarks/train_sae/{model}_{site}_{run}.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: SAE_THREADS
+    resources:
+        mem_mb=2500,
+    params:
+        train=sae_settings,
+        seed=sae_seed,
+        device=config["device"],
+    message:
+        "Training the autoencoder {wildcards.run} on {wildcards.model} at {wildcards.site}"
+    script:
+        "../scripts/train_sae.py"

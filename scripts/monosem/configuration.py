@@ -1,0 +1,137 @@
+"""Is a configuration right? If not: one sentence with the key, what was expected, what was found, the nearest name.
+
+Two steps: the schema (types, ranges, unknown keys), then what a schema cannot say (names that must exist, sites that a
+model must have, numbers that must fit together). Imports neither torch nor transformers.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+from scripts.monosem import consistency
+from scripts.monosem.consistency import ConfigError
+
+TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+# strict about 5.0 where a count is meant: Python's range() is, too
+_INTEGER = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+Validator = extend(Draft202012Validator, type_checker=_INTEGER)
+
+
+def path_of(parts: Iterable[str | int]) -> str:
+    """['sae', 'use', 0, 'runs'] -> 'sae.use[0].runs'."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def show(value: Any) -> str:
+    """A value as a person would name it, with its kind where that is what is wrong."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"the text '{value}'"
+    if isinstance(value, (dict, list)):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return str(value)
+
+
+def nearest(name: Any, names: Iterable[str]) -> str:
+    """'; did you mean …?' with the nearest valid name, or the valid names if none is near."""
+    names = [str(known) for known in names]
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(names)}"
+
+
+def _type_hint(value: Any, wanted: list[str]) -> str:
+    """How to write a number that YAML read as text: 1e-3 needs a point."""
+    if not isinstance(value, str) or not {"number", "integer"} & set(wanted):
+        return ""
+    try:
+        number = float(value)
+    except ValueError:
+        return ""
+    if "number" not in wanted and number.is_integer():
+        return f"; write {int(number)}"
+    mantissa, _, exponent = value.lower().partition("e")
+    if not exponent:
+        return f"; write {value} without quotes"
+    point = mantissa if "." in mantissa else f"{mantissa}.0"
+    sign = "" if exponent[0] in "+-" else "+"
+    return f"; YAML reads that as text, write {point}e{sign}{exponent}"
+
+
+def _sentence(error: ValidationError) -> str:
+    """One sentence for one violation."""
+    where, value, wanted = path_of(error.absolute_path), error.instance, error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            known = error.schema["properties"]
+            unknown = next(key for key in value if key not in known)
+            return f"{path_of([*error.absolute_path, str(unknown)])} is no known key{nearest(unknown, known)}"
+        case "required":
+            missing = next(key for key in wanted if key not in value)
+            return f"{path_of([*error.absolute_path, missing])} is missing"
+        case "type":
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            named = " or ".join(TYPES[kind] for kind in kinds)
+            return f"{where}: expected {named}, found {show(value)}{_type_hint(value, kinds)}"
+        case "enum":
+            return f"{where}: expected one of {', '.join(map(str, wanted))}, found {show(value)}{nearest(value, wanted)}"
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            words = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
+            return f"{where}: expected {words.get(error.validator, 'less than')} {wanted}, found {value}"
+        case "minProperties" | "maxProperties":
+            names = ", ".join(error.schema["properties"])
+            return f"{where}: expected exactly one of {names}, found {', '.join(map(str, value)) or 'none'}"
+        case "minItems":
+            return f"{where}: expected at least {wanted} entries, found {len(value)}"
+        case "uniqueItems":
+            twice = next(item for item in value if value.count(item) > 1)
+            return f"{where}: '{twice}' is there twice"
+        case "propertyNames" | "pattern":
+            return f"{where}: '{value}' is no name: use lower-case letters, digits and hyphens, a letter or digit first"
+        case "minLength":
+            return f"{where}: expected some text, found none"
+    raise AssertionError(f"no words for '{error.validator}' of the schema")
+
+
+def _name_errors(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
+    """Errors in the name of a key are about that name: put it where the value would stand."""
+    for error in errors:
+        if error.validator == "pattern" and error.parent is None and "propertyNames" in error.absolute_schema_path:
+            error.instance = str(error.instance)
+        yield error
+
+
+def check_schema(config: Any, schema: dict[str, Any]) -> None:
+    """Raise ConfigError about the first violation: unknown keys before values, outer keys before inner ones."""
+    errors = _name_errors(Validator(schema).iter_errors(config))
+    order = {"additionalProperties": 0, "required": 1}
+    first = min(errors, key=lambda e: (order.get(e.validator, 2), list(map(str, e.absolute_path))), default=None)
+    if first is not None:
+        raise ConfigError(_sentence(first))
+
+
+def check(config: dict[str, Any], path_to_schema: Path) -> None:
+    """Check a configuration by its schema, then for what fits together.
+
+    Raises: ConfigError, whose text is one sentence for the user.
+    """
+    check_schema(config, yaml.safe_load(path_to_schema.read_text(encoding="utf-8")))
+    consistency.check(config)

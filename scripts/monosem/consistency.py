@@ -1,0 +1,152 @@
+"""What a schema cannot say about a configuration: names that must exist and numbers that must fit together."""
+
+import difflib
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from scripts.monosem import plan, sites
+
+Config = dict[str, Any]
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be run; the text is one sentence with the key's path and what to write there."""
+
+
+def _expect(known: Iterable[str], name: str, where: str, what: str) -> None:
+    """`name` must be one of the `known`."""
+    known = list(known)
+    if name in known:
+        return
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean '{close[0]}'?" if close else f"there is {', '.join(known) or 'none'}"
+    raise ConfigError(f"{where}: {what} '{name}' does not exist; {hint}")
+
+
+def _models(config: Config) -> None:
+    models = config["models"]
+    for name, model in models.items():
+        where = f"models.{name}"
+        if "train" in model:
+            shape = model["train"]["architecture"]
+            if shape["n_embd"] % shape["n_head"]:
+                raise ConfigError(
+                    f"{where}.train.architecture.n_head: expected a divisor of n_embd ({shape['n_embd']}), "
+                    f"found {shape['n_head']}"
+                )
+            step = model["train"]["batch_size"] * shape["n_positions"]
+            if model["train"]["tokens"] < step:
+                raise ConfigError(
+                    f"{where}.train.tokens: expected at least one step of batch_size x n_positions = {step} tokens, "
+                    f"found {model['train']['tokens']}"
+                )
+        if "shuffle" in model:
+            trained = [key for key, other in models.items() if "train" in other]
+            _expect(trained, model["shuffle"]["of"], f"{where}.shuffle.of", "the trained model")
+
+
+def _chapters(config: Config) -> None:
+    models, chapters = config["models"], config["chapters"]
+    for role, name in chapters["one_layer"].items():
+        _expect(models, name, f"chapters.one_layer.{role}", "the model")
+    chapter = chapters["gpt2"]
+    for role in ("pretrained", "stand_in"):
+        _expect(models, chapter[role], f"chapters.gpt2.{role}", "the model")
+    if "pretrained" not in models[chapter["pretrained"]]:
+        raise ConfigError(f"chapters.gpt2.pretrained: '{chapter['pretrained']}' is a model trained here, not a pretrained one")
+    if chapter["model"] != "auto":
+        _expect(["auto", *models], chapter["model"], "chapters.gpt2.model", "the model")
+    control = chapters["one_layer"].get("control")
+    if control and "shuffle" not in models[control]:
+        raise ConfigError(f"chapters.one_layer.control: expected a model of kind shuffle, found '{control}'")
+
+
+def _tokens(config: Config) -> None:
+    for name in config["activations"]["tokens"]:
+        _expect(["default", *config["models"]], name, f"activations.tokens.{name}", "the model")
+
+
+def _site(config: Config, model: str, site: str, where: str) -> None:
+    """The model must have the site, windows of the configured length, and weights on this machine."""
+    shape = plan.architecture(config, model)
+    if shape is None:
+        name = config["models"][model]["pretrained"]["name"]
+        raise ConfigError(
+            f"models.{model}.pretrained.name: '{name}' is neither a folder with config.json, model.safetensors and "
+            "tokenizer.json nor in the hub cache of this machine"
+        )
+    try:
+        sites.parse(site, shape)
+    except ValueError as error:
+        raise ConfigError(f"{where}.site: for the model '{model}', {error}") from None
+    context, longest = config["activations"]["context"], shape["n_positions"]
+    if context > longest:
+        raise ConfigError(
+            f"activations.context: expected at most {longest}, the n_positions of '{model}', found {context}"
+        )
+
+
+def _runs(config: Config) -> None:
+    for name, run in config["sae"]["runs"].items():
+        where, merged = f"sae.runs.{name}", {**config["sae"]["defaults"], **run}
+        needed, foreign = {
+            "topk": ("k", ("l1_coefficient", "l1_warmup_share", "resample")),
+            "relu": ("l1_coefficient", ("k", "aux_k", "aux_coefficient")),
+        }[merged["architecture"]]
+        if needed not in merged:
+            raise ConfigError(f"{where}.{needed} is missing: an autoencoder of architecture {merged['architecture']} needs it")
+        for key in foreign:
+            if key in run:
+                raise ConfigError(f"{where}.{key}: an autoencoder of architecture {merged['architecture']} has none")
+        if merged["architecture"] == "topk" and merged["k"] > merged["d_sae"]:
+            raise ConfigError(f"{where}.k: expected at most d_sae = {merged['d_sae']}, found {merged['k']}")
+        if merged["vectors"] < merged["batch_size"]:
+            raise ConfigError(
+                f"{where}.vectors: expected at least one batch of {merged['batch_size']}, found {merged['vectors']}"
+            )
+
+
+def _uses(config: Config) -> None:
+    names = [plan.CHAPTER_GPT2, *config["models"]]
+    for number, use in enumerate(config["sae"]["use"]):
+        where = f"sae.use[{number}]"
+        _expect(names, use["model"], f"{where}.model", "the model")
+        for run in use["runs"]:
+            _expect(config["sae"]["runs"], run, f"{where}.runs", "the run")
+        _site(config, plan.resolve(config, use["model"]), use["site"], where)
+
+
+def _trained(config: Config, use: dict[str, str], where: str) -> None:
+    """(model, site, run) must be among those that `sae.use` trains."""
+    places = plan.make_plan(config).sites
+    _expect([plan.CHAPTER_GPT2, *config["models"]], use["model"], f"{where}.model", "the model")
+    model = plan.resolve(config, use["model"])
+    here = [site for other, site in places if other == model]
+    _expect(here, use["site"], f"{where}.site", f"under sae.use for '{model}', the site")
+    _expect(places[model, use["site"]], use["run"], f"{where}.run", f"under sae.use for '{model}' at {use['site']}, the run")
+
+
+def _toy(config: Config) -> None:
+    for name, toy in config["toy"].items():
+        if toy["n"] <= toy["m"]:
+            raise ConfigError(
+                f"toy.{name}.n: expected more features than the m = {toy['m']} hidden dimensions, found {toy['n']}"
+            )
+
+
+def _corpus(config: Config) -> None:
+    total = math.fsum(config["corpus"]["split"].values())
+    if not math.isclose(total, 1.0, abs_tol=1e-9):
+        raise ConfigError(f"corpus.split: expected shares that add up to 1, found {total:g}")
+    if config["corpus"]["min_characters"] >= config["corpus"]["max_characters"]:
+        raise ConfigError("corpus.min_characters: expected less than max_characters, found no less")
+
+
+def check(config: Config) -> None:
+    """Raise ConfigError about the first thing that does not fit. Expects a configuration that its schema has passed."""
+    for step in (_corpus, _models, _chapters, _tokens, _runs, _uses, _toy):
+        step(config)
+    _trained(config, config["evaluation"]["headline"], "evaluation.headline")
+    for number, use in enumerate(config["interpretation"]["use"]):
+        _trained(config, use, f"interpretation.use[{number}]")

@@ -1,0 +1,121 @@
+"""What a configuration asks for: models, sites and autoencoders to build, resolved while the workflow is parsed.
+
+Imports neither torch nor transformers. Expects a configuration that `configuration.check` has passed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.monosem.io import read_json
+from scripts.monosem.pretrained import find_pretrained
+from scripts.monosem.sites import parse
+
+CHAPTER_GPT2 = "chapters.gpt2"  # in place of a model's name: the model that chapter 3 runs on
+KINDS = ("train", "shuffle", "pretrained")
+ROW_BYTES = 2  # of the context position that is stored with each activation vector
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything with a name that the rules build."""
+
+    gpt2: str
+    """The model of chapter 3."""
+    models: dict[str, str]
+    """Model -> its kind (one of KINDS); only models that are used, each after the one it is made from."""
+    sites: dict[tuple[str, str], tuple[str, ...]]
+    """(model, site) -> the runs trained there."""
+    interpreted: tuple[tuple[str, str, str], ...]
+    """(model, site, run) of the autoencoders that are interpreted."""
+    references: dict[tuple[str, str], str]
+    """(model, site) -> the run whose L0 the baselines get: the headline's run where it is trained, else the first."""
+    controls: dict[tuple[str, str], str]
+    """(model, site) -> the shuffled model whose autoencoder of the reference run serves as control there."""
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Models of one kind."""
+        return [model for model, its_kind in self.models.items() if its_kind == kind]
+
+
+def kind_of(config: Config, model: str) -> str:
+    """How a model comes to be: one of KINDS."""
+    return next(kind for kind in KINDS if kind in config["models"][model])
+
+
+def chapter_model(config: Config) -> str:
+    """The model of chapter 3: `auto` means the pretrained one if it lies on this machine, else the stand-in."""
+    chapter = config["chapters"]["gpt2"]
+    if chapter["model"] != "auto":
+        return chapter["model"]
+    name = config["models"][chapter["pretrained"]]["pretrained"]["name"]
+    return chapter["pretrained"] if find_pretrained(name) else chapter["stand_in"]
+
+
+def resolve(config: Config, model: str) -> str:
+    """A name in a `use` list -> the model: `chapters.gpt2` is replaced."""
+    return chapter_model(config) if model == CHAPTER_GPT2 else model
+
+
+def architecture(config: Config, model: str) -> dict[str, Any] | None:
+    """n_layer, n_embd, n_positions, … of a model; None for a pretrained model that is not on this machine."""
+    kind = kind_of(config, model)
+    settings = config["models"][model][kind]
+    if kind == "train":
+        return settings["architecture"]
+    if kind == "shuffle":
+        return architecture(config, settings["of"])
+    folder = find_pretrained(settings["name"])
+    return read_json(folder / "config.json") if folder else None
+
+
+def tokenizer_of(config: Config, model: str) -> str:
+    """Name of the tokenizer: trained models share one, a pretrained model brings its own."""
+    return model if kind_of(config, model) == "pretrained" else f"bpe-{config['tokenizer']['vocab_size']}"
+
+
+def wanted_tokens(config: Config, model: str) -> int:
+    """Tokens whose activations are stored for a model."""
+    return config["activations"]["tokens"].get(model, config["activations"]["tokens"]["default"])
+
+
+def disk_need_bytes(config: Config, plan: Plan) -> int:
+    """Disk that the activations and the autoencoders of a run take, as far as the configuration tells."""
+    need = 0
+    for (model, site), runs in plan.sites.items():
+        d = parse(site, architecture(config, model))[2]
+        need += wanted_tokens(config, model) * (2 * d + ROW_BYTES)
+        need += sum(4 * (2 * d + 2) * config["sae"]["runs"][run]["d_sae"] for run in runs)
+    return need
+
+
+def make_plan(config: Config) -> Plan:
+    """Resolve names and collect what is used."""
+    gpt2 = chapter_model(config)
+    sites: dict[tuple[str, str], tuple[str, ...]] = {}
+    for use in config["sae"]["use"]:
+        place = (resolve(config, use["model"]), use["site"])
+        sites[place] = tuple(dict.fromkeys([*sites.get(place, ()), *use["runs"]]))
+    chapter = config["chapters"]["one_layer"]
+    used = dict.fromkeys([*(model for model, _ in sites), *chapter.values(), gpt2])
+    models: dict[str, str] = {}
+    for model in used:
+        kind = kind_of(config, model)
+        source = config["models"][model]["shuffle"]["of"] if kind == "shuffle" else None
+        models |= {source: kind_of(config, source), model: kind} if source else {model: kind}
+    headline = config["evaluation"]["headline"]["run"]
+    references = {place: headline if headline in runs else runs[0] for place, runs in sites.items()}
+    controls = {
+        (config["models"][model]["shuffle"]["of"], site): model
+        for model, site in sites
+        if models[model] == "shuffle"
+    }
+    controls = {
+        place: model
+        for place, model in controls.items()
+        if place in sites and references[place] in sites[model, place[1]]
+    }
+    interpreted = tuple(
+        dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in config["interpretation"]["use"])
+    )
+    return Plan(gpt2, models, sites, interpreted, references, controls)
