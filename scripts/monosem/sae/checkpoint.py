@@ -1,0 +1,76 @@
+"""The whole state of a training run, and its way to disk and back (safetensors, nothing executable)."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jaxtyping import Int
+from safetensors import safe_open
+from torch import Tensor
+
+from scripts.monosem import io
+from scripts.monosem.sae.initialise import Statistics
+from scripts.monosem.sae.parameters import Parameters
+
+
+@dataclass
+class TrainingState:
+    """Everything that the next step depends on, besides the data and the configuration."""
+
+    weights: Parameters
+    first_moment: Parameters  # of Adam
+    second_moment: Parameters
+    since_fired: Int[Tensor, " d_sae"]  # vectors seen since each latent last fired
+    statistics: Statistics
+    step: int = 0  # steps done
+    resampled: list[list[int]] = field(default_factory=list)  # [step, number of latents] of each resampling
+    sums: dict[str, float] = field(default_factory=dict)  # of the curve's open interval
+    curve: list[dict] = field(default_factory=list)  # rows written so far
+    seconds: float = 0.0  # spent before this process
+
+    def to(self, device: str) -> "TrainingState":
+        """The same state on another device."""
+
+        def moved(parameters: Parameters) -> Parameters:
+            return Parameters(**{name: tensor.to(device) for name, tensor in parameters.tensors().items()})
+
+        self.weights = moved(self.weights)
+        self.first_moment, self.second_moment = moved(self.first_moment), moved(self.second_moment)
+        self.since_fired = self.since_fired.to(device)
+        return self
+
+
+_GROUPS = ("weights", "first_moment", "second_moment")
+_PLAIN = ("step", "resampled", "sums", "curve", "seconds")
+
+
+def save(state: TrainingState, path: Path, identity: str) -> None:
+    """Write the state atomically; `identity` is the digest of configuration, seed and data."""
+    tensors = {f"{group}.{name}": t for group in _GROUPS for name, t in getattr(state, group).tensors().items()}
+    tensors["since_fired"] = state.since_fired
+    plain = {name: getattr(state, name) for name in _PLAIN}
+    plain["statistics"] = [state.statistics.scale, state.statistics.variance]
+    io.save_tensors(tensors, path, {"identity": identity, "state": json.dumps(plain)})
+
+
+def load(path: Path, identity: str) -> tuple[TrainingState | None, str]:
+    """The state in `path` and a sentence about it; None when there is none, or it is cut short or of another run."""
+    path = Path(path)
+    if not path.exists():
+        return None, "starting from the beginning"
+    try:
+        tensors = io.load_tensors(path)
+        with safe_open(str(path), "pt") as file:
+            metadata = file.metadata() or {}
+        if metadata.get("identity") != identity:
+            return None, f"{path} is of another configuration, seed or data: ignored, starting from the beginning"
+        plain = json.loads(metadata["state"])
+        groups = {
+            group: Parameters(**{n.split(".")[1]: t for n, t in tensors.items() if n.startswith(group + ".")})
+            for group in _GROUPS
+        }
+        statistics = Statistics(*plain.pop("statistics"))
+        state = TrainingState(**groups, since_fired=tensors["since_fired"], statistics=statistics, **plain)
+    except (io.ArtefactError, KeyError, TypeError, ValueError) as error:
+        return None, f"{path} is not a whole checkpoint ({error}): ignored, starting from the beginning"
+    return state, f"resuming from {path} at step {state.step:,}"

@@ -1,0 +1,47 @@
+"""Train one sparse autoencoder: activations and one dict of parameters in, weights and curve out."""
+# ruff: noqa: F821
+
+from pathlib import Path
+
+from scripts.monosem import io, joblog
+
+
+def main(manifest_path, train, seed, device, checkpoint, names, outputs):
+    """Bind the files of one run to `sae.training.train`."""
+    from scripts.monosem.activations import open_activations
+    from scripts.monosem.runtime import pick_device
+    from scripts.monosem.sae import interchange, training
+    from scripts.monosem.sae.config import from_params
+
+    activations = open_activations(Path(manifest_path).parent)
+    config = from_params(train)
+    progress = joblog.Progress(config.steps * config.batch_size, "vectors")
+    weights, summary = training.train(
+        activations,
+        config,
+        seed,
+        checkpoint,
+        outputs["curve"],
+        progress=progress.update,
+        data_identity=io.sha256(manifest_path),
+        device=pick_device(device),
+        say=joblog.say,
+    )
+    cfg = interchange.saelens_cfg(config, summary, activations.manifest, **names)
+    interchange.save_sae(weights, cfg, outputs["weights"], outputs["cfg"])
+    io.write_json(summary, outputs["summary"])
+    joblog.say(f"{summary['vectors_per_s']:,.0f} vectors/s, {summary['epochs']:.2f} epochs, final {summary['final']}")
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    names = dict(snakemake.wildcards)
+    main(
+        snakemake.input.activations,
+        snakemake.params.train,
+        snakemake.params.seed,
+        snakemake.config.get("device", "auto"),
+        Path("results/checkpoints/sae", names["model"], names["site"], f"{names['run']}.safetensors"),
+        names,
+        {name: str(path) for name, path in snakemake.output.items()},
+    )

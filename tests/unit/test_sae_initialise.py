@@ -1,0 +1,67 @@
+"""Geometric median, scale of the data and starting weights."""
+
+import pytest
+import torch
+
+from scripts.monosem.sae import initialise
+from scripts.monosem.sae.config import SaeConfig
+
+
+def median(points):
+    return initialise.geometric_median(torch.tensor(points, dtype=torch.float64), iterations=1000, tolerance=1e-12)
+
+
+def test_geometric_median_of_symmetric_points_is_the_centre():
+    corners = [[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]]
+    torch.testing.assert_close(median(corners), torch.tensor([1.0, 1.0], dtype=torch.float64), atol=1e-8, rtol=0)
+
+
+def test_geometric_median_is_fermats_point_of_a_triangle():
+    x = median([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]])
+    torch.testing.assert_close(x, torch.tensor([0.5, 3**0.5 / 6], dtype=torch.float64), atol=1e-8, rtol=0)
+
+
+def test_geometric_median_shrugs_at_one_far_outlier_where_the_mean_moves():
+    x = median([[0.0], [1.0], [2.0], [3.0], [1e6]])
+    assert abs(x.item() - 2) < 1e-3
+
+
+def test_geometric_median_at_a_data_point_and_of_equal_points():
+    torch.testing.assert_close(median([[3.0, 4.0]] * 5), torch.tensor([3.0, 4.0], dtype=torch.float64))
+    star = median([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    assert star.norm() < 1e-6
+
+
+def test_scaling_makes_the_mean_square_norm_d_in_and_variance_follows():
+    x = torch.randn(500, 7, generator=torch.Generator().manual_seed(0)) * 3 + 2
+    s = initialise.statistics(x)
+    assert (x * s.scale).square().sum(1).mean().item() == pytest.approx(7, rel=1e-5)
+    assert s.variance == pytest.approx((x * s.scale).var(0, correction=0).sum().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("bad", [torch.ones(5, 3), torch.zeros(5, 3), torch.full((5, 3), torch.nan)])
+def test_constant_or_nan_data_is_refused(bad):
+    with pytest.raises(ValueError, match="activations"):
+        initialise.statistics(bad)
+
+
+def test_topk_starts_with_tied_directions_and_reconstructions_of_fitting_length():
+    sample = torch.randn(2000, 16, generator=torch.Generator().manual_seed(0))
+    config = SaeConfig("topk", 64, vectors=1, k=4)
+    w = initialise.start_parameters(sample, config, torch.Generator().manual_seed(1))
+    cosine = torch.cosine_similarity(w.encoder, w.decoder)
+    assert cosine.min() > 1 - 1e-5
+    assert (w.decoder.norm(dim=1) - 1).abs().max() < 1e-6
+    centred = sample[:1024] - w.b_dec
+    values, latents = (centred @ w.encoder.T).topk(4, dim=1)
+    reconstruction = torch.einsum("nk,nkd->nd", values.relu(), w.decoder[latents])
+    assert ((centred - reconstruction) * reconstruction).sum().abs() < 1e-2 * centred.square().sum()
+
+
+def test_relu_starts_untied():
+    sample = torch.randn(200, 16, generator=torch.Generator().manual_seed(0))
+    w = initialise.start_parameters(
+        sample, SaeConfig("relu", 64, 1, l1_coefficient=1.0), torch.Generator().manual_seed(1)
+    )
+    assert torch.cosine_similarity(w.encoder, w.decoder).abs().mean() < 0.4
+    assert w.encoder.abs().max() <= 16**-0.5

@@ -1,0 +1,187 @@
+"""The whole of training on small data: order, schedule, resume, recovery of known features, and its refusals."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+
+from scripts.monosem.sae import order, training
+from scripts.monosem.sae.config import Resampling, SaeConfig, from_params
+from tests.unit.sae_toys import Rows, sparse_mixtures
+
+RELU = SaeConfig(
+    "relu", 48, vectors=40 * 64, batch_size=64, l1_coefficient=4.0, warmup_steps=3, learning_rate=2e-2,
+    resample=Resampling(at=(0.3, 0.6), window=0.025, inputs=500),
+)  # fmt: skip
+TOPK = SaeConfig("topk", 48, vectors=40 * 64, batch_size=64, k=3, aux_k=8, dead_after_vectors=200, warmup_steps=3)
+
+
+def run(folder, rows, config, every=1e9, **options):
+    said = []
+    weights, summary = training.train(
+        rows,
+        config,
+        5,
+        folder / "c" / "state",
+        folder / "curve.jsonl",
+        checkpoint_every_s=every,
+        say=said.append,
+        **options,
+    )
+    curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
+    return weights, summary, curve, said
+
+
+def without_time(rows):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+@settings(max_examples=50, deadline=None)
+@given(n=st.integers(1, 40), size=st.integers(1, 50), epochs=st.integers(1, 3), seed=st.integers(0, 99))
+def test_every_row_comes_once_per_epoch_and_skipping_changes_nothing(n, size, epochs, seed):
+    count = -(-n * epochs // size)
+    whole = list(order.batches(n, size, seed, 0, count))
+    flat = np.concatenate(whole)
+    assert all(len(batch) == size for batch in whole)
+    for epoch in range(epochs):
+        assert sorted(flat[epoch * n : (epoch + 1) * n]) == list(range(n))
+    rest = list(order.batches(n, size, seed, count // 2, count))
+    assert all(np.array_equal(a, b) for a, b in zip(rest, whole[count // 2 :], strict=True))
+
+
+def test_epochs_and_seeds_have_orders_of_their_own():
+    flat = np.concatenate(list(order.batches(100, 50, 0, 0, 4)))
+    assert not np.array_equal(flat[:100], flat[100:])
+    assert not np.array_equal(flat[:100], np.concatenate(list(order.batches(100, 50, 1, 0, 2))))
+
+
+def test_learning_rate_rises_after_start_and_resampling_and_falls_at_the_end():
+    config = dataclasses.replace(RELU, warmup_steps=4, decay_share=0.25, learning_rate=1.0)
+    rates = [training.learning_rate(config, step) for step in range(config.steps)]
+    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert rates[11:16] == [1.0, 0.25, 0.5, 0.75, 1.0]  # resampled after step 12
+    assert rates[30:] == pytest.approx([1 - i / 10 for i in range(10)])
+
+
+@pytest.mark.parametrize("config", [RELU, TOPK], ids=["relu", "topk"])
+@pytest.mark.parametrize("kill_at", [3, 14, 38])
+def test_two_parts_equal_one_whole_bit_for_bit(tmp_path, config, kill_at):
+    x, _ = sparse_mixtures(1500)
+    whole_weights, whole, whole_curve, _ = run(tmp_path / "whole", Rows(x), config)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", Rows(x, fail_at=kill_at), config, every=0)
+    (tmp_path / "parts" / "curve.jsonl").unlink()  # a workflow removes the outputs of a killed job
+    weights, summary, curve, said = run(tmp_path / "parts", Rows(x), config)
+    assert "resuming" in said[0]
+    assert all(torch.equal(weights[name], whole_weights[name]) for name in weights)
+    assert without_time(curve) == without_time(whole_curve)
+    assert summary["resampled"] == whole["resampled"] and summary["dead_latents"] == whole["dead_latents"]
+    assert not (tmp_path / "parts" / "c" / "state").exists()
+
+
+def test_the_runs_of_the_resume_test_do_resample_and_have_dead_latents(tmp_path):
+    x, _ = sparse_mixtures(1500)
+    _, summary, _, _ = run(tmp_path / "relu", Rows(x), RELU)
+    assert [row["step"] for row in summary["resampled"]] == [12, 24]
+    assert sum(row["latents"] for row in summary["resampled"]) > 0
+    _, _, curve, _ = run(tmp_path / "topk", Rows(x), TOPK)
+    assert max(row["dead_share"] for row in curve) > 0
+
+
+def test_a_checkpoint_that_does_not_fit_is_ignored_with_a_sentence(tmp_path):
+    x, _ = sparse_mixtures(1500)
+    clean, *_ = run(tmp_path / "clean", Rows(x), TOPK)
+    state = tmp_path / "c" / "state"
+    for spoil, word in [(lambda b: b[: len(b) // 2], "not a whole"), (lambda b: b, "another configuration")]:
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, Rows(x, fail_at=9), TOPK, every=0, data_identity="" if word == "not a whole" else "other")
+        state.write_bytes(spoil(state.read_bytes()))
+        weights, _, _, said = run(tmp_path, Rows(x), TOPK)
+        assert word in said[0]
+        assert torch.equal(weights["W_dec"], clean["W_dec"])
+
+
+def mean_max_cosine(dictionary, truth):
+    """Mean |cos| of the best one-to-one matching."""
+    cosine = (truth @ (dictionary / dictionary.norm(dim=1, keepdim=True)).T).abs().numpy()
+    return cosine[linear_sum_assignment(-cosine)].mean()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SaeConfig("relu", 16, vectors=200_000, batch_size=512, l1_coefficient=0.5, learning_rate=5e-3),
+        SaeConfig("topk", 16, vectors=200_000, batch_size=512, k=4, learning_rate=5e-3, aux_k=8),
+    ],
+    ids=["relu", "topk"],
+)
+def test_known_features_are_recovered_and_a_random_dictionary_fails(tmp_path, config):
+    x, truth = sparse_mixtures(20_000)
+    weights, summary, _, _ = run(tmp_path, Rows(x), config)
+    assert mean_max_cosine(weights["W_dec"], truth) > 0.95
+    assert summary["epochs"] == pytest.approx(10, rel=0.01)
+    random = torch.randn(16, 32, generator=torch.Generator().manual_seed(9))
+    assert mean_max_cosine(random, truth) < 0.5
+
+
+def test_summary_and_curve_are_in_units_of_the_raw_data(tmp_path):
+    x, _ = sparse_mixtures(1500)
+    weights, summary, curve, _ = run(tmp_path, Rows(x * 10), RELU)
+    assert summary["l1_coefficient_raw"] == pytest.approx(4.0 / summary["data_scale"])
+    f = torch.relu((x * 10 - weights["b_dec"]) @ weights["W_enc"] + weights["b_enc"])
+    mse = (x * 10 - f @ weights["W_dec"] - weights["b_dec"]).square().sum(1).mean().item()
+    assert curve[-1]["mse"] == pytest.approx(mse, rel=0.2)
+    assert curve[-1]["vectors"] == summary["vectors"] == 2560
+
+
+def test_training_does_not_depend_on_the_scale_of_the_data(tmp_path):
+    x, _ = sparse_mixtures(1500)
+    small, *_ = run(tmp_path / "a", Rows(x), RELU)
+    large, *_ = run(tmp_path / "b", Rows(x * 64), RELU)
+    torch.testing.assert_close(small["W_dec"], large["W_dec"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(small["b_dec"] * 64, large["b_dec"], atol=1e-2, rtol=1e-4)
+
+
+def test_an_l1_so_high_that_nothing_fires_is_said_and_the_checkpoint_stays(tmp_path):
+    x, _ = sparse_mixtures(1500)
+    config = dataclasses.replace(RELU, l1_coefficient=500.0, vectors=200 * 64, resample=None)
+    with pytest.raises(training.TrainingError, match=r"step \d+: almost no latent fires.*l1_coefficient"):
+        run(tmp_path, Rows(x), config, every=0)
+    assert (tmp_path / "c" / "state").exists()
+
+
+def test_nan_in_the_data_is_said_in_one_sentence(tmp_path):
+    x, _ = sparse_mixtures(1500)
+    x[7, 3] = torch.nan
+    with pytest.raises(training.TrainingError, match=r"step 0: the activations hold NaN"):
+        run(tmp_path, Rows(x), TOPK)
+    x, _ = sparse_mixtures(20_000)
+    x[np.random.default_rng(0).integers(0, 20_000, 3), 0] = torch.inf
+    with pytest.raises(training.TrainingError, match=r"the activations hold NaN or infinity"):
+        run(tmp_path, Rows(x), dataclasses.replace(TOPK, vectors=20_000))
+
+
+def test_divergence_is_said_in_one_sentence(tmp_path):
+    x, _ = sparse_mixtures(1500)
+    with pytest.raises(training.TrainingError, match=r"step \d+: .*learning_rate"):
+        run(tmp_path, Rows(x), dataclasses.replace(TOPK, learning_rate=1e30, warmup_steps=0))
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"architecture": "topk", "d_sae": 8, "vectors": 9, "kk": 2}, "unknown key 'kk'"),
+        ({"architecture": "topk", "d_sae": 8, "vectors": 9}, "needs 'k'"),
+        ({"architecture": "relu", "d_sae": 8, "vectors": 9}, "needs 'l1_coefficient'"),
+        ({"architecture": "topk", "d_sae": 8, "vectors": 9, "k": 9}, "between 1 and d_sae"),
+        ({"architecture": "gru", "d_sae": 8, "vectors": 9}, "gru"),
+    ],
+)
+def test_parameters_are_checked(params, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        from_params(params)
