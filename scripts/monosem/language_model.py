@@ -15,6 +15,8 @@ from scripts.monosem import gpt2, io
 from scripts.monosem.joblog import Progress, say
 from scripts.monosem.runtime import derive_seed
 
+BETAS = (0.9, 0.98)
+
 
 @dataclass(frozen=True)
 class Training:
@@ -23,9 +25,10 @@ class Training:
     architecture: gpt2.Architecture  # shape of the model
     tokens: int  # tokens trained on; the last step may be cut by rounding to whole batches
     batch_size: int  # windows of n_positions tokens per step
-    learning_rate: float  # peak of AdamW's learning rate
+    learning_rate: float  # peak of Muon's learning rate, for the matrices of the blocks (scaled to AdamW's step size)
+    embedding_learning_rate: float  # peak of AdamW's learning rate, for embeddings, biases and LayerNorms
     warmup_share: float  # share of the steps that raise the learning rate from zero; then it falls linearly to zero
-    weight_decay: float  # AdamW's decay of the matrices (not of biases and LayerNorms)
+    weight_decay: float  # decay of matrices and embeddings (not of biases and LayerNorms)
     seed: int  # initial weights and order of the data
 
     @property
@@ -40,12 +43,12 @@ def training_from(params: dict, vocab_size: int) -> Training:
     return Training(**{**params, "architecture": architecture})
 
 
-def learning_rate_at(step: int, config: Training) -> float:
-    """Linear warm-up, then linear decay to zero at the last step."""
+def schedule(step: int, config: Training) -> float:
+    """Share of the peak learning rate: linear warm-up, then linear decay to zero at the last step."""
     warmup = max(1, round(config.warmup_share * config.steps))
     if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    return config.learning_rate * (config.steps - step) / max(1, config.steps - warmup)
+        return (step + 1) / warmup
+    return (config.steps - step) / max(1, config.steps - warmup)
 
 
 def window_starts(n_tokens: int, config: Training) -> Int[np.ndarray, "windows"]:
@@ -71,11 +74,20 @@ def batch_at(stream: np.ndarray, starts: np.ndarray, context: int) -> tuple[torc
     return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
 
 
-def _optimiser(parameters: gpt2.Parameters, config: Training) -> torch.optim.Optimizer:
-    matrices = [value for value in parameters.values() if value.dim() == 2]
-    rest = [value for value in parameters.values() if value.dim() != 2]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
+def _optimisers(parameters: gpt2.Parameters, config: Training) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks, AdamW for embeddings and vectors (Jordan et al. 2024).
+
+    At a few million tokens this reaches AdamW's loss with about half of them.
+    """
+    embeddings = [value for name, value in parameters.items() if name.endswith(("wte.weight", "wpe.weight"))]
+    matrices = [v for n, v in parameters.items() if v.dim() == 2 and not n.endswith(("wte.weight", "wpe.weight"))]
+    vectors = [value for value in parameters.values() if value.dim() == 1]
+    decay = config.weight_decay
+    groups = [{"params": embeddings, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    return [
+        torch.optim.Muon(matrices, lr=config.learning_rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(groups, lr=config.embedding_learning_rate, betas=BETAS, fused=True),
+    ]
 
 
 def _load_checkpoint(path: Path, digest: str) -> dict | None:
@@ -118,28 +130,32 @@ def train(
     digest = io.sha256_json({**asdict(config), "data": data_digest, "device": device})
     parameters = gpt2.initialise(architecture, derive_seed(config.seed, "weights"))
     parameters = {name: value.to(device).requires_grad_() for name, value in parameters.items()}
-    optimiser = _optimiser(parameters, config)
+    optimisers = _optimisers(parameters, config)
+    peaks = (config.learning_rate, config.embedding_learning_rate)
     first, seconds, lines, losses = 0, 0.0, [], []
     if state := _load_checkpoint(checkpoint, digest):
         first, seconds, lines, losses = state["step"], state["seconds"], state["lines"], state["losses"]
         with torch.no_grad():
             for name, value in parameters.items():
                 value.copy_(state["parameters"][name])
-        optimiser.load_state_dict(state["optimiser"])
+        for optimiser, saved_state in zip(optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved_state)
 
     log_every, validate_every = max(1, config.steps // 200), max(1, math.ceil(config.steps / 4))
     progress, since, saved = Progress(config.tokens, "tokens"), time.perf_counter(), time.perf_counter()
     for step in range(first, config.steps):
-        learning_rate = learning_rate_at(step, config)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate
+        share = schedule(step, config)
+        for optimiser, peak in zip(optimisers, peaks, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = share * peak
         chosen = starts[step * config.batch_size : (step + 1) * config.batch_size]
         inputs, targets = batch_at(stream, chosen, context)
         loss = gpt2.mean_nats(parameters, architecture, inputs.to(device), targets.to(device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
         losses.append(loss.detach())
 
         done = step + 1
@@ -148,19 +164,21 @@ def train(
             losses.clear()
             if not math.isfinite(mean):
                 raise io.ArtefactError(f"training diverged before step {done:,}: loss {mean}; lower learning_rate")
+            rate = share * config.learning_rate
             now = seconds + time.perf_counter() - since
             n_tokens = done * config.batch_size * context
-            line = {"step": done, "tokens": n_tokens, "loss_nats": mean, "learning_rate": learning_rate, "seconds": now}
+            line = {"step": done, "tokens": n_tokens, "loss_nats": mean, "learning_rate": rate, "seconds": now}
             if validate and (done % validate_every == 0 or done == config.steps):
                 line["validation_nats"] = validate(parameters)
                 since += seconds + time.perf_counter() - since - now  # validation is not training time
             lines.append(line)
-            progress.update(n_tokens, loss_nats=mean, learning_rate=learning_rate)
+            progress.update(n_tokens, loss_nats=mean, learning_rate=rate)
         stopping = done == stop_after_step
         if stopping or time.perf_counter() - saved > checkpoint_every_s:
             with io.atomic_path(checkpoint) as temporary:
                 state = {"digest": digest, "step": done, "parameters": parameters, "lines": lines, "losses": losses}
-                state |= {"optimiser": optimiser.state_dict(), "seconds": seconds + time.perf_counter() - since}
+                state |= {"optimisers": [optimiser.state_dict() for optimiser in optimisers]}
+                state |= {"seconds": seconds + time.perf_counter() - since}
                 torch.save(state, temporary)
             saved = time.perf_counter()
         if stopping:
