@@ -24,19 +24,25 @@ def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
             raise ArtefactError(f"{notebook}: the notebook has no parameter '{name}'{hint}")
 
 
+def prepare(source: str | Path, path: str | Path) -> None:
+    """Turn a percent source into an .ipynb whose kernel is named, lest another one is chosen."""
+    import jupytext
+
+    notebook = jupytext.read(source)
+    notebook.metadata["kernelspec"] = {"name": KERNEL, "display_name": "Python 3", "language": "python"}
+    jupytext.write(notebook, path, fmt="ipynb")
+
+
 def execute(source: str | Path, parameters: dict[str, Any], trace: str | Path, timeout_s: int = 600) -> None:
     """Run a percent source with parameters in the current folder; the notebook as far as it got stays at `trace`.
 
     Raises: ArtefactError for unknown parameters; papermill's error for a cell that fails.
     """
-    import jupytext
     import papermill
 
     trace = Path(trace)
     trace.parent.mkdir(parents=True, exist_ok=True)
-    notebook = jupytext.read(source)
-    notebook.metadata["kernelspec"] = {"name": KERNEL, "display_name": "Python 3", "language": "python"}
-    jupytext.write(notebook, trace, fmt="ipynb")
+    prepare(source, trace)
     check_parameters(trace, parameters)
     papermill.execute_notebook(
         str(trace),

@@ -99,8 +99,8 @@ def render(
 ) -> tuple[str, list[str]]:
     """Fill the template: (Markdown, warnings about unused values and figures).
 
-    In the template `v("key")` is a number of results/metrics.json, `figure(name, title)` an image, and `num`, `pct`,
-    `nats`, `fixed`, `count`, `code` are filters.
+    In the template `v("key")` is a number of results/metrics.json, `minus(key, key)` a difference, `figure(name, title)`
+    an image, and `num`, `pct`, `nats`, `fixed`, `count`, `code` are filters.
     Raises: ArtefactError for digits typed into prose, undeclared names, missing values or figures: all at once.
     """
     problems = []
@@ -116,7 +116,7 @@ def render(
     environment.filters |= {
         "num": number, "pct": percent, "nats": nats, "fixed": fixed, "count": count, "code": code, "cell": cell,
     }  # fmt: skip
-    given = {"v": values.get, "has": values.__contains__, "figure": figures, "table": table, **context}
+    given = {"v": values.get, "minus": values.minus, "figure": figures, **context}
     undeclared = jinja2.meta.find_undeclared_variables(environment.parse(source)) - set(given)
     if undeclared:
         problems.append(f"names that nothing provides: {', '.join(sorted(undeclared))}")

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.monosem import io
+from scripts.monosem import derived, io
 
 RESULTS = "results/"
+
+# what a unit looks like (text with activations): the report's cards show it, it is no number of the run
+NOT_NUMBERS = {"examples", "top_tokens", "logit_weights"}
 
 # the last name of a key, or its ending -> unit; the first that fits wins
 UNITS = (
@@ -71,6 +74,8 @@ def flatten(document: Any, prefix: str = "") -> dict[str, float | int | bool | N
         return {}
     flat = {}
     for name, item in document.items():
+        if name in NOT_NUMBERS:
+            continue
         flat |= flatten(item, f"{prefix}/{name}" if prefix else str(name))
     return flat
 
@@ -79,7 +84,8 @@ def collect(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
     """All numbers of the given JSON results as `{key: {"value", "unit", "source"}}`, sorted by key."""
     table = {}
     for path in paths:
-        for name, value in flatten(io.read_json(path)).items():
+        document = io.read_json(path)
+        for name, value in flatten(document | derived.derive(document)).items():
             key = f"{key_prefix(path)}:{name}"
             table[key] = {"value": value, "unit": unit_of(key), "source": str(path)}
     return dict(sorted(table.items()))
@@ -107,12 +113,13 @@ class Values:
     """Look-up in a table of values that remembers what was asked for and what was not there.
 
     `roles` are names for parts of keys, so that text never names a run: with `{"fidelity": "evaluation/m/s/fidelity"}`
-    the key `{fidelity}:clean` is looked up as `evaluation/m/s/fidelity:clean`.
+    the key `{fidelity}:clean` is looked up as `evaluation/m/s/fidelity:clean`. A role that is None is one that this
+    configuration leaves out: its keys count as missing.
     """
 
-    def __init__(self, table: Mapping[str, Mapping[str, Any]], roles: Mapping[str, str]) -> None:
+    def __init__(self, table: Mapping[str, Mapping[str, Any]], roles: Mapping[str, str | None]) -> None:
         self.table = {key: Value(**row) for key, row in table.items()}
-        self.roles = dict(roles)
+        self.roles = {name: f"(no {name})" if role is None else role for name, role in roles.items()}
         self.used: set[str] = set()
         self.missing: set[str] = set()
 
@@ -132,6 +139,11 @@ class Values:
         self.used.add(key)
         return self.table[key].value
 
+    def minus(self, key: str, other: str) -> float | None:
+        """Difference of two numbers; None where one is missing or undefined."""
+        a, b = self.get(key), self.get(other)
+        return None if a is None or b is None else a - b
+
     def matching(self, pattern: str) -> list[str]:
         """Keys that fit a pattern with `*`, in order; a pattern that fits none is remembered as missing."""
         pattern = self.expand(pattern)
@@ -139,6 +151,10 @@ class Values:
         if not keys:
             self.missing.add(pattern)
         return keys
+
+    def unused(self) -> list[str]:
+        """Keys that nothing has asked for."""
+        return [key for key in self.table if key not in self.used]
 
     def require(self) -> None:
         """Raise MissingValues if anything that was asked for was not there."""

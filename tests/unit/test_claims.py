@@ -5,6 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.monosem import derived
 from scripts.monosem.claims import BARS, check_claim, check_claims, evaluate, judge
 from scripts.monosem.io import ArtefactError
 from scripts.monosem.values import MissingValues, Values, collect, flatten, key_prefix, source_of, unit_of
@@ -148,3 +149,34 @@ def test_the_claims_file_is_sound():
         attempted = entry.get("status") != "not attempted"
         assert attempted == ("accept" in entry), entry["id"]
         assert attempted or entry["reason"], entry["id"]
+
+
+def run(architecture="topk", d_sae=8, k=4, l0=4.0, added=0.2) -> dict:
+    return {"architecture": architecture, "d_sae": d_sae, "k": k, "l0": l0, "ce_increase_nats": added}
+
+
+def test_frontier_compares_only_runs_that_differ_in_one_thing():
+    ordered = {"a": run(), "b": run(k=8, l0=8.0, added=0.1), "c": run(d_sae=16, added=0.15)}
+    assert derived.frontier(ordered) == {
+        "sparsity_pairs": 1, "sparsity_ordered": 1.0, "width_pairs": 1, "width_ordered": 1.0,
+    }  # fmt: skip
+    worse = {**ordered, "d": run(d_sae=32, added=0.3)}
+    assert derived.frontier(worse)["width_ordered"] == pytest.approx(1 / 3)
+    assert derived.frontier({"a": run(), "b": run("standard", k=None, l0=9.0)}) == {}
+
+
+def test_specificity_pools_the_upper_half_by_tokens():
+    bins = [
+        {"lower": 0.0, "upper": 1.0, "n_tokens": 10, "in_context_share": 0.2},
+        {"lower": 1.0, "upper": 2.0, "n_tokens": 0, "in_context_share": None},
+        {"lower": 2.0, "upper": 3.0, "n_tokens": 3, "in_context_share": 1.0},
+        {"lower": 3.0, "upper": 4.0, "n_tokens": 1, "in_context_share": 0.0},
+    ]
+    assert derived.specificity(bins) == (0.2, 0.75)
+    assert derived.specificity([{**row, "n_tokens": 0} for row in bins]) == (None, None)
+
+
+def test_a_role_that_is_left_out_makes_its_keys_missing():
+    values = Values({}, {"control": None})
+    assert values.get("models/{control}/training:x") is None
+    assert values.missing == {"models/(no control)/training:x"}

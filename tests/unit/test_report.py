@@ -1,16 +1,22 @@
 """The report is strict: no typed numbers, nothing missing, figures embedded, the rule graph drawn."""
 
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.monosem import rulegraph
+from scripts import compile_report
+from scripts.monosem import claims, io, plan, report_files, roles, rulegraph, values
 from scripts.monosem.io import ArtefactError
 from scripts.monosem.prose_lint import lint
 from scripts.monosem.report import Figures, cell, code, html, nats, number, percent, render, table
+from scripts.monosem.run_record import times
 from scripts.monosem.values import Values
+from tests.unit import report_results
 
 
 @pytest.mark.parametrize(
@@ -115,3 +121,99 @@ def test_rule_graph_layers_follow_the_longest_path():
     assert rulegraph.layers(names, edges) == [["id1"], ["id2"], ["id0"]]
     drawing = rulegraph.svg("flowchart TB\n\tid0[all]\n\tid1[a]\n\tid1 --> id0")
     assert drawing.count("<rect") == 2 and drawing.count("<path") == 1
+
+
+TOY_FIGURES = ("superposition", "norms", "features-represented", "recovery", "matching")
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """The real template and the real claims, compiled from made-up results of other names and fewer runs."""
+    repository = Path.cwd()
+    root = tmp_path_factory.mktemp("made-up")
+    folder, config = root / "results", report_results.CONFIG
+    report_results.make(folder)
+    names = [("toy", name) for name in TOY_FIGURES]
+    names += [(family, name) for family, all_of_it in report_files.FIGURES.items() for name in all_of_it]
+    for family, name in names:
+        path = folder / f"figures/{family}/{name}.svg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (folder / "rulegraph.mmd").write_text("flowchart TB\n\tid0[all]\n\tid1[train]\n\tid1 --> id0\n")
+    the_plan = plan.make_plan(config)
+    playing = roles.roles(config, the_plan.gpt2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        present = [path for path in report_files.results(config, the_plan) if Path(path).exists()]
+        table = values.collect(present)
+        io.write_json(table, "results/metrics.json")
+        published = yaml.safe_load((repository / "paper/claims.yaml").read_text(encoding="utf-8"))
+        io.write_json(claims.check_claims(published, Values(table, playing)), "results/claims.json")
+        read = f"results/evaluation/first/{report_results.SITE}/wide"
+        compile_report.main(
+            SimpleNamespace(
+                template=str(repository / "paper/report.md.j2"),
+                style=str(repository / "paper/report.css"),
+                metrics="results/metrics.json",
+                claims="results/claims.json",
+                rulegraph="results/rulegraph.mmd",
+                environment="results/environment.json",
+                corpus="results/data/made-up/manifest.json",
+                trainings=report_files.trainings(the_plan),
+                fidelities=report_files.fidelities(the_plan),
+                interpretation=f"{read}/interpretation.json",
+                contexts=f"{read}/contexts.json",
+                figures=[f"results/figures/{family}/{name}.svg" for family, name in names],
+                notebooks=["results/notebooks/token_activations.html"],
+            ),
+            playing,
+            report_files.settings(config, the_plan),
+            "results/report.md",
+            "results/report.html",
+        )
+    return folder
+
+
+def test_the_report_compiles_for_another_configuration(compiled):
+    markdown = (compiled / "report.md").read_text(encoding="utf-8")
+    assert "the autoencoder `wide` stands in" in markdown
+    assert "This chapter ran on a stand-in" in markdown and "`deep`" in markdown
+    assert "onelayer-a" not in markdown and "topk-4096" not in markdown
+    assert "{{" not in markdown and "None" not in markdown
+    page = (compiled / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/svg+xml") == len(TOY_FIGURES) + sum(map(len, report_files.FIGURES.values()))
+    assert '<svg class="graph"' in page and "<table>" in page
+
+
+def test_claims_without_a_run_for_them_are_not_attempted(compiled):
+    rows = {row["id"]: row for row in io.read_json(compiled / "claims.json")["claims"]}
+    assert rows["superposition-with-sparsity"]["verdict"] == "reproduced"
+    assert rows["resampling"]["verdict"] == "not attempted"  # this configuration has no pair of such runs
+    assert rows["human-rating"]["verdict"] == "not attempted"
+    assert all(row["verdict"] != "reproduced" or not any(c["passes"] for c in row["controls"]) for row in rows.values())
+
+
+def test_numbers_of_the_report_are_numbers_of_the_results(compiled):
+    markdown = (compiled / "report.md").read_text(encoding="utf-8")
+    run = io.read_json(compiled / f"evaluation/first/{report_results.SITE}/fidelity.json")["runs"]["wide"]
+    assert f"with\n{run['l0']:.1f} active latents per token" in markdown
+    assert percent(run["ce_loss_score"]) in markdown
+
+
+def test_times_are_read_from_benchmarks_and_logs(tmp_path):
+    for rule, name, seconds, rss in (
+        ("train", "a", "10.0", "100.0"),
+        ("train", "b", "20.0", "300.5"),
+        ("plot", "p", "1.0", "NA"),
+    ):
+        (tmp_path / f"benchmarks/{rule}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"logs/{rule}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"benchmarks/{rule}/{name}.tsv").write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:10\t{rss}\n")
+        (tmp_path / f"logs/{rule}/{name}.log").write_text("begin\nfinished: 4.5 s of work\n")
+    train, plot = times(tmp_path / "benchmarks", tmp_path / "logs")
+    assert (train.rule, train.jobs, train.wall_s, train.work_s, train.peak_bytes) == ("train", 2, 30.0, 9.0, 300.5e6)
+    assert (plot.rule, plot.peak_bytes) == ("plot", None)
+
+
+def test_times_without_any_benchmark(tmp_path):
+    assert times(tmp_path / "none", tmp_path / "nothing") == []

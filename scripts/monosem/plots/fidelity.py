@@ -2,15 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from scripts.monosem.plots import style
+from scripts.monosem.plots import palette, style
 
-MARKERS = {"topk": "o", "relu": "^"}
+ARCHITECTURES = {"topk": ("TopK", "o"), "standard": ("ReLU + L1", "^")}
+BASELINES = {
+    "zero_ablation": "zero ablation",
+    "mean_ablation": "mean ablation",
+    "top_neurons_about_mean": "neurons farthest from mean",
+    "top_neurons": "largest neurons, others zero",
+    "pca": "principal components",
+    "random_dictionary": "random dictionary",
+    "shuffled_control_sae": "dictionary of permuted model",
+}
+AT_EQUAL_L0 = ("top_neurons_about_mean", "top_neurons", "pca", "random_dictionary")
 
 
 @dataclass(frozen=True)
@@ -18,37 +28,49 @@ class Point:
     """One autoencoder, or one baseline, at one site."""
 
     name: str  # of the run or baseline
-    group: str  # architecture of an autoencoder (topk, relu), or a baseline's name
-    width: int | None  # latents; None for baselines
+    group: str  # architecture of an autoencoder; "" for a baseline
+    width: int | None  # latents; None for a baseline
     l0: float  # latents per token, or numbers kept
     ce_increase_nats: float  # added to the clean loss
     explained_variance: float | None
 
 
-def frontier(points: Sequence[Point], baselines: Mapping[str, Sequence[Point]]) -> Figure:
-    """Nats added and variance explained against L0, by architecture (marker) and width (colour); baselines in grey."""
-    figure, axes = plt.subplots(1, 2, figsize=style.size(1.0, 0.46), layout="constrained")
-    widths = sorted({point.width for point in points})
-    colours = dict(zip(widths, style.sequence(len(widths)), strict=True))
-    measures = ("ce_increase_nats", "explained_variance")
-    for axis, measure in zip(axes, measures, strict=True):
-        for dashes, (name, line) in zip(((0, (1, 1)), (0, (4, 2)), (0, (5, 1, 1, 1))), baselines.items(), strict=False):
-            drawn = sorted((p.l0, getattr(p, measure)) for p in line if getattr(p, measure) is not None)
-            if drawn:
-                axis.plot(*zip(*drawn, strict=True), color=style.GREY, ls=dashes, lw=1.2, marker=".", label=name)
-        for (group, width) in sorted({(p.group, p.width) for p in points}, key=str):
+def points(document: Mapping[str, Any]) -> list[Point]:
+    """The autoencoders of a fidelity.json, then its baselines at equal L0."""
+    runs = [(name, row["architecture"], row["d_sae"], row) for name, row in document["runs"].items()]
+    others = [(BASELINES[key], "", None, document["baselines"].get(key)) for key in AT_EQUAL_L0]
+    return [
+        Point(name, group, width, row["l0"], row["ce_increase_nats"], row["explained_variance"])
+        for name, group, width, row in [*runs, *others]
+        if row
+    ]
+
+
+def frontier(points: Sequence[Point]) -> Figure:
+    """Nats added and variance explained against L0, by architecture (marker) and width (colour)."""
+    figure = style.new_figure(height=3.6)
+    axes = figure.subplots(1, 2)
+    widths = sorted({point.width for point in points if point.width})
+    colours = dict(zip(widths, palette.sequence(len(widths)), strict=True))
+    groups = sorted({(point.group, point.width) for point in points if point.width}, key=str)
+    for axis, measure in zip(axes, ("ce_increase_nats", "explained_variance"), strict=True):
+        for group, width in groups:
             drawn = sorted((p.l0, getattr(p, measure)) for p in points if (p.group, p.width) == (group, width))
+            words, marker = ARCHITECTURES[group]
             axis.plot(
-                *zip(*drawn, strict=True), color=colours[width], marker=MARKERS.get(group, "D"), ms=7, mec="white",
-                lw=1, label=f"{group}, {width:,} latents",
+                *zip(*drawn, strict=True), color=colours[width], marker=marker, ms=7, mec="white", lw=1,
+                label=f"{words}, {width:,} latents",
             )  # fmt: skip
-        axis.set(xscale="log", xlabel="L0 (active latents per token)")
-        style.plain_log_ticks(axis.xaxis)
+        baselines = [point for point in points if not point.width and getattr(point, measure) is not None]
+        for point, marker in zip(baselines, "xP*v", strict=False):
+            axis.plot(point.l0, getattr(point, measure), marker, color=palette.GREY, ms=6, label=point.name)
+        axis.set(xscale="log", xlabel="L0 (numbers per token)")
+        palette.log_axis(axis.xaxis)
     axes[0].set(ylabel="loss added (nats per token)", yscale="log")
-    style.plain_log_ticks(axes[0].yaxis)
-    axes[1].set(ylabel="variance explained")
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3)
+    palette.log_axis(axes[0].yaxis)
+    lowest = min((p.explained_variance for p in points if p.width and p.explained_variance is not None), default=0)
+    axes[1].set(ylabel="variance explained", ylim=(min(0, lowest) - 0.03, 1))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -57,50 +79,96 @@ class Bar:
     """Loss recovered and loss added by one way to replace the activations, with 95 % intervals."""
 
     name: str
-    l0: float | None
+    l0: float | None  # None where nothing is kept
     recovered: float | None
     recovered_interval: tuple[float, float] | None
     added_nats: float
     added_interval: tuple[float, float] | None
-    ours: bool  # whether this is the autoencoder that the report is about
+    ours: bool  # whether this is an autoencoder of this site
 
 
-def _bars(axis, values, intervals, colours, label) -> None:
-    """Horizontal bars with intervals and the value in words; a bar that leaves the axis on the left is cut there."""
-    left, right = axis.get_xlim()
-    for row, (value, interval, colour) in enumerate(zip(values, intervals, colours, strict=True)):
-        if value is None:
-            axis.annotate("not defined", (left, row), xytext=(4, 0), textcoords="offset points", va="center")
-            continue
-        axis.barh(row, value, color=colour, height=0.66)
-        if interval:
-            axis.plot(np.clip(interval, left, right), [row, row], color="black", lw=1.4, solid_capstyle="butt")
-        end = max(np.clip([value, *(interval or ())], left, right))
-        axis.annotate(label(value), (max(end, 0), row), xytext=(5, 0), textcoords="offset points", va="center")
+def _interval(row: Mapping[str, Any], key: str) -> tuple[float, float] | None:
+    ends = (row.get(f"{key}_low"), row.get(f"{key}_high"))
+    return None if None in ends else ends
+
+
+def bar(name: str, row: Mapping[str, Any], ours: bool) -> Bar:
+    """A bar from one entry of a fidelity.json."""
+    recovered, added = _interval(row, "ce_loss_score"), _interval(row, "ce_increase_nats")
+    return Bar(name, row["l0"] or None, row["ce_loss_score"], recovered, row["ce_increase_nats"], added, ours)
+
+
+def bars(document: Mapping[str, Any], run: str) -> list[Bar]:
+    """The headline's autoencoder and all baselines of a fidelity.json."""
+    others = [bar(BASELINES[key], row, ours=False) for key, row in document["baselines"].items()]
+    return [bar(f"autoencoder {run}", document["runs"][run], ours=True), *others]
 
 
 def baselines(bars: Sequence[Bar]) -> Figure:
-    """Loss recovered (left) and loss added (right) of the autoencoder and of each baseline, best first."""
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(style.size(1.0, 1.0)[0], 0.9 + 0.34 * len(bars)), layout="constrained", sharey=True
-    )
+    """Loss recovered (left) and, on a logarithmic axis, loss added (right) of the autoencoder and of each baseline."""
+    figure = style.new_figure(height=0.9 + 0.34 * len(bars))
+    left, right = figure.subplots(1, 2, sharey=True)
     bars = sorted(bars, key=lambda bar: bar.added_nats)
-    colours = [style.OURS if bar.ours else style.BASELINE for bar in bars]
-    left.set_xlim(min(0, max(-0.5, min(bar.recovered or 0 for bar in bars))), 1.22)
-    _bars(left, [b.recovered for b in bars], [b.recovered_interval for b in bars], colours, lambda v: f"{100 * v:.1f} %")
-    right.set_xlim(0, 1.25 * max(bar.added_nats for bar in bars))
-    _bars(right, [b.added_nats for b in bars], [b.added_interval for b in bars], colours, lambda v: f"{v:.3f}")
-    left.set(xlabel="loss recovered (zero ablation = 0)", yticks=range(len(bars)))
-    left.set_yticklabels([bar.name + (f"  (L0 {bar.l0:.0f})" if bar.l0 is not None else "") for bar in bars])
+    lowest = max(-0.5, min([0.0, *(bar.recovered for bar in bars if bar.recovered is not None)]))
+    left.set_xlim(lowest, 1.25)
+    for row, bar in enumerate(bars):
+        colour = palette.OURS if bar.ours else palette.BASELINE
+        if bar.recovered is not None:
+            left.barh(row, bar.recovered, color=colour, height=0.66)
+            ends = np.clip(bar.recovered_interval or (bar.recovered,) * 2, lowest, 1.25)
+            left.plot(ends, [row, row], color="black", lw=1.4, solid_capstyle="butt")
+            left.annotate(
+                f"{100 * bar.recovered:.1f} %", (max(ends[1], 0), row), xytext=(5, 0), textcoords="offset points",
+                va="center",
+            )  # fmt: skip
+        if bar.added_nats > 0:
+            low, high = bar.added_interval or (bar.added_nats,) * 2
+            right.plot([max(low, bar.added_nats / 10), high], [row, row], color="black", lw=1.4)
+            right.plot(bar.added_nats, row, "o", color=colour, ms=7)
+            right.annotate(
+                f"{bar.added_nats:.3f}", (max(high, bar.added_nats), row), xytext=(8, 0), textcoords="offset points",
+                va="center",
+            )  # fmt: skip
+    left.set_yticks(range(len(bars)), [bar.name + (f"  (L0 {bar.l0:.0f})" if bar.l0 else "") for bar in bars])
     left.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    left.invert_yaxis()
-    right.set_xlabel("loss added (nats per token)")
+    left.set(xlabel="loss recovered (zero ablation = 0)", ylim=(len(bars) - 0.4, -0.6))
+    right.set(xlabel="loss added (nats per token)", xscale="log")
+    positive = [bar.added_nats for bar in bars if bar.added_nats > 0] or [1.0]
+    right.set_xlim(min(positive) / 2, max(positive) * 5)
+    palette.log_axis(right.xaxis)
     for axis in (left, right):
         axis.grid(axis="y", visible=False)
     return figure
 
 
-def density(densities: Mapping[str, Float[np.ndarray, "latents"]], n_tokens: int) -> Figure:
+def sites(documents: Sequence[Mapping[str, Any]]) -> Figure:
+    """Loss recovered and variance explained of every autoencoder at every site and model."""
+    rows = [(d["model"], d["site"], name, run) for d in documents for name, run in d["runs"].items()]
+    figure = style.new_figure(height=0.9 + 0.3 * len(rows))
+    axes = figure.subplots(1, 3, sharey=True)
+    measures = {
+        "ce_increase_nats": "loss added (nats)",
+        "ce_loss_score": "loss recovered",
+        "explained_variance": "variance explained",
+    }
+    models = list(dict.fromkeys(model for model, *_ in rows))
+    for axis, (key, label) in zip(axes, measures.items(), strict=True):
+        for y, (model, _, _, run) in enumerate(rows):
+            if run[key] is None:
+                continue
+            colour = style.CYCLE[models.index(model) % len(style.CYCLE)]
+            ends = _interval(run, key)
+            if ends:
+                axis.plot(ends, [y, y], color=colour, lw=1.6)
+            axis.plot(run[key], y, ARCHITECTURES[run["architecture"]][1], color=colour, ms=6, mec="white")
+        axis.set_xlabel(label)
+    axes[0].set_yticks(range(len(rows)), [f"{model} · {site} · {name}" for model, site, name, _ in rows])
+    axes[0].tick_params(axis="y", labelsize=6.5)
+    axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    return figure
+
+
+def density(densities: Mapping[str, Float[np.ndarray, " latents"]], n_tokens: int) -> Figure:
     """Histogram of log10 density per autoencoder; latents that never fired are counted in words, not drawn.
 
     Args:
@@ -109,53 +177,51 @@ def density(densities: Mapping[str, Float[np.ndarray, "latents"]], n_tokens: int
     """
     columns = min(3, len(densities))
     rows = -(-len(densities) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(style.size(1.0, 1.0)[0], 0.6 + 1.6 * rows), layout="constrained", sharex=True,
-        squeeze=False,
-    )  # fmt: skip
+    figure = style.new_figure(height=0.6 + 1.6 * rows)
+    axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
     lowest = np.floor(np.log10(1 / n_tokens))
     bins = np.linspace(lowest, 0, 41)
     for axis, (name, values) in zip(axes.flat, densities.items(), strict=False):
         alive = values[values > 0]
-        axis.hist(np.log10(alive), bins, color=style.OURS)
-        axis.axvspan(lowest, np.log10(10 / n_tokens), color=style.GREY, alpha=0.18, lw=0)
+        axis.hist(np.log10(alive), bins, color=palette.OURS)
+        axis.axvspan(lowest, np.log10(10 / n_tokens), color=palette.GREY, alpha=0.18, lw=0)
         few = int((alive * n_tokens < 10).sum())
-        axis.set_title(name, fontsize=9, loc="left")
-        axis.annotate(
-            f"{len(values):,} latents\n{len(values) - len(alive):,} never fire\n{few:,} fire < 10 times",
-            (0.97, 0.94), xycoords="axes fraction", ha="right", va="top", fontsize=7.5,
-        )  # fmt: skip
+        axis.set_title(
+            f"{name}\n{len(values):,} latents, {len(values) - len(alive):,} never fire, {few:,} fire < 10 times",
+            fontsize=6.5,
+        )
         axis.set_xlim(lowest, 0)
     for axis in axes.flat[len(densities) :]:
         axis.set_visible(False)
-    figure.supxlabel("log₁₀ of density (share of tokens a latent fires on)")
-    figure.supylabel("latents")
+    figure.supxlabel("log₁₀ of density (share of tokens a latent fires on)", fontsize="medium")
+    figure.supylabel("latents", fontsize="medium")
     return figure
 
 
 def density_bias_cosine(
-    density: Float[np.ndarray, "latents"],
-    bias: Float[np.ndarray, "latents"],
-    cosine: Float[np.ndarray, "latents"],
+    density: Float[np.ndarray, " latents"],
+    bias: Float[np.ndarray, " latents"],
+    cosine: Float[np.ndarray, " latents"],
     name: str,
 ) -> Figure:
-    """Encoder bias and encoder·decoder cosine against density: where ultralow-density latents separate from the rest."""
-    figure, axes = plt.subplots(1, 2, figsize=style.size(1.0, 0.42), layout="constrained")
+    """Encoder bias and encoder·decoder cosine against density: where ultralow-density latents separate."""
+    figure = style.new_figure(height=3.0)
+    axes = figure.subplots(1, 2)
     alive = density > 0
     x = np.log10(np.where(alive, density, 1.0))
     for axis, values, label in zip(
         axes, (bias, cosine), ("encoder bias", "cosine of encoder and decoder vector"), strict=True
     ):
-        axis.scatter(x[alive], values[alive], s=5, color=style.OURS, alpha=0.45, lw=0, rasterized=True)
+        axis.scatter(x[alive], values[alive], s=5, color=palette.OURS, alpha=0.45, lw=0, rasterized=True)
         if (~alive).any():
             position = x[alive].min() - 0.35 if alive.any() else 0
             axis.scatter(
-                np.full((~alive).sum(), position), values[~alive], s=5, color=style.BASELINE, alpha=0.45, lw=0,
+                np.full((~alive).sum(), position), values[~alive], s=5, color=palette.BASELINE, alpha=0.45, lw=0,
                 rasterized=True, label=f"never fires ({(~alive).sum():,})",
             )  # fmt: skip
             axis.legend(loc="best")
         axis.set(xlabel="log₁₀ of density", ylabel=label)
-    figure.suptitle(f"{name}: one point per latent", fontsize=10, x=0.01, ha="left")
+    axes[0].set_title(f"{name}: one point per latent")
     return figure
 
 
@@ -166,11 +232,10 @@ def training_curves(curves: Mapping[str, Sequence[Mapping]], measures: Mapping[s
         curves: per run the lines of training.jsonl, with `vectors`.
         measures: key of the lines -> label of the axis.
     """
-    figure, axes = plt.subplots(
-        1, len(measures), figsize=style.size(1.0, 0.42), layout="constrained", squeeze=False
-    )
+    figure = style.new_figure(height=2.8)
+    axes = figure.subplots(1, len(measures), squeeze=False)
     for axis, (key, label) in zip(axes[0], measures.items(), strict=True):
-        for (name, lines), colour in zip(curves.items(), style.cycle(), strict=False):
+        for (name, lines), colour in zip(curves.items(), style.CYCLE, strict=False):
             drawn = [(line["vectors"] / 1e6, line[key]) for line in lines if line.get(key) is not None]
             if drawn:
                 axis.plot(*zip(*drawn, strict=True), color=colour, lw=1.2, label=name)

@@ -1,0 +1,43 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # Latents and neurons, one card each
+#
+# First the latents of the planted contexts, then units drawn at random among those that fire: nothing here was picked
+# by hand. A card shows held-out text in which the unit fires most. The darker a token, the stronger the unit fires on
+# it; the frame marks the peak. Top tokens are those with the largest mean activation, and logit weights say which
+# next tokens the unit raises or lowers directly.
+
+# %% tags=["parameters"]
+interpretation = "results/evaluation/onelayer-a/blocks.0.mlp.hook_post/topk-4096/interpretation.json"
+contexts = "results/evaluation/onelayer-a/blocks.0.mlp.hook_post/topk-4096/contexts.json"
+
+# %%
+from IPython.display import HTML, Markdown, display
+
+from scripts.monosem import io
+from scripts.monosem.cards import STYLE, card_html
+
+units, scored = io.read_json(interpretation), io.read_json(contexts)["contexts"]
+display(HTML(f"<style>{STYLE}</style>"))
+
+# %%
+display(Markdown("## Planted contexts"))
+rows = "".join(
+    f"| {name} | {kind} {row[kind]['index']} | "
+    + " | ".join("–" if (v := row[kind]["test"][key]) is None else f"{v:.2f}" for key in ("precision", "recall", "pearson"))
+    + " |\n"
+    for name, row in scored.items()
+    for kind in ("latent", "neuron")
+)
+display(Markdown(f"| context | unit | precision | recall | correlation |\n|---|---|---:|---:|---:|\n{rows}"))
+
+# %%
+for kind in ("latents", "neurons"):
+    display(Markdown(f"## {kind.capitalize()} drawn at random"))
+    display(HTML("".join(card_html(card, kind.removesuffix("s")) for card in units[kind])))

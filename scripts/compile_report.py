@@ -1,0 +1,53 @@
+"""Compile the report: template, numbers, verdicts and figures in, Markdown and self-contained HTML out."""
+# ruff: noqa: F821
+
+from pathlib import Path
+
+from scripts.monosem import io, joblog, report, report_tables, run_record
+from scripts.monosem.values import Values
+
+
+def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown: str, path_to_html: str) -> None:
+    """`inputs` names the files of the rule compile_report."""
+    folder = Path(path_to_markdown).parent
+    figures = report.Figures(inputs.figures, str(folder))
+    claims, sites = io.read_json(inputs.claims), [io.read_json(path) for path in inputs.fidelities]
+    context = {
+        "roles": roles,
+        "settings": settings,
+        "claims": claims,
+        "published": {row["id"]: row["published"] for row in claims["claims"]},
+        "corpus": io.read_json(inputs.corpus),
+        "environment": io.read_json(inputs.environment),
+        "models": {Path(path).parent.name: io.read_json(path) for path in inputs.trainings},
+        "headline_site": next(s for s in sites if (s["model"], s["site"]) == (roles["model"], roles["site"])),
+        "deep_sites": [site for site in sites if site["model"] == roles["gpt2"]],
+        "interpretation": io.read_json(inputs.interpretation),
+        "contexts": io.read_json(inputs.contexts)["contexts"],
+        "notebooks": [Path(path).stem for path in inputs.notebooks],
+        "rulegraph": Path(inputs.rulegraph).read_text(encoding="utf-8").strip(),
+        "times": run_record.times(folder / "benchmarks", folder / "logs"),
+        "tables": report_tables,
+    }
+    values = Values(io.read_json(inputs.metrics), roles)
+    template = Path(inputs.template).read_text(encoding="utf-8")
+    markdown, warnings = report.render(template, inputs.template, values, figures, context)
+    unused = values.unused()
+    print(f"{len(unused)} values are not shown in the report:", *unused, sep="\n  ")
+    for warning in warnings:
+        joblog.say(f"warning: {warning}")
+    io.write_text(markdown, path_to_markdown)
+    style = Path(inputs.style).read_text(encoding="utf-8")
+    io.write_text(report.html(markdown, folder, style), path_to_html)
+    joblog.say(f"{path_to_html} with {len(figures.shown)} figures and {len(values.used)} values")
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(
+        inputs=snakemake.input,
+        roles=snakemake.params.roles,
+        settings=snakemake.params.settings,
+        path_to_markdown=snakemake.output.markdown,
+        path_to_html=snakemake.output.html,
+    )

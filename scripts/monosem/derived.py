@@ -1,0 +1,66 @@
+"""Numbers that compare several runs or contexts of one result file; they join that file's values in metrics.json."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+
+def _ordered(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Share of pairs (lesser, greater) whose greater member adds less loss; None without pairs."""
+    return sum(greater < lesser for lesser, greater in pairs) / len(pairs) if pairs else None
+
+
+def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
+    """Whether loss added falls with L0 at equal architecture and width, and with width at equal architecture and k.
+
+    Quantities for which a configuration has no pair of runs are left out.
+    """
+    sparsity, width = [], []
+    for a, b in combinations(runs.values(), 2):
+        if a["architecture"] != b["architecture"]:
+            continue
+        if a["d_sae"] == b["d_sae"] and a["l0"] != b["l0"]:
+            lesser, greater = sorted((a, b), key=lambda run: run["l0"])
+            sparsity.append((lesser["ce_increase_nats"], greater["ce_increase_nats"]))
+        if a["d_sae"] != b["d_sae"] and a.get("k") is not None and a["k"] == b.get("k"):
+            lesser, greater = sorted((a, b), key=lambda run: run["d_sae"])
+            width.append((lesser["ce_increase_nats"], greater["ce_increase_nats"]))
+    found = {}
+    for name, pairs in (("sparsity", sparsity), ("width", width)):
+        if pairs:
+            found |= {f"{name}_pairs": len(pairs), f"{name}_ordered": _ordered(pairs)}
+    return found
+
+
+def specificity(bins: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
+    """In-context share of firing tokens in the lowest bin of activation, and in the upper half of the range."""
+    filled = [row for row in bins if row["n_tokens"]]
+    if not filled:
+        return None, None
+    middle = bins[-1]["upper"] / 2
+    upper = [row for row in filled if row["lower"] >= middle * (1 - 1e-9)]
+    n_upper = sum(row["n_tokens"] for row in upper)
+    share = sum(row["n_tokens"] * row["in_context_share"] for row in upper) / n_upper if n_upper else None
+    return filled[0]["in_context_share"], share
+
+
+def contexts(scored: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Over all contexts, the worst case of specificity of the best latents and of the best neurons."""
+    found = {}
+    for kind in ("latent", "neuron"):
+        shares = [specificity(row[kind]["specificity_by_activation"]) for row in scored.values()]
+        defined = bool(shares) and all(None not in pair for pair in shares)
+        found[kind] = {
+            "upper_half_specificity": min(upper for _, upper in shares) if defined else None,
+            "specificity_rise": min(upper - low for low, upper in shares) if defined else None,
+        }
+    return found
+
+
+def derive(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What can be derived from one result: `frontier` of a fidelity.json, `summary` of a contexts.json."""
+    if "runs" in document and "baselines" in document:
+        return {"frontier": frontier(document["runs"])}
+    if document.get("contexts"):
+        return {"summary": contexts(document["contexts"])}
+    return {}

@@ -1,0 +1,72 @@
+"""Names for the parts of a run that claims and report speak of, so that neither names a model, site or run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.monosem.values import key_prefix
+
+
+def _sites(config: Mapping[str, Any], model: str, chapter_model: str) -> list[tuple[str, list[str]]]:
+    """Sites of a model with their runs, in the order of config.yaml."""
+    names = {model, "chapters.gpt2"} if model == chapter_model else {model}
+    return [(use["site"], use["runs"]) for use in config["sae"]["use"] if use["model"] in names]
+
+
+def _evaluation(model: str | None, site: str | None, run: str | None, what: str) -> str | None:
+    parts = [part for part in (model, site, *([run] if what != "fidelity" else [])) if part]
+    complete = len(parts) == (2 if what == "fidelity" else 3)
+    return key_prefix("/".join(["results/evaluation", *parts, f"{what}.json"])) if complete else None
+
+
+def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | None]:
+    """Role -> the part of a key (or the name) that plays it; None for a role that this configuration leaves out.
+
+    Args:
+        gpt2_model: the model that chapter 3 runs on, resolved.
+    """
+    headline, one_layer = config["evaluation"]["headline"], config["chapters"]["one_layer"]
+    model, site, run = (headline[name] for name in ("model", "site", "run"))
+    runs = config["sae"]["runs"]
+    here = next((names for where, names in _sites(config, model, gpt2_model) if where == site), [])
+    relu = [name for name in here if runs[name]["architecture"] == "relu"]
+    deep = _sites(config, gpt2_model, gpt2_model) if gpt2_model else []
+    deep_mlp = next(((where, names) for where, names in deep if "mlp" in where), (None, [None]))
+    deep_stream = next(((where, names) for where, names in deep if "resid" in where), (None, [None]))
+    interpreted = {(use["model"], use["site"], use["run"]) for use in config["interpretation"]["use"]}
+    control, second = one_layer.get("control"), one_layer.get("second")
+    control_read = (control, site, run) if (control, site, run) in interpreted else (None, None, None)
+    tokenizer = config["tokenizer"].get("name", f"bpe-{config['tokenizer']['vocab_size']}")
+    corpus = config["corpus"]["name"]
+    return {
+        "model": model,
+        "site": site,
+        "run": run,
+        "second": second,
+        "control": control,
+        "gpt2": gpt2_model,
+        "training": f"models/{model}/training",
+        "second_training": second and f"models/{second}/training",
+        "control_training": control and f"models/{control}/training",
+        "gpt2_training": gpt2_model and f"models/{gpt2_model}/training",
+        "sae": f"sae/{model}/{site}/{run}/training",
+        "fidelity": _evaluation(model, site, None, "fidelity"),
+        "control_fidelity": _evaluation(control, site, None, "fidelity"),
+        "second_fidelity": _evaluation(second, site, None, "fidelity"),
+        "interpretation": _evaluation(model, site, run, "interpretation"),
+        "contexts": _evaluation(model, site, run, "contexts"),
+        "control_interpretation": _evaluation(*control_read, "interpretation"),
+        "resampled": next((name for name in relu if runs[name].get("resample")), None),
+        "not_resampled": next((name for name in relu if not runs[name].get("resample")), None),
+        "gpt2_site": deep_mlp[0],
+        "gpt2_run": deep_mlp[1][0],
+        "gpt2_fidelity": _evaluation(gpt2_model, deep_mlp[0], None, "fidelity"),
+        "gpt2_stream_site": deep_stream[0],
+        "gpt2_stream_run": deep_stream[1][0],
+        "gpt2_stream_fidelity": _evaluation(gpt2_model, deep_stream[0], None, "fidelity"),
+        "corpus": f"data/{corpus}/manifest",
+        "tokens": f"data/{corpus}/tokens/{tokenizer}/manifest",
+        "superposition": "toy/superposition/result",
+        "recovery": "toy/recovery/result",
+        "densest": "0",
+        "sparsest": str(len(config["toy"]["superposition"]["probabilities"]) - 1),
+    }

@@ -1,0 +1,50 @@
+"""Draw the family of figures about fidelity: frontier, baselines, densities, training of the autoencoders."""
+# ruff: noqa: F821
+
+from pathlib import Path
+
+import numpy as np
+
+from scripts.monosem import io, joblog
+from scripts.monosem.plots import fidelity, style
+
+MEASURES = {
+    "explained_variance": "variance explained",
+    "l0": "L0 (active latents per token)",
+    "dead_share": "share of dead latents",
+}
+
+
+def main(
+    results: list[str], densities: str, curves: list[str], headline: dict[str, str], figures: dict[str, str]
+) -> None:
+    """`results` are the fidelity.json of all sites; `densities` and `curves` belong to the headline's site."""
+    documents = [io.read_json(path) for path in results]
+    here = next(d for d in documents if (d["model"], d["site"]) == (headline["model"], headline["site"]))
+    arrays = np.load(densities)
+    run, names = headline["run"], list(here["runs"])
+    drawn = {
+        "frontier": fidelity.frontier(fidelity.points(here)),
+        "baselines": fidelity.baselines(fidelity.bars(here, run)),
+        "sites": fidelity.sites(documents),
+        "density": fidelity.density({name: arrays[f"{name}.density"] for name in names}, int(arrays["n_tokens"])),
+        "density-bias-cosine": fidelity.density_bias_cosine(
+            *(arrays[f"{run}.{key}"] for key in ("density", "encoder_bias", "encoder_decoder_cosine_sim")), run
+        ),
+        "training": fidelity.training_curves(
+            {Path(path).parent.name: io.read_jsonl(path) for path in curves}, MEASURES
+        ),
+    }
+    for name, path in figures.items():
+        style.save_figure(drawn[name], path)
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(
+        results=snakemake.input.results,
+        densities=snakemake.input.densities,
+        curves=snakemake.input.curves,
+        headline=snakemake.params.headline,
+        figures={Path(svg).stem: svg.removesuffix(".svg") for svg in snakemake.output.svg},
+    )

@@ -1,0 +1,37 @@
+"""Draw the family of figures about single latents and neurons: planted contexts and token entropy."""
+# ruff: noqa: F821
+
+from pathlib import Path
+
+import numpy as np
+
+from scripts.monosem import io, joblog
+from scripts.monosem.plots import interpretation, style
+
+
+def main(units: dict[str, str], contexts: str, histograms: str, control: str | None, figures: dict[str, str]) -> None:
+    """`units` are interpretation.json files by model; contexts and histograms are those of the headline's run."""
+    scored, arrays = io.read_json(contexts)["contexts"], np.load(histograms)
+    pairs = interpretation.pairs(scored, arrays)
+    drawn = {
+        "activation-by-label": interpretation.activation_histograms(pairs),
+        "specificity": interpretation.specificity(scored),
+        "precision-recall": interpretation.precision_recall(scored),
+        "confusion": interpretation.confusion(scored),
+        "token-entropy": interpretation.token_entropy(
+            interpretation.entropies({name: io.read_json(path) for name, path in units.items()}, control)
+        ),
+    }
+    for name, path in figures.items():
+        style.save_figure(drawn[name], path)
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(
+        units={Path(path).parts[2]: path for path in snakemake.input.units},
+        contexts=snakemake.input.contexts,
+        histograms=snakemake.input.histograms,
+        control=snakemake.params.control,
+        figures={Path(svg).stem: svg.removesuffix(".svg") for svg in snakemake.output.svg},
+    )
