@@ -1,10 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       format_name: percent
-# ---
-
 # %% [markdown]
 # # Latents and neurons, one card each
 #
@@ -18,6 +11,7 @@ interpretation = "results/evaluation/onelayer-a/blocks.0.mlp.hook_post/topk-4096
 contexts = "results/evaluation/onelayer-a/blocks.0.mlp.hook_post/topk-4096/contexts.json"
 
 # %%
+# ruff: noqa: E402
 from IPython.display import HTML, Markdown, display
 
 from scripts.monosem import io
@@ -28,13 +22,16 @@ display(HTML(f"<style>{STYLE}</style>"))
 
 # %%
 display(Markdown("## Planted contexts"))
-rows = "".join(
-    f"| {name} | {kind} {row[kind]['index']} | "
-    + " | ".join("–" if (v := row[kind]["test"][key]) is None else f"{v:.2f}" for key in ("precision", "recall", "pearson"))
-    + " |\n"
-    for name, row in scored.items()
-    for kind in ("latent", "neuron")
-)
+
+
+def row(context: str, kind: str) -> str:
+    unit = scored[context][kind]
+    numbers = (unit["test"][key] for key in ("precision", "recall", "pearson"))
+    shown = " | ".join("–" if number is None else f"{number:.2f}" for number in numbers)
+    return f"| {context} | {kind} {unit['index']} | {shown} |"
+
+
+rows = "\n".join(row(context, kind) for context in scored for kind in ("latent", "neuron"))
 display(Markdown(f"| context | unit | precision | recall | correlation |\n|---|---|---:|---:|---:|\n{rows}"))
 
 # %%

@@ -1,10 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       format_name: percent
-# ---
-
 # %% [markdown]
 # # Activations of chosen tokens
 #
@@ -22,17 +15,18 @@ units = 24  # neurons and latents per heat map
 tokens_shown = 48  # longer texts are cut here
 
 # %%
-import matplotlib.pyplot as plt
+# ruff: noqa: E402
+from io import BytesIO
+
 import numpy as np
 import tokenizers
 import torch
-from IPython.display import Markdown, display
+from IPython.display import Image, Markdown, display
 
 from scripts.monosem import pretrained, sites
 from scripts.monosem.plots import style
 from scripts.monosem.sae import architectures
 
-style.use()
 language_model = pretrained.load_model(model)
 where = sites.resolve(language_model, site)
 dictionary = architectures.load_sae(sae)
@@ -74,9 +68,8 @@ for text in texts:
     names = pieces(ids[1:])
     live = (latents > 0).sum(1).float().mean().item()
     firing = (activations > 0).sum(1).float().mean().item()
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(11, 1.4 + 0.16 * len(names)), layout="constrained", sharey=True
-    )
+    figure = style.new_figure(height=1.4 + 0.16 * len(names), width=11)
+    left, right = figure.subplots(1, 2, sharey=True)
     heat_map(left, activations.numpy(), strongest(activations.numpy()), names, "neurons")
     image = heat_map(right, latents.numpy(), strongest(latents.numpy()), names, "latents")
     figure.colorbar(image, ax=[left, right], label="activation / its maximum here", shrink=0.7)
@@ -86,4 +79,6 @@ for text in texts:
             "are above zero."
         )
     )
-    plt.show()
+    picture = BytesIO()
+    figure.savefig(picture, dpi=style.PNG_DPI)
+    display(Image(data=picture.getvalue()))

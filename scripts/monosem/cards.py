@@ -5,11 +5,13 @@ from html import escape
 from typing import Any
 
 STYLE = """
-.unit { border: 1px solid #d9dee4; border-radius: 6px; padding: .6rem .9rem; margin: .8rem 0; font: 13px/1.5 sans-serif; }
+.unit { border: 1px solid #d9dee4; border-radius: 6px; padding: .6rem .9rem; margin: .8rem 0; }
+.unit { font: 13px/1.5 sans-serif; }
 .unit h4 { margin: 0 0 .3rem; font-size: 14px; } .unit .facts { color: #5b6875; }
 .unit .example { font-family: 'DejaVu Sans Mono', monospace; font-size: 12px; margin: .25rem 0; }
 .unit .example span { white-space: pre-wrap; unicode-bidi: isolate; border-radius: 2px; }
-.unit .peak { outline: 1.5px solid #1d2733; } .unit .token { background: #f0f2f4; border-radius: 3px; padding: 0 .25em; }
+.unit .peak { outline: 1.5px solid #1d2733; }
+.unit .token { background: #f0f2f4; border-radius: 3px; padding: 0 .25em; }
 """
 
 

@@ -28,7 +28,7 @@ def prepare(source: str | Path, path: str | Path) -> None:
     """Turn a percent source into an .ipynb whose kernel is named, lest another one is chosen."""
     import jupytext
 
-    notebook = jupytext.read(source)
+    notebook = jupytext.read(source, fmt="py:percent")
     notebook.metadata["kernelspec"] = {"name": KERNEL, "display_name": "Python 3", "language": "python"}
     jupytext.write(notebook, path, fmt="ipynb")
 
@@ -64,6 +64,7 @@ def publish(trace: str | Path, path_to_notebook: str | Path, path_to_html: str |
     with atomic_path(path_to_notebook) as temporary:
         nbformat.write(notebook, str(temporary))
     exporter = HTMLExporter(exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""  # the page opens without a network
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": Path(path_to_html).stem}})
     with atomic_path(path_to_html) as temporary:
         temporary.write_text(page, encoding="utf-8")

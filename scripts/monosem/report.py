@@ -99,8 +99,8 @@ def render(
 ) -> tuple[str, list[str]]:
     """Fill the template: (Markdown, warnings about unused values and figures).
 
-    In the template `v("key")` is a number of results/metrics.json, `minus(key, key)` a difference, `figure(name, title)`
-    an image, and `num`, `pct`, `nats`, `fixed`, `count`, `code` are filters.
+    In the template `v("key")` is a number of results/metrics.json, `minus(key, key)` a difference,
+    `figure(name, title)` an image, and `num`, `pct`, `nats`, `fixed`, `count`, `code` are filters.
     Raises: ArtefactError for digits typed into prose, undeclared names, missing values or figures: all at once.
     """
     problems = []

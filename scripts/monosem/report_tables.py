@@ -150,7 +150,7 @@ def saes(document: Mapping[str, Any]) -> str:
 
 
 def baselines(document: Mapping[str, Any], run: str) -> str:
-    """The autoencoder of a run beside every baseline of its site: raw losses, and what is recovered against both ablations."""
+    """The autoencoder of a run beside every baseline of its site: raw losses, and recovery."""
     rows = {f"**{run}** (autoencoder)": document["runs"][run]}
     rows |= {f"{cell(row['what'])}": row for row in document["baselines"].values()}
     lines = [
@@ -222,7 +222,7 @@ def entropies(summary: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def disagreements(rows: Sequence[Mapping[str, Any]], chapter: str) -> str:
-    """Claims of a chapter that were not reproduced, with the computed reason, as a list; a sentence if there is none."""
+    """Claims of a chapter that were not reproduced, with the computed reason; a sentence if none."""
     missed = [row for row in rows if row["chapter"] == chapter and row["verdict"] == "not reproduced"]
     if not missed:
         return "No claim of this chapter that was attempted missed its bar."

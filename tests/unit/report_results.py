@@ -1,4 +1,4 @@
-"""Made-up results in the form that the workflow writes, for tests of figures and report. No number here was measured."""
+"""Made-up results in the form that the workflow writes, for tests of figures and report: nothing was measured."""
 
 import json
 from pathlib import Path

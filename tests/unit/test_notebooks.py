@@ -1,5 +1,6 @@
 """Notebooks: parameters are checked, a failure leaves a readable trace, cards escape what tokens hold."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -28,6 +29,7 @@ def test_a_notebook_runs_with_its_parameters_and_is_published(tmp_path):
     assert outputs[0]["text"] == "42\n"
     page = (tmp_path / "out.html").read_text(encoding="utf-8")
     assert "42" in page and "6 * number" not in page
+    assert not re.search(r'<(script|link)[^>]+(src|href)="http', page)
 
 
 def test_an_unknown_parameter_is_refused_with_the_nearest_name(tmp_path):

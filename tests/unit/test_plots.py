@@ -98,7 +98,7 @@ def test_losses_show_every_model(results):
 def test_figure_and_report_jobs_do_not_import_torch():
     code = (
         "import sys\n"
-        "from scripts import plot_models, plot_fidelity, plot_interpretation, collect_metrics, check_claims, compile_report\n"
+        "from scripts import plot_models, plot_fidelity, plot_interpretation, collect_metrics, check_claims\n"
         "from scripts import compile_report\n"
         "heavy = {'torch', 'transformers', 'pandas'} & set(sys.modules)\n"
         "assert not heavy, heavy"

@@ -147,7 +147,9 @@ def confusion(scored: Mapping[str, Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def entropies(documents: Mapping[str, Mapping[str, Any]], control: str | None) -> dict[str, Float[np.ndarray, " units"]]:
+def entropies(
+    documents: Mapping[str, Mapping[str, Any]], control: str | None
+) -> dict[str, Float[np.ndarray, " units"]]:
     """Token entropies of the units on the cards: latents and neurons of each model, latents alone of the control."""
     groups = {}
     for model, document in documents.items():
