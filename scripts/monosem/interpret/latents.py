@@ -158,7 +158,7 @@ def interpret(
             latent_columns,
             neuron_columns,
             columns(shuffled_best, 0, wanted_latents),
-            next(iter(columns({"random": int(i) for i in random_latent}, 0, wanted_latents).values()), None),
+            columns({"": int(random_latent[0])}, 0, wanted_latents)[""] if len(random_latent) else None,
         )
     histograms = {
         f"{name}.{kind}.{part}": array
