@@ -7,6 +7,8 @@ from scripts.monosem import io
 from scripts.monosem.report import FORMATS, cell, code, count, fixed, number, percent, table
 from scripts.monosem.run_record import RuleTime
 
+ARCHITECTURES = {"topk": "TopK", "standard": "ReLU + L1"}
+
 
 def _show(value: float | None, form: str) -> str:
     return FORMATS[form](value)
@@ -15,10 +17,10 @@ def _show(value: float | None, form: str) -> str:
 def _conditions(conditions: Iterable[Mapping[str, Any]]) -> str:
     parts = []
     for item in conditions:
-        says = f"{item['bar_says']}, " if item["bar_says"] else ""
+        says = f", {item['bar_says']}" if item["bar_says"] else ""
         mark = "" if item["holds"] else " ✗"
         shown, bar = _show(item["value"], item["format"]), _show(item["bar"], item["format"])
-        parts.append(f"{item['quantity']} **{shown}** ({item['sign']} {says}{bar}){mark}")
+        parts.append(f"{item['quantity']} **{shown}** ({item['sign']} {bar}{says}){mark}")
     return cell("<br>".join(parts))
 
 
@@ -136,7 +138,7 @@ def saes(document: Mapping[str, Any]) -> str:
     """Fidelity of every autoencoder of one site, with 95 % intervals."""
     lines = [
         [
-            code(name), row["architecture"], count(row["d_sae"]), fixed(row["l0"], 1),
+            code(name), ARCHITECTURES.get(row["architecture"], row["architecture"]), count(row["d_sae"]), fixed(row["l0"], 1),
             _with_interval(row, "ce_loss_score", percent), _with_interval(row, "ce_increase_nats", fixed),
             fixed(row["explained_variance"]), fixed(row["kl_div_with_sae"]), percent(row["frac_alive"]),
         ]

@@ -13,6 +13,26 @@ def parse(mermaid: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
     return names, edges
 
 
+def reduced(edges: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Edges without those that a longer path already says (transitive reduction): what reads from what reads from …"""
+    children: dict[str, set[str]] = {}
+    for a, b in edges:
+        children.setdefault(a, set()).add(b)
+
+    def reaches(start: str, end: str) -> bool:
+        seen, waiting = set(), [start]
+        while waiting:
+            node = waiting.pop()
+            if node == end:
+                return True
+            if node not in seen:
+                seen.add(node)
+                waiting.extend(children.get(node, ()))
+        return False
+
+    return [(a, b) for a, b in dict.fromkeys(edges) if not any(reaches(c, b) for c in children[a] - {a, b})]
+
+
 def layers(names: dict[str, str], edges: list[tuple[str, str]]) -> list[list[str]]:
     """Nodes by the length of the longest path that leads to them; within a layer near what they read from."""
     parents: dict[str, list[str]] = {node: [a for a, b in edges if b == node] for node in names}
@@ -34,8 +54,9 @@ def layers(names: dict[str, str], edges: list[tuple[str, str]]) -> list[list[str
 
 
 def svg(mermaid: str) -> str:
-    """A layered drawing, read from top to bottom."""
+    """A layered drawing, read from top to bottom, without edges that a longer path already says."""
     names, edges = parse(mermaid)
+    edges = reduced(edges)
     rows = layers(names, edges)
     width = max((len(row) for row in rows), default=1) * (WIDTH + GAP) + GAP
     height = len(rows) * (HEIGHT + RISE) + GAP

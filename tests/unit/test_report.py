@@ -119,6 +119,7 @@ def test_rule_graph_layers_follow_the_longest_path():
     names, edges = rulegraph.parse(text)
     assert names == {"id0": "all", "id1": "a", "id2": "b"}
     assert rulegraph.layers(names, edges) == [["id1"], ["id2"], ["id0"]]
+    assert rulegraph.reduced(edges) == [("id1", "id2"), ("id2", "id0")]
     drawing = rulegraph.svg("flowchart TB\n\tid0[all]\n\tid1[a]\n\tid1 --> id0")
     assert drawing.count("<rect") == 2 and drawing.count("<path") == 1
 
