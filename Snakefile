@@ -14,6 +14,8 @@ results/logs/{rule}/… and results/benchmarks/{rule}/…
 Data flows one way: text → tokens → model → activations → autoencoder → evaluation → figures → report.
 """
 
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.19")
@@ -30,6 +32,16 @@ include: "rules/model.smk"
 include: "rules/activations.smk"
 include: "rules/sae.smk"
 include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+    record_environment,
+    draw_rulegraph,
+    collect_metrics,
+    check_claims,
+    compile_report,
 
 
 rule all:
@@ -40,4 +52,4 @@ rule all:
 
 
 onsuccess:
-    print_times()
+    print(times_table(), file=sys.stderr)

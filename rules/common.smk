@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from scripts.monosem import configuration, imports, plan, session
+from scripts.monosem import configuration, imports, plan, run_record, session
 
 configuration.check(config, Path(workflow.basedir, "rules", "config.schema.yaml"))
 PLAN = plan.make_plan(config)
@@ -122,20 +122,22 @@ def toy_seed(experiment):
 
 
 def final_outputs():
-    """What `rule all` asks for."""
+    """What `rule all` asks for: the report has most of the rest among its inputs."""
     return [
-        "results/environment.json",
-        "results/rulegraph.mmd",
+        "results/report.md",
+        "results/report.html",
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
-        *expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
     ]
 
 
-def configfiles_given():
-    """Configuration files named on the command line, for the nested call that draws the rule graph."""
-    return [str(path) for path in workflow.config_settings.configfiles]
-
-
-def print_times():
-    """Time per rule, start-up beside work, and where the report lies."""
+def times_table():
+    """Wall time per rule, its start-up (interpreter, imports) beside its work, and where the report lies."""
+    rows = run_record.times(Path("results/benchmarks"), Path("results/logs"))
+    lines = [f"{'rule':<26}{'jobs':>5}{'wall s':>9}{'work s':>9}{'start s':>9}"]
+    for row in rows:
+        work = row.work_s or 0.0
+        lines.append(f"{row.rule:<26}{row.jobs:>5}{row.wall_s:>9.1f}{work:>9.1f}{max(row.wall_s - work, 0.0):>9.1f}")
+    wall, work = sum(row.wall_s for row in rows), sum(row.work_s or 0.0 for row in rows)
+    lines.append(f"{'together':<26}{sum(row.jobs for row in rows):>5}{wall:>9.1f}{work:>9.1f}{wall - work:>9.1f}")
+    return "\n".join([*lines, "", "The report: results/report.html (and results/report.md)"])

@@ -20,6 +20,7 @@ rule record_environment:
         mem_mb=500,
     params:
         device=config["device"],
+        threads={"models": MODEL_THREADS, "autoencoders": SAE_THREADS},
         disk_need_bytes=plan.disk_need_bytes(config, PLAN),
     message:
         "Recording versions, hardware and commit"
@@ -44,7 +45,8 @@ rule draw_rulegraph:
     resources:
         mem_mb=500,
     params:
-        configfiles=configfiles_given(),
+        configfiles=[str(path) for path in workflow.config_settings.configfiles],
+        replace=workflow.config_settings.replace_workflow_config,
     message:
         "Drawing the graph of the rules"
     script:

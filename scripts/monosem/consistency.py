@@ -120,8 +120,8 @@ def _uses(config: Config) -> None:
 def _trained(config: Config, use: dict[str, str], where: str) -> None:
     """(model, site, run) must be among those that `sae.use` trains."""
     places = plan.make_plan(config).sites
-    _expect([plan.CHAPTER_GPT2, *config["models"]], use["model"], f"{where}.model", "the model")
     model = plan.resolve(config, use["model"])
+    _expect(dict.fromkeys(place[0] for place in places), model, f"{where}.model", "under sae.use, the model")
     here = [site for other, site in places if other == model]
     _expect(here, use["site"], f"{where}.site", f"under sae.use for '{model}', the site")
     _expect(places[model, use["site"]], use["run"], f"{where}.run", f"under sae.use for '{model}' at {use['site']}, the run")
@@ -147,6 +147,8 @@ def check(config: Config) -> None:
     """Raise ConfigError about the first thing that does not fit. Expects a configuration that its schema has passed."""
     for step in (_corpus, _models, _chapters, _tokens, _runs, _uses, _toy):
         step(config)
+    if config["evaluation"]["headline"]["model"] == plan.CHAPTER_GPT2:
+        raise ConfigError(f"evaluation.headline.model: expected a name under models, found '{plan.CHAPTER_GPT2}'")
     _trained(config, config["evaluation"]["headline"], "evaluation.headline")
     for number, use in enumerate(config["interpretation"]["use"]):
         _trained(config, use, f"interpretation.use[{number}]")

@@ -1,6 +1,7 @@
 """Files in and out: atomic writes, hashes, manifests, and errors that name the file and what to do about it."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import math
@@ -22,10 +23,12 @@ class ArtefactError(RuntimeError):
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it into place only when the block succeeds.
 
-    A reader, or a run after `kill -9`, therefore sees the whole file or none.
+    A reader, or a run after `kill -9`, therefore sees the whole file or none; what such a run left is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        stale.unlink(missing_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(handle)
     temporary = Path(name)
@@ -86,9 +89,14 @@ def read_json(path: str | Path) -> Any:
 
 
 def read_jsonl(path: str | Path) -> list[dict]:
-    """Read a JSON-lines file (a training curve, say) into a list."""
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.strip()]
+    """Read a JSON-lines file (a training curve, say) into a list; a missing or cut file is an ArtefactError."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.strip()]
+    except FileNotFoundError:
+        raise ArtefactError(f"{path} is missing; run `snakemake --cores 4 {path}`") from None
+    except ValueError as error:
+        raise ArtefactError(f"{path} is cut short or no JSON lines ({error}); delete it and run again") from None
 
 
 def save_npy(array: np.ndarray, path: str | Path) -> None:

@@ -1,0 +1,32 @@
+# make report   the whole reproduction, down to results/report.html
+# make test     the tests
+# Both set up .venv from the lock on first use, and again when the lock changes.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& { echo $$python; break; }; done)
+CORES ?= all
+READY := .venv/ready
+
+.PHONY: report test clean-venv
+
+report: $(READY)
+	@.venv/bin/python -m scripts.fetch_gpt2
+	.venv/bin/snakemake --cores $(CORES)
+
+test: $(READY)
+	.venv/bin/python -m pytest -q
+
+$(READY): envs/requirements.lock
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "monosem needs Python 3.11, 3.12 or 3.13 and found none; name one: make report PYTHON=/path/to/python3.12"; \
+		exit 1; fi
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else \
+		f"Python {v[0]}.{v[1]} is not supported: name a Python 3.11 to 3.13, e.g. make report PYTHON=python3.12")'
+	@[ -x .venv/bin/pip ] || { echo "Setting up .venv with $$($(PYTHON) --version)"; $(PYTHON) -m venv --clear .venv; }
+	@echo "Installing what envs/requirements.lock names"
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r envs/requirements.lock
+	@touch $@
+
+clean-venv:
+	rm -rf .venv

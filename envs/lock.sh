@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# requirements.in -> requirements.lock and monosem.yaml: one exact version of everything, for Python 3.11 to 3.13 on
+# Linux and macOS. Arguments go to uv, e.g. `envs/lock.sh --upgrade-package numpy`; without any, pins stay as they are.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-annotate --no-header \
+  --output-file requirements.lock "$@" requirements.in
+
+# Left out: what torch asks for where there is a CUDA card (pip adds it by itself where the wheel of torch needs it),
+# and what is for other systems only.
+kept=$(grep -vE "^(nvidia-|cuda-|triton==)|sys_platform == '(win32|emscripten)'|implementation_name == 'pypy'" \
+  requirements.lock | sed -E "s/ (;|and) sys_platform != '(emscripten|win32)'//g")
+
+printf '# Made from requirements.in by envs/lock.sh; see README.md here.\n%s\n' "$kept" > requirements.lock
+{
+  cat << 'END'
+# The environment of every rule under --sdm conda: the pins of requirements.lock. Made by envs/lock.sh.
+channels:
+  - conda-forge
+  - nodefaults
+dependencies:
+  - python =3.12
+  - pip
+  - pip:
+END
+  sed 's/.*/      - "&"/' <<< "$kept"
+} > monosem.yaml

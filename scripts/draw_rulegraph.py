@@ -1,0 +1,25 @@
+"""Draw the graph of the rules: Snakemake is asked for it in a call of its own, which neither locks nor runs anything."""
+# ruff: noqa: F821
+
+import subprocess
+import sys
+
+from scripts.monosem import io, joblog
+
+
+def main(configfiles: list[str], replace: bool, path_to_graph: str) -> None:
+    """`configfiles` and `replace` repeat the command line of the run, so that the graph is that of its configuration."""
+    command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--nolock", "--quiet", "all"]
+    if configfiles:
+        command += ["--configfile", *configfiles]
+    if replace:
+        command += ["--replace-workflow-config"]
+    graph = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    if "-->" not in graph:
+        raise RuntimeError("Snakemake printed no rule graph; its messages are above")
+    io.write_text(graph, path_to_graph)
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(snakemake.params.configfiles, snakemake.params.replace, snakemake.output.graph)

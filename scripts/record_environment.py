@@ -1,0 +1,23 @@
+"""Check the environment against the lock and write it down: versions, machine, device, commit."""
+# ruff: noqa: F821
+
+from scripts.monosem import io, joblog, provenance
+
+
+def main(lock: str, device: str, threads: dict[str, int], disk_need_bytes: int, path_to_environment: str) -> None:
+    facts = provenance.record(lock, device, threads, disk_need_bytes)
+    for item in facts["differences_from_lock"]:
+        joblog.say(f"warning: {item['package']} is {item['installed']}, the lock says {item['locked']}")
+    io.write_json(facts, path_to_environment)
+    joblog.say(f"Python {facts['python']['version']}, torch {facts['torch']['version']} on {facts['torch']['device']}")
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(
+        lock=snakemake.input.lock,
+        device=snakemake.params.device,
+        threads=snakemake.params.threads,
+        disk_need_bytes=snakemake.params.disk_need_bytes,
+        path_to_environment=snakemake.output.environment,
+    )
