@@ -115,7 +115,7 @@ def mean_max_cosine(dictionary, truth):
 @pytest.mark.parametrize(
     "config",
     [
-        SaeConfig("relu", 16, vectors=200_000, batch_size=512, l1_coefficient=0.5, learning_rate=5e-3),
+        SaeConfig("relu", 16, vectors=200_000, batch_size=512, l1_coefficient=0.5, learning_rate=1e-2),
         SaeConfig("topk", 16, vectors=200_000, batch_size=512, k=4, learning_rate=5e-3, aux_k=8),
     ],
     ids=["relu", "topk"],

@@ -27,8 +27,10 @@ def step(weights: Parameters, x: Float[Tensor, "b d_in"], l1: float, buffers: di
     torch.addmm(weights.b_enc, centred, weights.encoder.t(), out=pre)
     positive = torch.gt(pre, 0, out=kernels.scratch(buffers, "positive", x, n, d_sae, dtype=torch.bool))
     active = torch.count_nonzero(positive)
-    branch = _dense if active > DENSE_ABOVE * positive.numel() else _sparse
-    gradients, fired, squared_error, total = branch(weights, centred, pre, positive, l1, buffers)
+    if active > DENSE_ABOVE * positive.numel():
+        gradients, fired, squared_error, total = _dense(weights, centred, pre, l1, buffers)
+    else:
+        gradients, fired, squared_error, total = _sparse(weights, centred, pre, positive, l1)
     return Outcome(gradients, fired, squared_error + l1 * total, squared_error, active)
 
 
@@ -38,7 +40,6 @@ def _sparse(
     pre: Float[Tensor, "b d_sae"],
     positive: Bool[Tensor, "b d_sae"],
     l1: float,
-    buffers: dict[str, Tensor],
 ) -> tuple[Parameters, Tensor, Tensor, Tensor]:
     n, d_sae = pre.shape
     codes = kernels.positive_codes(pre, positive)
@@ -61,7 +62,6 @@ def _dense(
     weights: Parameters,
     centred: Float[Tensor, "b d_in"],
     pre: Float[Tensor, "b d_sae"],
-    positive: Bool[Tensor, "b d_sae"],
     l1: float,
     buffers: dict[str, Tensor],
 ) -> tuple[Parameters, Tensor, Tensor, Tensor]:
@@ -69,16 +69,16 @@ def _dense(
     f = pre.relu_()
     error = torch.mm(f, weights.decoder) - centred
     slope = error * (2 / n)
+    decoder, mass = torch.mm(f.t(), slope), f.sum(0)
     value_slope = torch.mm(slope, weights.decoder.t(), out=kernels.scratch(buffers, "value_slope", pre, n, d_sae))
-    torch.where(positive, value_slope.add_(l1 / n), value_slope.new_zeros(()), out=value_slope)
+    value_slope.add_(l1 / n).mul_(f.sign_())  # several times faster than masking with a boolean
     b_enc = value_slope.sum(0)
     gradients = Parameters(
         encoder=torch.mm(value_slope.t(), centred),
         b_enc=b_enc,
-        decoder=torch.mm(f.t(), slope),
+        decoder=decoder,
         b_dec=slope.sum(0) - b_enc @ weights.encoder,
     )
-    mass = f.sum(0)
     return gradients, mass > 0, torch.linalg.vector_norm(error).square(), mass.sum()
 
 
