@@ -53,7 +53,7 @@ def models(documents: Mapping[str, Mapping[str, Any]]) -> str:
     for name, document in documents.items():
         scores = document.get("scores")
         if scores is None:
-            lines.append([code(name), document["kind"], *["–"] * 7])
+            lines.append([code(name), document["kind"], *["–"] * 8])
             continue
         whole = scores["model"]["nats_per_token"]
         lines.append(
@@ -63,13 +63,14 @@ def models(documents: Mapping[str, Mapping[str, Any]]) -> str:
                 fixed(whole), fixed(scores["model"]["bits_per_character"]),
                 fixed(scores["mlp_zeroed"]["nats_per_token"] - whole),
                 fixed(scores["bigram"]["nats_per_token"] - whole),
+                fixed(scores["trigram"]["nats_per_token"] - whole),
             ]
         )  # fmt: skip
     header = [
         "model", "kind", "parameters", "tokens trained on", "training (s)", "nats per token", "bits per character",
-        "zeroing the MLPs adds (nats)", "bigram model is worse by (nats)",
+        "zeroing the MLPs adds (nats)", "bigram model is worse by (nats)", "trigram model by",
     ]  # fmt: skip
-    return table(header, lines, "ll" + "r" * 7)
+    return table(header, lines, "ll" + "r" * 8)
 
 
 def sources(manifest: Mapping[str, Any]) -> str:
@@ -94,11 +95,13 @@ def splits(manifest: Mapping[str, Any]) -> str:
 
 
 def environment(document: Mapping[str, Any]) -> str:
-    """Versions, hardware and commit, one line each; nested facts with their path."""
+    """Versions, hardware and commit, one line each; nested facts with their path, packages on one line."""
     lines = []
 
     def add(name: str, value: Any) -> None:
-        if isinstance(value, Mapping):
+        if name == "packages":
+            lines.append([name, ", ".join(f"{package} {version}" for package, version in value.items())])
+        elif isinstance(value, Mapping):
             for key, item in value.items():
                 add(f"{name} {key}".strip(), item)
         else:
@@ -138,7 +141,8 @@ def saes(document: Mapping[str, Any]) -> str:
     """Fidelity of every autoencoder of one site, with 95 % intervals."""
     lines = [
         [
-            code(name), ARCHITECTURES.get(row["architecture"], row["architecture"]), count(row["d_sae"]), fixed(row["l0"], 1),
+            code(name), ARCHITECTURES.get(row["architecture"], row["architecture"]), count(row["d_sae"]),
+            fixed(row["l0"], 1),
             _with_interval(row, "ce_loss_score", percent), _with_interval(row, "ce_increase_nats", fixed),
             fixed(row["explained_variance"]), fixed(row["kl_div_with_sae"]), percent(row["frac_alive"]),
         ]
