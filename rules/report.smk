@@ -13,7 +13,7 @@ rule plot_models:
         trainings=report_files.trainings(PLAN),
         code=code_of("plot_models"),
     output:
-        svg=report_files.figures("models", ".svg"),
+        svg=report(report_files.figures("models", ".svg"), category="Language models"),
         png=report_files.figures("models", ".png"),
     log:
         "results/logs/plot_models/plot_models.log",
@@ -40,7 +40,7 @@ rule plot_fidelity:
         curves=report_files.sae_curves(config, PLAN),
         code=code_of("plot_fidelity"),
     output:
-        svg=report_files.figures("fidelity", ".svg"),
+        svg=report(report_files.figures("fidelity", ".svg"), category="Fidelity"),
         png=report_files.figures("fidelity", ".png"),
     log:
         "results/logs/plot_fidelity/plot_fidelity.log",
@@ -63,11 +63,18 @@ rule plot_interpretation:
     """Draw the figures of single latents and neurons."""
     input:
         units=report_files.interpreted(config, PLAN, "interpretation.json"),
-        contexts="results/evaluation/{model}/{site}/{run}/contexts.json".format_map(ROLES),
-        histograms="results/evaluation/{model}/{site}/{run}/contexts.npz".format_map(ROLES),
+        contexts="results/evaluation/{model}/{site}/{run}/contexts.json".format_map(
+            ROLES
+        ),
+        histograms="results/evaluation/{model}/{site}/{run}/contexts.npz".format_map(
+            ROLES
+        ),
         code=code_of("plot_interpretation"),
     output:
-        svg=report_files.figures("interpretation", ".svg"),
+        svg=report(
+            report_files.figures("interpretation", ".svg"),
+            category="Latents and neurons",
+        ),
         png=report_files.figures("interpretation", ".png"),
     log:
         "results/logs/plot_interpretation/plot_interpretation.log",
@@ -95,7 +102,7 @@ rule run_notebook:
         library=lookup("{notebook}/code", within=NOTEBOOKS),
     output:
         notebook="results/notebooks/{notebook}.ipynb",
-        html="results/notebooks/{notebook}.html",
+        html=report("results/notebooks/{notebook}.html", category="Notebooks"),
     log:
         text="results/logs/run_notebook/{notebook}.log",
         notebook="results/logs/run_notebook/{notebook}.ipynb",
@@ -175,17 +182,25 @@ rule compile_report:
         corpus=report_files.corpus_manifest(config),
         trainings=report_files.trainings(PLAN),
         fidelities=report_files.fidelities(PLAN),
-        interpretation="results/evaluation/{model}/{site}/{run}/interpretation.json".format_map(ROLES),
-        contexts="results/evaluation/{model}/{site}/{run}/contexts.json".format_map(ROLES),
+        interpretation="results/evaluation/{model}/{site}/{run}/interpretation.json".format_map(
+            ROLES
+        ),
+        contexts="results/evaluation/{model}/{site}/{run}/contexts.json".format_map(
+            ROLES
+        ),
         figures=[
             *expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
-            *(path for family in report_files.FIGURES for path in report_files.figures(family, ".svg")),
+            *(
+                path
+                for family in report_files.FIGURES
+                for path in report_files.figures(family, ".svg")
+            ),
         ],
         notebooks=expand("results/notebooks/{notebook}.html", notebook=NOTEBOOKS),
         code=code_of("compile_report"),
     output:
         markdown="results/report.md",
-        html="results/report.html",
+        html=report("results/report.html", category="Report"),
     log:
         "results/logs/compile_report/compile_report.log",
     benchmark:

@@ -36,7 +36,7 @@ def training_curves(curves: Mapping[str, Sequence[Mapping]], references: Mapping
             name, (right, nats), xytext=(0, -2 if below else 2), textcoords="offset points", ha="right",
             va="top" if below else "bottom", color=palette.GREY,
         )  # fmt: skip
-    low = min(line["loss_nats"] for lines in curves.values() for line in lines)
+    low = min([*references.values(), *(line["loss_nats"] for lines in curves.values() for line in lines)])
     high = max(references.values(), default=low + 3)
     axis.set(xlabel="tokens trained on (millions)", ylabel="loss (nats per token)", ylim=(low - 0.3, high + 0.8))
     axis.set_xlim(left=0)
@@ -50,7 +50,7 @@ def losses(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
     Args:
         scores: per model the `scores` of training.json: {"model" | "mlp_zeroed" | "bigram" | …: {"nats_per_token"}}.
     """
-    figure = style.new_figure(height=1.0 + 0.36 * len(scores))
+    figure = style.new_figure(height=1.2 + 0.36 * len(scores))
     axis = figure.subplots()
     names = list(scores)
     for row, model in enumerate(names):
@@ -66,6 +66,7 @@ def losses(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
         axis.annotate(name, (nats, -0.62), ha=side, va="bottom", color=palette.GREY)
     axis.set(yticks=range(len(names)), yticklabels=names, xlabel="loss on held-out natural text (nats per token)")
     axis.set_ylim(len(names) - 0.5, -0.95)
-    axis.legend(loc="lower right")
+    axis.margins(x=0.09)
     axis.grid(axis="y", visible=False)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
