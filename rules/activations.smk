@@ -16,7 +16,7 @@ rule extract_activations:
         "results/benchmarks/extract_activations/{model}_{site}.tsv"
     conda:
         "../envs/monosem.yaml"
-    threads: MODEL_THREADS
+    threads: config["threads"]["models"]
     resources:
         mem_mb=2500,
     params:

@@ -7,17 +7,16 @@ from pathlib import Path
 
 from scripts.monosem import configuration, imports, plan, run_record, session
 
-configuration.check(config, Path(workflow.basedir, "rules", "config.schema.yaml"))
+try:
+    configuration.check(config, Path(workflow.basedir, "rules", "config.schema.yaml"))
+except configuration.ConfigError as error:
+    sys.exit(f"The configuration cannot be run. {error}")
 PLAN = plan.make_plan(config)
 CORPUS = config["corpus"]["name"]
 SITES = [f"{model}/{site}" for model, site in PLAN.sites]
 SAES = [f"{model}/{site}/{run}" for (model, site), runs in PLAN.sites.items() for run in runs]
 INTERPRETED = ["/".join(names) for names in PLAN.interpreted]
 TOY_FIGURES = ["superposition", "norms", "features-represented", "recovery", "matching"]
-
-# Numbers depend on the thread count in their last digits, so it is fixed here and not by the machine.
-MODEL_THREADS = 2
-SAE_THREADS = 2
 
 session.begin(os.environ, offline="hub" not in config["corpus"])
 if workflow.is_main_process:

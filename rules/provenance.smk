@@ -20,7 +20,7 @@ rule record_environment:
         mem_mb=500,
     params:
         device=config["device"],
-        threads={"models": MODEL_THREADS, "autoencoders": SAE_THREADS},
+        threads=config["threads"],
         disk_need_bytes=plan.disk_need_bytes(config, PLAN),
     message:
         "Recording versions, hardware and commit"

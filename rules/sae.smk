@@ -17,7 +17,7 @@ rule train_sae:
         "results/benchmarks/train_sae/{model}_{site}_{run}.tsv"
     conda:
         "../envs/monosem.yaml"
-    threads: SAE_THREADS
+    threads: config["threads"]["autoencoders"]
     resources:
         mem_mb=2500,
     params:

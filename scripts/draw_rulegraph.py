@@ -1,4 +1,4 @@
-"""Draw the graph of the rules: Snakemake is asked for it in a call of its own, which neither locks nor runs anything."""
+"""Draw the graph of the rules: asked of Snakemake in a call of its own, which neither locks nor runs anything."""
 # ruff: noqa: F821
 
 import subprocess
@@ -8,7 +8,7 @@ from scripts.monosem import io, joblog
 
 
 def main(configfiles: list[str], replace: bool, path_to_graph: str) -> None:
-    """`configfiles` and `replace` repeat the command line of the run, so that the graph is that of its configuration."""
+    """`configfiles` and `replace` repeat the run's command line, so that the graph is that of its configuration."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--nolock", "--quiet", "all"]
     if configfiles:
         command += ["--configfile", *configfiles]

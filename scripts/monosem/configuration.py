@@ -5,7 +5,7 @@ model must have, numbers that must fit together). Imports neither torch nor tran
 """
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,10 @@ def show(value: Any) -> str:
     return str(value)
 
 
-def nearest(name: Any, names: Iterable[str]) -> str:
-    """'; did you mean …?' with the nearest valid name, or the valid names if none is near."""
-    names = [str(known) for known in names]
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(names)}"
+def close(name: Any, names: Iterable[str]) -> str:
+    """'; did you mean …?' with the nearest valid name, or nothing if none is near."""
+    found = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.5)
+    return f"; did you mean '{found[0]}'?" if found else ""
 
 
 def _type_hint(value: Any, wanted: list[str]) -> str:
@@ -83,7 +82,8 @@ def _sentence(error: ValidationError) -> str:
         case "additionalProperties":
             known = error.schema["properties"]
             unknown = next(key for key in value if key not in known)
-            return f"{path_of([*error.absolute_path, str(unknown)])} is no known key{nearest(unknown, known)}"
+            hint = close(unknown, known) or f"; known are {', '.join(known)}"
+            return f"{path_of([*error.absolute_path, str(unknown)])} is no known key{hint}"
         case "required":
             missing = next(key for key in wanted if key not in value)
             return f"{path_of([*error.absolute_path, missing])} is missing"
@@ -92,7 +92,7 @@ def _sentence(error: ValidationError) -> str:
             named = " or ".join(TYPES[kind] for kind in kinds)
             return f"{where}: expected {named}, found {show(value)}{_type_hint(value, kinds)}"
         case "enum":
-            return f"{where}: expected one of {', '.join(map(str, wanted))}, found {show(value)}{nearest(value, wanted)}"
+            return f"{where}: expected one of {', '.join(wanted)}, found {show(value)}{close(value, wanted)}"
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
             words = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
             return f"{where}: expected {words.get(error.validator, 'less than')} {wanted}, found {value}"
@@ -105,23 +105,15 @@ def _sentence(error: ValidationError) -> str:
             twice = next(item for item in value if value.count(item) > 1)
             return f"{where}: '{twice}' is there twice"
         case "propertyNames" | "pattern":
-            return f"{where}: '{value}' is no name: use lower-case letters, digits and hyphens, a letter or digit first"
+            return f"{where}: '{value}' is no name: use lower-case letters, digits, hyphens; a letter or digit first"
         case "minLength":
             return f"{where}: expected some text, found none"
     raise AssertionError(f"no words for '{error.validator}' of the schema")
 
 
-def _name_errors(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
-    """Errors in the name of a key are about that name: put it where the value would stand."""
-    for error in errors:
-        if error.validator == "pattern" and error.parent is None and "propertyNames" in error.absolute_schema_path:
-            error.instance = str(error.instance)
-        yield error
-
-
 def check_schema(config: Any, schema: dict[str, Any]) -> None:
     """Raise ConfigError about the first violation: unknown keys before values, outer keys before inner ones."""
-    errors = _name_errors(Validator(schema).iter_errors(config))
+    errors = Validator(schema).iter_errors(config)
     order = {"additionalProperties": 0, "required": 1}
     first = min(errors, key=lambda e: (order.get(e.validator, 2), list(map(str, e.absolute_path))), default=None)
     if first is not None:

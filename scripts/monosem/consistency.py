@@ -54,7 +54,7 @@ def _chapters(config: Config) -> None:
     for role in ("pretrained", "stand_in"):
         _expect(models, chapter[role], f"chapters.gpt2.{role}", "the model")
     if "pretrained" not in models[chapter["pretrained"]]:
-        raise ConfigError(f"chapters.gpt2.pretrained: '{chapter['pretrained']}' is a model trained here, not a pretrained one")
+        raise ConfigError(f"chapters.gpt2.pretrained: expected a pretrained model, found '{chapter['pretrained']}'")
     if chapter["model"] != "auto":
         _expect(["auto", *models], chapter["model"], "chapters.gpt2.model", "the model")
     control = chapters["one_layer"].get("control")
@@ -95,10 +95,10 @@ def _runs(config: Config) -> None:
             "relu": ("l1_coefficient", ("k", "aux_k", "aux_coefficient")),
         }[merged["architecture"]]
         if needed not in merged:
-            raise ConfigError(f"{where}.{needed} is missing: an autoencoder of architecture {merged['architecture']} needs it")
+            raise ConfigError(f"{where}.{needed} is missing: the architecture {merged['architecture']} needs it")
         for key in foreign:
             if key in run:
-                raise ConfigError(f"{where}.{key}: an autoencoder of architecture {merged['architecture']} has none")
+                raise ConfigError(f"{where}.{key}: the architecture {merged['architecture']} has none")
         if merged["architecture"] == "topk" and merged["k"] > merged["d_sae"]:
             raise ConfigError(f"{where}.k: expected at most d_sae = {merged['d_sae']}, found {merged['k']}")
         if merged["vectors"] < merged["batch_size"]:
@@ -124,15 +124,22 @@ def _trained(config: Config, use: dict[str, str], where: str) -> None:
     _expect(dict.fromkeys(place[0] for place in places), model, f"{where}.model", "under sae.use, the model")
     here = [site for other, site in places if other == model]
     _expect(here, use["site"], f"{where}.site", f"under sae.use for '{model}', the site")
-    _expect(places[model, use["site"]], use["run"], f"{where}.run", f"under sae.use for '{model}' at {use['site']}, the run")
+    what = f"under sae.use for '{model}' at {use['site']}, the run"
+    _expect(places[model, use["site"]], use["run"], f"{where}.run", what)
 
 
 def _toy(config: Config) -> None:
-    for name, toy in config["toy"].items():
+    recovery = config["toy"]["recovery"]
+    for where, toy in (("superposition", config["toy"]["superposition"]), ("recovery.model", recovery["model"])):
         if toy["n"] <= toy["m"]:
             raise ConfigError(
-                f"toy.{name}.n: expected more features than the m = {toy['m']} hidden dimensions, found {toy['n']}"
+                f"toy.{where}.n: expected more features than the m = {toy['m']} hidden dimensions, found {toy['n']}"
             )
+    if len(recovery["model"]["probabilities"]) != 1:
+        raise ConfigError("toy.recovery.model.probabilities: expected one probability, found several")
+    for k in recovery["ks"]:
+        if k > recovery["sae"]["d_sae"]:
+            raise ConfigError(f"toy.recovery.ks: expected at most sae.d_sae = {recovery['sae']['d_sae']}, found {k}")
 
 
 def _corpus(config: Config) -> None:

@@ -1,4 +1,4 @@
-"""Which files of this repository a script is made of: itself and every module of scripts/ that it imports, at any depth.
+"""Which files of this repository a script is made of: itself and every module of scripts/ that it imports.
 
 Rules name them as inputs, so that an edit reruns what it can change and nothing else.
 """

@@ -105,17 +105,12 @@ def make_plan(config: Config) -> Plan:
         models |= {source: kind_of(config, source), model: kind} if source else {model: kind}
     headline = config["evaluation"]["headline"]["run"]
     references = {place: headline if headline in runs else runs[0] for place, runs in sites.items()}
-    controls = {
-        (config["models"][model]["shuffle"]["of"], site): model
-        for model, site in sites
-        if models[model] == "shuffle"
-    }
-    controls = {
-        place: model
-        for place, model in controls.items()
-        if place in sites and references[place] in sites[model, place[1]]
-    }
-    interpreted = tuple(
-        dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in config["interpretation"]["use"])
-    )
-    return Plan(gpt2, models, sites, interpreted, references, controls)
+    controls = {}
+    for model, site in sites:
+        if models[model] == "shuffle":
+            place = (config["models"][model]["shuffle"]["of"], site)
+            if references.get(place) in sites[model, site]:
+                controls[place] = model
+    uses = config["interpretation"]["use"]
+    interpreted = dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses)
+    return Plan(gpt2, models, sites, tuple(interpreted), references, controls)

@@ -37,7 +37,8 @@ def check_python(version: tuple[int, int]) -> None:
     if not PYTHONS[0] <= version <= PYTHONS[1]:
         first, last = (".".join(map(str, bound)) for bound in PYTHONS)
         raise Unsupported(
-            f"Python {version[0]}.{version[1]} is not supported: use {first} to {last}, e.g. make report PYTHON=python3.12"
+            f"Python {version[0]}.{version[1]} is not supported: use {first} to {last}, "
+            "e.g. make report PYTHON=python3.12"
         )
 
 
