@@ -6,8 +6,8 @@ from scripts.monosem import io, joblog, provenance
 
 def main(lock: str, device: str, threads: dict[str, int], disk_need_bytes: int, path_to_environment: str) -> None:
     facts = provenance.record(lock, device, threads, disk_need_bytes)
-    for item in facts["differences_from_lock"]:
-        joblog.say(f"warning: {item['package']} is {item['installed']}, the lock says {item['locked']}")
+    for difference in facts["differences_from_lock"]:
+        joblog.say(f"warning: {difference}")
     io.write_json(facts, path_to_environment)
     joblog.say(f"Python {facts['python']['version']}, torch {facts['torch']['version']} on {facts['torch']['device']}")
 

@@ -69,8 +69,8 @@ def installed_version(name: str) -> str | None:
         return None
 
 
-def compare(pins: list[Pin], installed: dict[str, str | None]) -> list[dict[str, str]]:
-    """Packages whose version differs from the lock; a build tag such as +cpu is no difference.
+def compare(pins: list[Pin], installed: dict[str, str | None]) -> list[str]:
+    """A sentence for each package whose version differs from the lock; a build such as +cpu is no difference.
 
     Raises: Unsupported that names every locked package which is not installed.
     """
@@ -81,9 +81,9 @@ def compare(pins: list[Pin], installed: dict[str, str | None]) -> list[dict[str,
             "run pip install -r envs/requirements.lock"
         )
     return [
-        {"package": pin.name, "locked": pin.version, "installed": installed[pin.name]}
+        f"{pin.name} is {installed[pin.name]}, the lock says {pin.version}"
         for pin in pins
-        if Version(installed[pin.name]).public != Version(pin.version).public
+        if Version(Version(installed[pin.name]).public) != Version(pin.version)
     ]
 
 

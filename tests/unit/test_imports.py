@@ -1,0 +1,49 @@
+"""A rule watches every module that its script imports, late imports included, and no other."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.monosem import imports
+
+
+@pytest.fixture
+def repository(tmp_path):
+    files = {
+        "scripts/__init__.py": "",
+        "scripts/lib/__init__.py": "",
+        "scripts/lib/a.py": "import os\nfrom scripts.lib import b\n",
+        "scripts/lib/b.py": "def late():\n    from scripts.lib.sub.c import thing\n",
+        "scripts/lib/sub/__init__.py": "",
+        "scripts/lib/sub/c.py": "import scripts.lib.a\nthing = 1\n",
+        "scripts/lib/unused.py": "",
+        "scripts/train.py": '"""from scripts.lib import unused"""\nfrom scripts.lib import a as first\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_closure_follows_imports_at_any_depth_and_survives_circles(repository):
+    found = imports.closure(Path("scripts/train.py"), repository)
+    packages = ["scripts/__init__.py", "scripts/lib/__init__.py", "scripts/lib/sub/__init__.py"]
+    assert found == sorted(
+        [*packages, "scripts/lib/a.py", "scripts/lib/b.py", "scripts/lib/sub/c.py", "scripts/train.py"]
+    )
+
+
+def test_closure_of_a_script_that_is_not_there_is_its_name(repository):
+    assert imports.closure(Path("scripts/missing.py"), repository) == ["scripts/missing.py"]
+
+
+def test_training_of_an_autoencoder_watches_the_trainer_and_not_the_plots():
+    found = imports.closure(Path("scripts/train_sae.py"))
+    assert {"scripts/train_sae.py", "scripts/monosem/sae/training.py", "scripts/monosem/io.py"} <= set(found)
+    assert not [path for path in found if "plots" in path or path.endswith(("joblog.py", "session.py"))]
+
+
+def test_scripts_of_figures_and_reports_import_no_torch():
+    for rule in ("plot_models", "plot_fidelity", "plot_interpretation", "collect_metrics", "compile_report"):
+        heavy = [path for path in imports.closure(Path(f"scripts/{rule}.py")) if "/sae/" in path]
+        assert not heavy, f"{rule} imports {heavy}"
