@@ -92,11 +92,11 @@ def saes_of_site(wildcards):
 
 
 def control_of_site(wildcards):
-    """Weights of the shuffled model's autoencoder for a site; an empty list where there is none."""
+    """Weights of the shuffled model's autoencoder for a site, as a list; empty where there is none."""
     place = (wildcards.model, wildcards.site)
     if place not in PLAN.controls:
         return []
-    return f"results/sae/{PLAN.controls[place]}/{wildcards.site}/{PLAN.references[place]}/sae_weights.safetensors"
+    return [f"results/sae/{PLAN.controls[place]}/{wildcards.site}/{PLAN.references[place]}/sae_weights.safetensors"]
 
 
 def evaluation_settings(wildcards):
