@@ -105,8 +105,11 @@ def environment(document: Mapping[str, Any]) -> str:
             for key, item in value.items():
                 add(f"{name} {key}".strip(), item)
         else:
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            lines.append([cell(name.replace("_", " ")), code(shown)])
+            items = value if isinstance(value, list) else [value]
+            words = [
+                " ".join(map(str, i.values())) if isinstance(i, Mapping) else str(i) for i in items if i is not None
+            ]
+            lines.append([cell(name.replace("_", " ")), code(", ".join(words)) or "–"])
 
     add("", document)
     return table(["", ""], lines, "ll")
