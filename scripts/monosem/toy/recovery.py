@@ -100,6 +100,12 @@ def grade(cosines: Float[np.ndarray, "feature direction"]) -> dict[str, float]:
     }
 
 
+def n_duplicates(cosines: Float[np.ndarray, "feature direction"]) -> int:
+    """Directions that lie along some feature (cosine ≥ MATCH) although another one is already matched to it."""
+    along = (cosines.max(axis=0) >= MATCH).sum()
+    return int(along - (matching.one_to_one(cosines).cosines >= MATCH).sum())
+
+
 def pair_correlations(
     truth: Float[Tensor, "sample feature"], latents: Float[Tensor, "sample latent"], pairs: matching.Matching
 ) -> Float[np.ndarray, " pair"]:
@@ -116,9 +122,10 @@ def train_and_grade(
     read: Vectors,
     held_out: Float[Tensor, "sample n"],
     params: dict[str, Any],
+    index: int,
     seed: int,
 ) -> Recovery:
-    """Train one SAE with the project's trainer on hidden activations and compare it with the truth."""
+    """Train one SAE with the project's trainer on hidden activations and grade it; `index` counts seeds."""
     config = sae_config.from_params(params)
     with tempfile.TemporaryDirectory() as folder:
         weights, summary = sae_training.train(
@@ -134,10 +141,11 @@ def train_and_grade(
         "l1_coefficient": config.l1_coefficient,
         "l1_coefficient_raw": summary["l1_coefficient_raw"],
         "k": config.k,
-        "seed": seed,
+        "seed": index,
         **grade(cosines),
         "l0": (f > 0).double().sum(1).mean().item(),
         "explained_variance": (1.0 - residual / (h - h.mean(0)).double().square().sum()).item(),
+        "n_duplicates": n_duplicates(cosines),
         "n_silent": int((f > 0).sum(0).eq(0).sum()),
         "mean_pair_correlation": pair_correlations(held_out, f, matching.one_to_one(cosines)).mean(),
     }
@@ -192,7 +200,7 @@ def accept(summary: list[dict[str, Any]], control: dict[str, Any]) -> dict[str, 
         return {"value": value, "bound": bound, "pass": bool(passed)}
 
     rules = {}
-    for architecture in ("relu", "topk"):
+    for architecture in dict.fromkeys(entry["architecture"] for entry in summary):
         own = [entry for entry in summary if entry["architecture"] == architecture]
         best = max(own, key=lambda entry: (entry["min_matched_share"], entry["min_mmcs"]))
         rules[f"{architecture}_mmcs"] = rule(best["min_mmcs"], BAR_MMCS, best["min_mmcs"] >= BAR_MMCS)
@@ -221,7 +229,7 @@ def run(config: RecoveryConfig, seed: int) -> tuple[dict[str, Any], dict[str, np
     progress = joblog.Progress(len(wanted) * config.n_seeds, "SAEs")
     for params in wanted:
         for index in range(config.n_seeds):
-            graded.append(train_and_grade(W, read, held_out, params, derive_seed(seed, "sae", index)))
+            graded.append(train_and_grade(W, read, held_out, params, index, derive_seed(seed, "sae", index)))
             numbers = graded[-1].numbers
             progress.update(len(graded), **{key: numbers[key] for key in ("mmcs", "matched_share", "l0")})
     control, random_cosines = controls(W, config.sae["d_sae"], config.n_seeds, seed)

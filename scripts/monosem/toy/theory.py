@@ -24,8 +24,8 @@ def linear_optimum(p: Float[np.ndarray, " n"], importance: Float[np.ndarray, " n
     """Least loss of the linear model with m hidden dimensions: the sum of all but the m largest I_i Var[x_i].
 
     With b at its best the loss is ‖√I (1 − WᵀW) √V‖²_F, a best rank-m approximation of the diagonal √(I V) (weighted
-    PCA): it keeps the m features of largest I_i Var[x_i], orthonormally, and drops the rest (Saxe et al. 2014; Elhage et
-    al. 2022, 'Mathematical understanding').
+    PCA): it keeps the m features of largest I_i Var[x_i], orthonormally, and drops the rest (Saxe et al. 2014; Elhage
+    et al. 2022, "Mathematical understanding").
     """
     weighted = np.sort(importance * feature_variance(p))[::-1]
     return float(weighted[m:].sum())
