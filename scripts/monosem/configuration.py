@@ -6,6 +6,7 @@ model must have, numbers that must fit together). Imports neither torch nor tran
 
 import difflib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,16 @@ def check_schema(config: Any, schema: dict[str, Any]) -> None:
         raise ConfigError(_sentence(first))
 
 
+@cache
+def read_schema(path: Path) -> dict[str, Any]:
+    """The schema in a YAML file."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
 def check(config: dict[str, Any], path_to_schema: Path) -> None:
     """Check a configuration by its schema, then for what fits together.
 
     Raises: ConfigError, whose text is one sentence for the user.
     """
-    check_schema(config, yaml.safe_load(path_to_schema.read_text(encoding="utf-8")))
+    check_schema(config, read_schema(path_to_schema))
     consistency.check(config)

@@ -16,7 +16,8 @@ def run_job(body: str, log) -> subprocess.CompletedProcess:
 
 def test_log_has_what_python_c_code_and_children_print(tmp_path):
     log = tmp_path / "logs" / "train_sae" / "a.log"
-    body = "import os, sys\nprint('out'); print('err', file=sys.stderr)\nos.write(1, b'raw\\n'); os.system('echo child')"
+    body = "import os, sys; print('out'); print('err', file=sys.stderr)"
+    body += "; os.write(1, b'raw\\n'); os.system('echo child')"
     done = run_job(body, log)
     lines = log.read_text().splitlines()
     assert done.returncode == 0 and done.stdout == done.stderr == ""

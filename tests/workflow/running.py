@@ -1,0 +1,18 @@
+"""How the tests call Snakemake."""
+
+import os
+import sys
+
+SMOKE = "tests/smoke.yaml"
+
+
+def command(*words: str, cores: int = 2, configfile: str | None = SMOKE) -> list[str]:
+    """A Snakemake command line."""
+    # last, because --configfile takes all words that follow it
+    given = ["--configfile", configfile] if configfile else []
+    return [sys.executable, "-m", "snakemake", "--cores", str(cores), *words, *given]
+
+
+def environment() -> dict[str, str]:
+    """What a user's shell has: the limits that the tests set for themselves are not passed on."""
+    return {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}

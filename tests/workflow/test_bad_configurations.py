@@ -1,0 +1,248 @@
+"""What is wrong with a configuration is told in one sentence: key, what was expected and found, nearest name."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.monosem import configuration
+from scripts.monosem.configuration import ConfigError
+
+SCHEMA = Path("rules/config.schema.yaml")
+HEADLINE_SITE = "blocks.0.mlp.hook_post"
+
+# where, what stands there (None: the key is taken away), and the sentence
+BAD = {
+    "unknown key": ("sae.deafults", {}, "sae.deafults is no known key; did you mean 'defaults'?"),
+    "unknown key far from any": (
+        "zzz",
+        1,
+        "zzz is no known key; known are seed, device, threads, corpus, tokenizer, models, chapters, activations, sae, "
+        "evaluation, interpretation, toy",
+    ),
+    "unknown key deep inside": (
+        "models.onelayer-a.train.architecture.n_heads",
+        4,
+        "models.onelayer-a.train.architecture.n_heads is no known key; did you mean 'n_head'?",
+    ),
+    "missing key": ("evaluation.bootstrap", None, "evaluation.bootstrap is missing"),
+    "text for a number": (
+        "evaluation.tokens",
+        "many",
+        "evaluation.tokens: expected a whole number, found the text 'many'",
+    ),
+    "1e-3 in YAML is text": (
+        "sae.defaults.learning_rate",
+        yaml.safe_load("1e-3"),
+        "sae.defaults.learning_rate: expected a number, found the text '1e-3'; YAML reads that as text, write 1.0e-3",
+    ),
+    "1e6 for a count": (
+        "sae.runs.topk-4096.vectors",
+        yaml.safe_load("1e6"),
+        "sae.runs.topk-4096.vectors: expected a whole number, found the text '1e6'; write 1000000",
+    ),
+    "quoted number": ("seed", "3", "seed: expected a whole number, found the text '3'; write 3"),
+    "a fraction for a count": (
+        "evaluation.bootstrap",
+        10.0,
+        "evaluation.bootstrap: expected a whole number, found 10.0",
+    ),
+    "true for a count": ("seed", True, "seed: expected a whole number, found true"),
+    "nothing for a mapping": ("toy", ..., "toy: expected a mapping, found nothing"),
+    "a mapping for a list": ("sae.use", {}, "sae.use: expected a list, found a mapping"),
+    "empty list": ("sae.use", [], "sae.use: expected at least 1 entries, found 0"),
+    "no such choice": (
+        "sae.defaults.b_dec_init",
+        "geomtric_median",
+        "sae.defaults.b_dec_init: expected one of geometric_median, mean, zero, found the text "
+        "'geomtric_median'; did you mean "
+        "'geometric_median'?",
+    ),
+    "width below one": ("sae.runs.topk-4096.d_sae", 0, "sae.runs.topk-4096.d_sae: expected at least 1, found 0"),
+    "probability zero": (
+        "toy.superposition.probabilities",
+        [1.0, 0],
+        "toy.superposition.probabilities[1]: expected more than 0, found 0",
+    ),
+    "probability above one": (
+        "toy.superposition.probabilities",
+        [1.5],
+        "toy.superposition.probabilities[0]: expected at most 1, found 1.5",
+    ),
+    "share above one": ("sae.defaults.decay_share", 2, "sae.defaults.decay_share: expected at most 1, found 2"),
+    "resampling at the end": (
+        "sae.runs.relu-4096.resample.at",
+        [0.5, 1.0],
+        "sae.runs.relu-4096.resample.at[1]: expected less than 1, found 1.0",
+    ),
+    "a name that is no path": (
+        "sae.runs.Top K",
+        {"architecture": "topk", "d_sae": 8, "k": 1, "vectors": 1},
+        "sae.runs: 'Top K' is no name: use lower-case letters, digits, hyphens; a letter or digit first",
+    ),
+    "two kinds of model": (
+        "models.onelayer-b.shuffle",
+        {"of": "onelayer-a", "seed": 1},
+        "models.onelayer-b: expected exactly one of train, shuffle, pretrained, found train, shuffle",
+    ),
+    "no kind of model": (
+        "models.new",
+        {},
+        "models.new: expected exactly one of train, shuffle, pretrained, found none",
+    ),
+    "twice the same": ("corpus.planted.contexts", ["dna", "dna"], "corpus.planted.contexts: 'dna' is there twice"),
+    # what fits together
+    "shares of splits": (
+        "corpus.split",
+        {"train": 0.9, "validation": 0.04, "test": 0.04},
+        "corpus.split: expected shares that add up to 1, found 0.98",
+    ),
+    "unknown run": (
+        "sae.use",
+        [{"model": "onelayer-a", "site": HEADLINE_SITE, "runs": ["topk-4069"]}],
+        "sae.use[0].runs: the run 'topk-4069' does not exist; did you mean 'topk-4096'?",
+    ),
+    "unknown model": (
+        "sae.use",
+        [{"model": "one-layer-a", "site": HEADLINE_SITE, "runs": ["topk-4096"]}],
+        "sae.use[0].model: the model 'one-layer-a' does not exist; did you mean 'onelayer-a'?",
+    ),
+    "a block that the model lacks": (
+        "sae.use",
+        [{"model": "gpt2-mini", "site": "blocks.7.mlp.hook_post", "runs": ["topk-4096"]}],
+        "sae.use[0].site: for the model 'gpt2-mini', 'blocks.7.mlp.hook_post': the model has 4 block(s), so the "
+        "last is "
+        "'blocks.3.mlp.hook_post'",
+    ),
+    "a site that no model has": (
+        "sae.use",
+        [{"model": "onelayer-a", "site": "blocks.0.mlp.hook_psot", "runs": ["topk-4096"]}],
+        "sae.use[0].site: for the model 'onelayer-a', 'blocks.0.mlp.hook_psot' is no site of this model; the "
+        "nearest is "
+        "'blocks.0.mlp.hook_post'",
+    ),
+    "a pretrained model that is not here": (
+        "sae.use",
+        [{"model": "gpt2", "site": HEADLINE_SITE, "runs": ["topk-4096"]}],
+        "models.gpt2.pretrained.name: 'gpt2' is neither a folder with config.json, model.safetensors and "
+        "tokenizer.json "
+        "nor in the hub cache of this machine",
+    ),
+    "more latents kept than there are": (
+        "sae.runs.topk-4096.k",
+        4097,
+        "sae.runs.topk-4096.k: expected at most d_sae = 4096, found 4097",
+    ),
+    "topk without k": (
+        "sae.runs.topk-4096.k",
+        None,
+        "sae.runs.topk-4096.k is missing: the architecture topk needs it",
+    ),
+    "k for relu": ("sae.runs.relu-4096.k", 5, "sae.runs.relu-4096.k: the architecture relu has none"),
+    "less than a batch": (
+        "sae.runs.topk-4096.vectors",
+        100,
+        "sae.runs.topk-4096.vectors: expected at least one batch of 4096, found 100",
+    ),
+    "windows longer than the model's": (
+        "activations.context",
+        256,
+        "activations.context: expected at most 128, the n_positions of 'onelayer-a', found 256",
+    ),
+    "tokens of no model": (
+        "activations.tokens.onelayr-a",
+        5,
+        "activations.tokens.onelayr-a: the model 'onelayr-a' does not exist; did you mean 'onelayer-a'?",
+    ),
+    "heads that do not divide": (
+        "models.onelayer-a.train.architecture.n_head",
+        3,
+        "models.onelayer-a.train.architecture.n_head: expected a divisor of n_embd (128), found 3",
+    ),
+    "less than a step": (
+        "models.onelayer-a.train.tokens",
+        128,
+        "models.onelayer-a.train.tokens: expected at least one step of batch_size x n_positions = 4096 tokens, "
+        "found 128",
+    ),
+    "shuffle of a shuffle": (
+        "models.onelayer-a-shuffled.shuffle.of",
+        "onelayer-a-shuffled",
+        "models.onelayer-a-shuffled.shuffle.of: the trained model 'onelayer-a-shuffled' does not exist; did you mean "
+        "'onelayer-a'?",
+    ),
+    "control that is none": (
+        "chapters.one_layer.control",
+        "onelayer-b",
+        "chapters.one_layer.control: expected a model of kind shuffle, found 'onelayer-b'",
+    ),
+    "headline that is not trained": (
+        "evaluation.headline.run",
+        "topk-1024",
+        f"evaluation.headline.run: under sae.use for 'onelayer-a' at {HEADLINE_SITE}, the run 'topk-1024' does "
+        "not exist; "
+        "did you mean",
+    ),
+    "more dimensions than features": (
+        "toy.superposition.n",
+        4,
+        "toy.superposition.n: expected more features than the m = 5 hidden dimensions, found 4",
+    ),
+}
+
+
+def put(config: dict, where: str, value) -> None:
+    """Set a value by its path; None takes the key away, ... stands for an empty value."""
+    *parents, last = where.split(".")
+    for key in parents:
+        config = config[key]
+    if value is None:
+        del config[last]
+    else:
+        config[last] = None if value is ... else value
+
+
+@pytest.mark.parametrize("where, value, sentence", BAD.values(), ids=BAD)
+def test_sentence(where, value, sentence, shipped):
+    put(shipped, where, value)
+    with pytest.raises(ConfigError) as caught:
+        configuration.check(shipped, SCHEMA)
+    assert str(caught.value).startswith(sentence)
+    assert "\n" not in str(caught.value)
+
+
+def test_shipped_configuration_is_right(shipped):
+    configuration.check(shipped, SCHEMA)
+
+
+def test_a_schema_dump_is_never_shown():
+    schema = yaml.safe_load(SCHEMA.read_text())
+    used = set()
+
+    def collect(node):
+        if isinstance(node, dict):
+            closed = node.get("additionalProperties") is not None or node.get("type") != "object"
+            assert closed, f"an open mapping: {node}"
+            used.update(node)
+            for inner in node.values():
+                collect(inner)
+        if isinstance(node, list):
+            for inner in node:
+                collect(inner)
+
+    collect(schema)
+    words = {"propertyNames", "pattern", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+    words |= {"minProperties", "maxProperties", "minItems", "uniqueItems", "minLength", "required", "type"}
+    combined = {"oneOf", "anyOf", "allOf", "not", "if", "const", "format", "maxItems", "contains"}
+    assert words <= used and not combined & used
+
+
+def test_snakemake_stops_before_any_job(clone, snakemake, tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("sae: {runs: {topk-4096: {d_sae: 0}}}\n")
+    done = snakemake(clone, configfile=str(bad))
+    assert done.returncode == 1
+    sentence = "The configuration cannot be run. sae.runs.topk-4096.d_sae: expected at least 1, found 0"
+    assert done.stdout.splitlines()[-1] == sentence
+    assert "Traceback" not in done.stdout and "File " not in done.stdout
+    assert not (clone / "results").exists()

@@ -1,0 +1,75 @@
+"""The rules as a set: each has its script, its log and its message, and the shipped configuration can be planned."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RULE_FILES = sorted(Path("rules").glob("*.smk"))
+RULES = {
+    name: body
+    for path in RULE_FILES
+    for name, body in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.M | re.S)
+}
+
+
+def test_there_are_rules():
+    assert {"build_corpus", "train_language_model", "train_sae", "evaluate_fidelity", "compile_report"} <= set(RULES)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_is_whole(rule):
+    body = RULES[rule]
+    assert body.lstrip().startswith('"""')
+    for directive in ("input", "output", "log", "benchmark", "conda", "threads", "resources", "message", "script"):
+        assert re.search(rf"^    {directive}:", body, re.M), f"{rule} has no {directive}"
+    assert f'script:\n        "../scripts/{rule}.py"' in body
+    assert Path("scripts", f"{rule}.py").is_file()
+    assert f'code=code_of("{rule}")' in body
+    assert f'"results/logs/{rule}/' in body and f'"results/benchmarks/{rule}/' in body
+
+
+def test_every_script_has_its_rule():
+    by_hand = {"__init__", "fetch_gpt2"}  # called by `make report` before the workflow
+    assert {path.stem for path in Path("scripts").glob("*.py")} - by_hand == set(RULES)
+
+
+def test_scripts_take_everything_through_their_rule():
+    for rule in RULES:
+        assert "snakemake.config" not in Path("scripts", f"{rule}.py").read_text(), rule
+
+
+def test_the_library_does_not_know_snakemake():
+    for path in Path("scripts/monosem").rglob("*.py"):
+        assert not re.search(r"^\s*(import|from) snakemake", path.read_text(), re.M), path
+
+
+def test_parsing_loads_nothing_heavy(clone):
+    script = (
+        "import sys\n"
+        "from scripts.monosem import configuration, imports, plan, run_record, session, report_files, roles\n"
+        "print([name for name in ('torch', 'transformers', 'pandas', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=clone, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_shipped_configuration_can_be_planned(clone, snakemake):
+    done = snakemake(clone, "-n", configfile=None)
+    assert done.returncode == 0, done.stdout[-3000:]
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
+    assert set(RULES) - set(jobs) <= {"link_language_model"}
+
+
+def test_a_wrong_target_is_named_at_once(clone, snakemake):
+    target = "results/models/onelayer-x/config.json"
+    done = snakemake(clone, "-n", target, configfile=None)
+    assert done.returncode == 1 and "MissingRuleException" in done.stdout and target in done.stdout
+
+
+def test_lint_has_nothing_to_say(clone, snakemake):
+    done = snakemake(clone, "--lint")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "Congratulations, your workflow is in a good condition!" in done.stdout
