@@ -61,10 +61,10 @@ def test_epochs_and_seeds_have_orders_of_their_own():
 
 
 def test_learning_rate_rises_after_start_and_resampling_and_falls_at_the_end():
-    config = dataclasses.replace(RELU, warmup_steps=4, decay_share=0.25, learning_rate=1.0)
+    config = dataclasses.replace(RELU, warmup_steps=4, rewarm_steps=3, decay_share=0.25, learning_rate=1.0)
     rates = [training.learning_rate(config, step) for step in range(config.steps)]
     assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert rates[11:16] == [1.0, 0.25, 0.5, 0.75, 1.0]  # resampled after step 12
+    assert rates[11:16] == pytest.approx([1.0, 1 / 3, 2 / 3, 1.0, 1.0])  # resampled after step 12
     assert rates[30:] == pytest.approx([1 - i / 10 for i in range(10)])
 
 

@@ -26,7 +26,8 @@ class SaeConfig:
     vectors: int  # activations seen in training; more than there are rows means more than one epoch
     batch_size: int = 4096  # vectors per step
     learning_rate: float = 1e-3  # of Adam, at data scaled to E‖x‖² = d_in
-    warmup_steps: int = 50  # linear rise of the learning rate, also after each resampling
+    warmup_steps: int = 50  # linear rise of the learning rate at the start
+    rewarm_steps: int = 10  # the same after each resampling: Adam's cleared moments make the first steps large
     decay_share: float = 0.2  # the last share of the steps lowers the learning rate linearly to zero
     b_dec_init: Literal["geometric_median", "mean", "zero"] = "geometric_median"  # where b_dec starts
     dead_after_vectors: int | None = None  # a latent silent for longer is dead (None: a tenth of the run)

@@ -45,8 +45,10 @@ class Rows(Protocol):
 
 def learning_rate(config: SaeConfig, step: int) -> float:
     """Of step `step` (from 0): linear warm-up at the start and after each resampling, linear decay at the end."""
-    since = step - max((at for at in config.resample_steps if at <= step), default=0)
-    rise = min(1.0, (since + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+    rise = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    for at in config.resample_steps:
+        if step >= at:
+            rise = min(rise, (step - at + 1) / max(1, config.rewarm_steps))
     decay_steps = config.decay_share * config.steps
     fall = min(1.0, (config.steps - step) / decay_steps) if decay_steps else 1.0
     return config.learning_rate * rise * fall
