@@ -40,7 +40,7 @@ if __name__ == "__main__":
         snakemake.input.activations,
         snakemake.params.train,
         snakemake.params.seed,
-        snakemake.config.get("device", "auto"),
+        snakemake.params.device,
         Path("results/checkpoints/sae", names["model"], names["site"], f"{names['run']}.safetensors"),
         names,
         {name: str(path) for name, path in snakemake.output.items()},
