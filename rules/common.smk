@@ -121,7 +121,7 @@ def toy_seed(experiment):
 
 
 def final_outputs():
-    """What `rule all` asks for: the report has most of the rest among its inputs."""
+    """What a plain call makes: the report, which has most of the rest among its inputs, and every evaluation."""
     return [
         "results/report.md",
         "results/report.html",
