@@ -196,6 +196,7 @@ def interpretation(root: Path, model: str) -> None:
         "model": model, "site": SITE, "run": "wide", "n_tokens": {"validation": 4000, "test": 4000}, "conventions": {},
         "logit_weights": None,
         "summary": {kind: {"n_live": 60, "n_units": 60, "n_scored": 50, "single_token_share": 0.2,
+                           "token_entropies_nats": rng.uniform(0, 6, 50).tolist(),
                            "mean_token_entropy_nats": middle, "median_token_entropy_nats": middle,
                            "median_density": 0.01} for kind, middle in kinds.items()},
         **{kind: [_card(rng, i) for i in range(6)] for kind in kinds},

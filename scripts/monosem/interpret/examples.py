@@ -91,6 +91,7 @@ def summary(tally: UnitTally, stream_tokens: np.ndarray, n_live: int, n_tokens: 
         "single_token_share": metrics.ratio(sum(judged), len(judged)),
         "mean_token_entropy_nats": float(entropy.mean()) if len(entropy) else None,
         "median_token_entropy_nats": float(np.median(entropy)) if len(entropy) else None,
+        "token_entropies_nats": entropy.tolist(),
         "median_density": float(np.median(tally.fired / n_tokens)) if len(tally.fired) else None,
     }
 

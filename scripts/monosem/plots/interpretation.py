@@ -150,11 +150,11 @@ def confusion(scored: Mapping[str, Mapping[str, Any]]) -> Figure:
 def entropies(
     documents: Mapping[str, Mapping[str, Any]], control: str | None
 ) -> dict[str, Float[np.ndarray, " units"]]:
-    """Token entropies of the units on the cards: latents and neurons of each model, latents alone of the control."""
+    """Token entropies of all sampled units: latents and neurons of each model, latents alone of the control."""
     groups = {}
     for model, document in documents.items():
         for kind in ("latents",) if model == control else ("latents", "neurons"):
-            values = [card["token_entropy_nats"] for card in document[kind] if card["token_entropy_nats"] is not None]
+            values = document["summary"][kind]["token_entropies_nats"]
             groups[f"{kind} of {model}" + (" (control)" if model == control else "")] = np.array(values)
     return groups
 
