@@ -16,7 +16,7 @@ rule extract_activations:
         "results/benchmarks/extract_activations/{model}_{site}.tsv"
     conda:
         "../envs/monosem.yaml"
-    threads: config["threads"]["models"]
+    threads: config["threads"]["activations"]
     resources:
         mem_mb=2500,
     params:

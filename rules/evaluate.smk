@@ -20,7 +20,7 @@ rule evaluate_fidelity:
         "results/benchmarks/evaluate_fidelity/{model}_{site}.tsv"
     conda:
         "../envs/monosem.yaml"
-    threads: config["threads"]["models"]
+    threads: config["threads"]["evaluation"]
     resources:
         mem_mb=3000,
     params:
@@ -52,7 +52,7 @@ rule interpret_latents:
         "results/benchmarks/interpret_latents/{model}_{site}_{run}.tsv"
     conda:
         "../envs/monosem.yaml"
-    threads: config["threads"]["models"]
+    threads: config["threads"]["evaluation"]
     resources:
         mem_mb=3000,
     params:

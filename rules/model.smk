@@ -23,7 +23,7 @@ rule train_language_model:
         model=one_of(PLAN.of_kind("train")),
     conda:
         "../envs/monosem.yaml"
-    threads: config["threads"]["models"]
+    threads: config["threads"]["language_models"]
     resources:
         mem_mb=2500,
     params:
@@ -56,7 +56,7 @@ rule shuffle_language_model:
         model=one_of(PLAN.of_kind("shuffle")),
     conda:
         "../envs/monosem.yaml"
-    threads: config["threads"]["models"]
+    threads: config["threads"]["language_models"]
     resources:
         mem_mb=2500,
     params:
