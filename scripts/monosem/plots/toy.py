@@ -146,7 +146,7 @@ def recovery(result: dict[str, Any]) -> Figure:
             else:
                 random = [entry[key] for entry in control["random_dictionary"]]
                 axes.axhline(np.mean(random), color=style.VERMILION, label="random dictionary", linewidth=1.2)
-                axes.axhline(control["raw_basis"][key], color=style.ORANGE, label="raw basis ±e",
+                axes.axhline(control["raw_basis"][key], color=style.ORANGE, label="raw basis (± unit vectors)",
                              linewidth=1.2, linestyle=":")  # fmt: skip
                 axes.axhline(bar[key], color=style.GREY, label="bar", **RULE)
                 axes.set_ylim(-0.04, 1.06)
