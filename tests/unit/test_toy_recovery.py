@@ -59,3 +59,15 @@ def test_one_bad_seed_takes_a_setting_out_of_the_band():
             "explained_variance": 0.9}  # fmt: skip
     assert recovery.summarise([good, good], 2.0)[0]["in_band"]
     assert not recovery.summarise([good, {**good, "matched_share": 0.8}], 2.0)[0]["in_band"]
+
+
+def test_too_many_active_latents_fail_their_rule_even_when_every_feature_is_matched():
+    entry = {"mmcs": 0.5, "matched_share": 0.0}
+    control = {"random_dictionary": [entry], "raw_basis": entry}
+    run = {"architecture": "relu", "l1_coefficient": 1.0, "k": None, "mmcs": 0.99, "matched_share": 1.0,
+           "explained_variance": 0.9}  # fmt: skip
+    verdicts = [
+        recovery.accept(recovery.summarise([{**run, "l0": l0}], 2.0), control)["relu_l0_over_true"]["pass"]
+        for l0 in (1.5, 1.7, 2.3, 5.0)
+    ]
+    assert verdicts == [False, True, True, False]

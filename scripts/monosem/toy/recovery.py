@@ -25,6 +25,8 @@ MATCH = 0.9
 """Cosine from which a one-to-one pair counts as a match."""
 BAR_MMCS = 0.95
 BAR_MATCHED = 0.9
+L0_TOLERANCE = 0.2
+"""How far L0 may be from the number of features truly active, as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,8 @@ def accept(summary: list[dict[str, Any]], control: dict[str, Any]) -> dict[str, 
         rules[f"{architecture}_mmcs"] = rule(best["min_mmcs"], BAR_MMCS, best["min_mmcs"] >= BAR_MMCS)
         share = best["min_matched_share"]
         rules[f"{architecture}_matched_share"] = rule(share, BAR_MATCHED, share >= BAR_MATCHED)
+        ratio = best["l0_over_true"]
+        rules[f"{architecture}_l0_over_true"] = rule(ratio, 1.0 + L0_TOLERANCE, abs(ratio - 1.0) <= L0_TOLERANCE)
     random = max(control["random_dictionary"], key=lambda entry: entry["mmcs"])
     for name, entry in (("random_dictionary", random), ("raw_basis", control["raw_basis"])):
         rules[f"{name}_fails_mmcs"] = rule(entry["mmcs"], BAR_MMCS, entry["mmcs"] < BAR_MMCS)
