@@ -1,13 +1,11 @@
 """A copy of the repository to run in, and a way to call Snakemake there."""
 
-import copy
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 from running import SMOKE, command, environment
 
 ROOT = Path(__file__).parents[2]
@@ -65,15 +63,3 @@ def finished(fresh, snakemake) -> Path:
     assert done.returncode == 0, done.stdout[-5000:]
     (folder / "smoke.out").write_text(done.stdout)
     return folder
-
-
-@pytest.fixture(scope="session")
-def shipped_once() -> dict:
-    """The configuration that the repository ships."""
-    return yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def shipped(shipped_once) -> dict:
-    """A copy of the shipped configuration, to be changed."""
-    return copy.deepcopy(shipped_once)

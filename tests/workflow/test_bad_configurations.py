@@ -1,5 +1,6 @@
 """What is wrong with a configuration is told in one sentence: key, what was expected and found, nearest name."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from scripts.monosem import configuration
 from scripts.monosem.configuration import ConfigError
 
 SCHEMA = Path("rules/config.schema.yaml")
+VALID = yaml.safe_load(Path("tests/workflow/valid.yaml").read_text(encoding="utf-8"))
 HEADLINE_SITE = "blocks.0.mlp.hook_post"
 
 # where, what stands there (None: the key is taken away), and the sentence
@@ -203,16 +205,18 @@ def put(config: dict, where: str, value) -> None:
 
 
 @pytest.mark.parametrize("where, value, sentence", BAD.values(), ids=BAD)
-def test_sentence(where, value, sentence, shipped):
-    put(shipped, where, value)
+def test_sentence(where, value, sentence):
+    config = copy.deepcopy(VALID)
+    put(config, where, value)
     with pytest.raises(ConfigError) as caught:
-        configuration.check(shipped, SCHEMA)
+        configuration.check(config, SCHEMA)
     assert str(caught.value).startswith(sentence)
     assert "\n" not in str(caught.value)
 
 
-def test_shipped_configuration_is_right(shipped):
-    configuration.check(shipped, SCHEMA)
+def test_right_configurations_pass():
+    configuration.check(VALID, SCHEMA)
+    configuration.check(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")), SCHEMA)
 
 
 def test_a_schema_dump_is_never_shown():
@@ -239,10 +243,10 @@ def test_a_schema_dump_is_never_shown():
 
 def test_snakemake_stops_before_any_job(clone, snakemake, tmp_path):
     bad = tmp_path / "bad.yaml"
-    bad.write_text("sae: {runs: {topk-4096: {d_sae: 0}}}\n")
+    bad.write_text("sae: {defaults: {batch_size: 0}}\n")
     done = snakemake(clone, configfile=str(bad))
     assert done.returncode == 1
-    sentence = "The configuration cannot be run. sae.runs.topk-4096.d_sae: expected at least 1, found 0"
+    sentence = "The configuration cannot be run. sae.defaults.batch_size: expected at least 1, found 0"
     assert done.stdout.splitlines()[-1] == sentence
     assert "Traceback" not in done.stdout and "File " not in done.stdout
     assert not (clone / "results").exists()
