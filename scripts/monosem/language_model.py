@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from scripts.monosem import gpt2, io
+from scripts.monosem import gpt2, io, muon
 from scripts.monosem.joblog import Progress, say
 from scripts.monosem.runtime import derive_seed
 
@@ -74,20 +74,19 @@ def batch_at(stream: np.ndarray, starts: np.ndarray, context: int) -> tuple[torc
     return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
 
 
-def _optimisers(parameters: gpt2.Parameters, config: Training) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the blocks, AdamW for embeddings and vectors (Jordan et al. 2024).
+def _is_embedding(name: str) -> bool:
+    return name.endswith(("wte.weight", "wpe.weight"))
 
-    At a few million tokens this reaches AdamW's loss with about half of them.
+
+def _adamw(parameters: gpt2.Parameters, config: Training) -> torch.optim.Optimizer:
+    """AdamW for embeddings and vectors; Muon takes the matrices of the blocks.
+
+    At a few million tokens the pair reaches a lower loss than AdamW alone does with half as many again.
     """
-    embeddings = [value for name, value in parameters.items() if name.endswith(("wte.weight", "wpe.weight"))]
-    matrices = [v for n, v in parameters.items() if v.dim() == 2 and not n.endswith(("wte.weight", "wpe.weight"))]
+    embeddings = [value for name, value in parameters.items() if _is_embedding(name)]
     vectors = [value for value in parameters.values() if value.dim() == 1]
-    decay = config.weight_decay
-    groups = [{"params": embeddings, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-    return [
-        torch.optim.Muon(matrices, lr=config.learning_rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(groups, lr=config.embedding_learning_rate, betas=BETAS, fused=True),
-    ]
+    groups = [{"params": embeddings, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.embedding_learning_rate, betas=BETAS, fused=True)
 
 
 def _load_checkpoint(path: Path, digest: str) -> dict | None:
@@ -130,32 +129,33 @@ def train(
     digest = io.sha256_json({**asdict(config), "data": data_digest, "device": device})
     parameters = gpt2.initialise(architecture, derive_seed(config.seed, "weights"))
     parameters = {name: value.to(device).requires_grad_() for name, value in parameters.items()}
-    optimisers = _optimisers(parameters, config)
-    peaks = (config.learning_rate, config.embedding_learning_rate)
+    adamw = _adamw(parameters, config)
+    matrices = [value for name, value in parameters.items() if value.dim() == 2 and not _is_embedding(name)]
+    momenta = [torch.zeros_like(value) for value in matrices]
     first, seconds, lines, losses = 0, 0.0, [], []
     if state := _load_checkpoint(checkpoint, digest):
         first, seconds, lines, losses = state["step"], state["seconds"], state["lines"], state["losses"]
         with torch.no_grad():
             for name, value in parameters.items():
                 value.copy_(state["parameters"][name])
-        for optimiser, saved_state in zip(optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved_state)
+        adamw.load_state_dict(state["adamw"])
+        momenta = [value.to(device) for value in state["momenta"]]
 
     log_every, validate_every = max(1, config.steps // 200), max(1, math.ceil(config.steps / 4))
     progress, since, saved = Progress(config.tokens, "tokens"), time.perf_counter(), time.perf_counter()
     for step in range(first, config.steps):
         share = schedule(step, config)
-        for optimiser, peak in zip(optimisers, peaks, strict=True):
-            for group in optimiser.param_groups:
-                group["lr"] = share * peak
+        for group in adamw.param_groups:
+            group["lr"] = share * config.embedding_learning_rate
         chosen = starts[step * config.batch_size : (step + 1) * config.batch_size]
         inputs, targets = batch_at(stream, chosen, context)
         loss = gpt2.mean_nats(parameters, architecture, inputs.to(device), targets.to(device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+        muon.step_(matrices, momenta, share * config.learning_rate, config.weight_decay)
+        adamw.step()
+        for value in parameters.values():
+            value.grad = None
         losses.append(loss.detach())
 
         done = step + 1
@@ -177,7 +177,7 @@ def train(
         if stopping or time.perf_counter() - saved > checkpoint_every_s:
             with io.atomic_path(checkpoint) as temporary:
                 state = {"digest": digest, "step": done, "parameters": parameters, "lines": lines, "losses": losses}
-                state |= {"optimisers": [optimiser.state_dict() for optimiser in optimisers]}
+                state |= {"adamw": adamw.state_dict(), "momenta": momenta}
                 state |= {"seconds": seconds + time.perf_counter() - since}
                 torch.save(state, temporary)
             saved = time.perf_counter()
