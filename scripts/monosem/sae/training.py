@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -227,7 +226,6 @@ def train(
                 state.curve.append(row)
                 curve.write(json.dumps(row) + "\n")
                 curve.flush()
-                os.fsync(curve.fileno())
                 if progress:
                     shown = ("loss", "explained_variance", "l0", "dead_share")
                     progress(row["vectors"], **{name: row[name] for name in shown})
