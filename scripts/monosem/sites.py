@@ -69,7 +69,9 @@ class _Stop(Exception):
     """Leaves a forward pass at the last module that is wanted."""
 
 
-def capture(model: "nn.Module", site: Site, tokens: "Int[Tensor, 'batch context']") -> "Float[Tensor, 'batch context d']":
+def capture(
+    model: "nn.Module", site: Site, tokens: "Int[Tensor, 'batch context']"
+) -> "Float[Tensor, 'batch context d']":
     """Activations at a site; nothing after it is computed (in particular no unembedding)."""
     import torch
 

@@ -32,7 +32,8 @@ def stream():
     tokens[documents[:-1]] = 0
     n = len(documents) - 1
     return TokenStream(
-        tokens, np.zeros(400, np.uint8), documents, np.ones(n, np.int32), np.ones(n, bool), eos_token_id=0, vocab_size=30
+        tokens, np.zeros(400, np.uint8), documents, np.ones(n, np.int32), np.ones(n, bool), eos_token_id=0,
+        vocab_size=30,
     )
 
 

@@ -87,7 +87,8 @@ def test_shuffling_keeps_the_marginals_and_destroys_what_was_learnt(tmp_path):
     for name, value in trained.items():
         assert torch.equal(value.flatten().sort().values, shuffled[name].flatten().sort().values)
         assert torch.equal(value, shuffled[name]) == (value.dim() == 1)
-    assert scores.predict_all(shuffled, SHAPE, CYCLE).mean() > np.log(20) > scores.predict_all(trained, SHAPE, CYCLE).mean()
+    learnt, lost = (scores.predict_all(parameters, SHAPE, CYCLE).mean() for parameters in (trained, shuffled))
+    assert lost > np.log(20) > learnt
 
 
 @pytest.mark.parametrize("n", [17, 24, 25, 33])

@@ -69,7 +69,7 @@ def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generat
 
     relu: Kaiming-uniform encoder as torch.nn.Linear has it, decoder of its own (Bricken et al. 2023: untied).
     topk: random unit decoder, encoder its transpose, scaled so that the first reconstructions have the data's length
-    (Gao et al. 2024, appendix A.1 and the released code).
+    (Gao et al. 2024 and the released code).
     """
     d_in = sample.shape[1]
     b_dec = start_b_dec(sample, config.b_dec_init)

@@ -37,7 +37,7 @@ def _top_columns(x: Float[Tensor, "n m"], k: int, block: int = 8) -> Int[Tensor,
     """Columns of the k largest entries of each row.
 
     The k largest entries lie in the k blocks with the largest maxima, so that after one pass of maxima only k·block
-    candidates are left; the blocks are found in the same way. Exact; twice as fast as torch.topk at [4096, 4096].
+    candidates are left; the blocks are found in the same way. Exact; measured 1.6 times as fast as torch.topk at [4096, 4096] with k 16 and 32 (CPU).
     """
     n, m = x.shape
     if m % block or m // block < 4 * k:
@@ -65,7 +65,7 @@ def topk_codes(pre: Float[Tensor, "n d_sae"], k: int) -> Codes:
 def positive_codes(pre: Float[Tensor, "n d_sae"], positive: Bool[Tensor, "n d_sae"]) -> Codes:
     """All entries where `positive` (= pre > 0) holds, as codes."""
     n, d_sae = pre.shape
-    if pre.device.type == "cpu":  # numpy is twice as fast as torch here
+    if pre.device.type == "cpu":  # measured 1.6 times as fast as torch at L0 20, equal at L0 200
         flat = torch.from_numpy(np.flatnonzero(positive.numpy()))
     else:
         flat = positive.view(-1).nonzero().squeeze(1)
@@ -123,7 +123,7 @@ def sum_by_latent(
 def scratch(
     buffers: dict[str, Tensor], name: str, like: Tensor, *shape: int, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """The buffer `name` of this shape, made at first use: fresh pages for 67 MB a step would cost milliseconds."""
+    """The buffer `name` of this shape, made at first use: 67 MB a step are not allocated again."""
     dtype = dtype or like.dtype
     if name not in buffers or buffers[name].shape != shape or buffers[name].dtype != dtype:
         buffers[name] = torch.empty(shape, dtype=dtype, device=like.device)

@@ -37,7 +37,7 @@ class Parameters:
 def remove_parallel_(gradient: Float[Tensor, "n d"], decoder: Float[Tensor, "n d"]) -> None:
     """Remove from each row of `gradient` its component along the same row of `decoder` (unit rows), in place.
 
-    Bricken et al. 2023, 'Interaction between Adam and decoder normalization': done before the Adam step, so that Adam's
+    Bricken et al. 2023: done before the Adam step, so that Adam's
     moments hold nothing that the renormalisation would undo.
     """
     along = torch.linalg.vecdot(gradient, decoder)

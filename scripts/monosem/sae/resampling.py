@@ -1,4 +1,4 @@
-"""Resampling of dead latents: Bricken et al. 2023, 'Neuron Resampling', every step of the published algorithm.
+"""Resampling of dead latents: Bricken et al. 2023, every step of the published algorithm.
 
 1. Dead: did not fire in the window before (the trainer counts).
 2. The loss of many random inputs (the trainer computes).

@@ -1,4 +1,4 @@
-"""ReLU with an L1 penalty: Bricken et al. 2023, 'Towards Monosemanticity', 'Sparse Autoencoder' in the appendix.
+"""ReLU with an L1 penalty: Bricken et al. 2023, 'Towards Monosemanticity'.
 
     f = relu((x − b_dec) W_enc + b_enc)
     x̂ = f W_dec + b_dec,  ‖W_dec_i‖ = 1
@@ -16,7 +16,7 @@ from scripts.monosem.sae import kernels
 from scripts.monosem.sae.losses import Outcome
 from scripts.monosem.sae.parameters import Parameters
 
-DENSE_ABOVE = 1 / 16  # share of active entries above which dense products are faster (measured on CPU)
+DENSE_ABOVE = 1 / 16  # share of active entries above which dense products are faster (estimated from the CPU times of the single products)
 
 
 def step(weights: Parameters, x: Float[Tensor, "b d_in"], l1: float, buffers: dict[str, Tensor]) -> Outcome:

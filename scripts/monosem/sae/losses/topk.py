@@ -1,4 +1,4 @@
-"""TopK with AuxK: Gao et al. 2024, 'Scaling and evaluating sparse autoencoders', section 2.3 and appendix A.
+"""TopK with AuxK: Gao et al. 2024, 'Scaling and evaluating sparse autoencoders', and its code.
 
     f  = relu(TopK_k((x − b_dec) W_enc + b_enc))          (as in their released code)
     x̂  = f W_dec + b_dec
