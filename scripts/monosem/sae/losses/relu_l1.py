@@ -16,7 +16,8 @@ from scripts.monosem.sae import kernels
 from scripts.monosem.sae.losses import Outcome
 from scripts.monosem.sae.parameters import Parameters
 
-DENSE_ABOVE = 1 / 16  # share of active entries above which dense products are faster (estimated from the CPU times of the single products)
+# share of active entries above which dense products are faster (estimated from the CPU times of the single products)
+DENSE_ABOVE = 1 / 16
 
 
 def step(weights: Parameters, x: Float[Tensor, "b d_in"], l1: float, buffers: dict[str, Tensor]) -> Outcome:
