@@ -159,7 +159,8 @@ def train(
         losses.append(loss.detach())
 
         done = step + 1
-        if done % log_every == 0 or done == config.steps:
+        validating = validate and (done % validate_every == 0 or done == config.steps)
+        if done % log_every == 0 or done == config.steps or validating:
             mean = torch.stack(losses).mean().item()
             losses.clear()
             if not math.isfinite(mean):
@@ -168,7 +169,7 @@ def train(
             now = seconds + time.perf_counter() - since
             n_tokens = done * config.batch_size * context
             line = {"step": done, "tokens": n_tokens, "loss_nats": mean, "learning_rate": rate, "seconds": now}
-            if validate and (done % validate_every == 0 or done == config.steps):
+            if validating:
                 line["validation_nats"] = validate(parameters)
                 since += seconds + time.perf_counter() - since - now  # validation is not training time
             lines.append(line)
