@@ -13,7 +13,8 @@ A claim in paper/claims.yaml:
       controls:                         # each must break at least one condition
         - {name: top-k neurons, accept: [{quantity: ..., value: ..., at_least: 0.79}]}
 
-or `status: not attempted` with a `reason` instead of accept and controls. An operand is a number, a key of
+or `status: not attempted` with a `reason` instead of accept and controls. An `explanation` says why we think a claim is
+missed; it is printed only if it is. An operand is a number, a key of
 results/metrics.json (roles in braces are filled in), or one of
 
     {max: [operands]}  {min: [operands]}  {mean: [operands]}      keys in the list may hold `*`
@@ -37,7 +38,8 @@ BARS = {
     "above": (operator.gt, ">"),
     "below": (operator.lt, "<"),
 }
-KEYS = {"id", "claim", "work", "section", "chapter", "published", "accept", "controls", "status", "reason", "optional"}
+KEYS = {"id", "claim", "work", "section", "chapter", "published", "accept", "controls"}
+KEYS |= {"status", "reason", "optional", "explanation"}
 VERDICTS = ("reproduced", "not reproduced", "not attempted")
 
 
@@ -116,7 +118,7 @@ def check_claim(claim: Mapping[str, Any], values: Values) -> dict[str, Any]:
     unknown = set(claim) - KEYS
     if unknown:
         raise io.ArtefactError(f"paper/claims.yaml: claim '{claim.get('id')}' has unknown {', '.join(sorted(unknown))}")
-    row = {key: claim.get(key) for key in ("id", "claim", "work", "section", "chapter")}
+    row = {key: claim.get(key) for key in ("id", "claim", "work", "section", "chapter", "explanation")}
     row |= {"published": claim.get("published", []), "ours": [], "controls": []}
     if claim.get("status") == "not attempted":
         return row | {"verdict": "not attempted", "reason": claim["reason"]}

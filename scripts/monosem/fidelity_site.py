@@ -103,12 +103,14 @@ def evaluate_site(
         statistics["density"] = tallies[name].counts / described["n_tokens"]
         statistics["max_activation"] = tallies[name].maxima
         densities |= {f"{name}.{key}": value.astype(np.float32) for key, value in statistics.items()}
+        training = sae.cfg.get("metadata", {}).get("training", {})
         runs[name] = results[name] | {
             "average_max_decoder_cosine_sim": float(statistics["max_decoder_cosine_sim"].mean()),
             "architecture": sae.cfg["architecture"],
             "d_in": site.d,
             "d_sae": sae.d_sae,
             "k": sae.k,
+            **{key: training.get(key) for key in ("l1_coefficient", "vectors")},
         }
         joblog.say(
             f"{name}: L0 {runs[name]['l0']:.1f}, loss {described['ce_loss_without_sae']:.3f} -> "

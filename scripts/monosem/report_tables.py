@@ -231,8 +231,8 @@ def entropies(summary: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def disagreements(rows: Sequence[Mapping[str, Any]], chapter: str) -> str:
-    """Claims of a chapter that were not reproduced, with the computed reason; a sentence if none."""
+    """Claims of a chapter that were not reproduced, with the computed reason and our explanation; a sentence if none."""
     missed = [row for row in rows if row["chapter"] == chapter and row["verdict"] == "not reproduced"]
     if not missed:
         return "No claim of this chapter that was attempted missed its bar."
-    return "\n".join(f"- {row['claim']} *{row['reason']}.*" for row in missed)
+    return "\n".join(f"- {row['claim']} *{row['reason']}.* {row.get('explanation') or ''}".rstrip() for row in missed)

@@ -151,8 +151,9 @@ def test_the_claims_file_is_sound():
         assert attempted or entry["reason"], entry["id"]
 
 
-def run(architecture="topk", d_sae=8, k=4, l0=4.0, added=0.2) -> dict:
-    return {"architecture": architecture, "d_sae": d_sae, "k": k, "l0": l0, "ce_increase_nats": added}
+def run(architecture="topk", d_sae=8, k=4, l0=4.0, added=0.2, l1=None, vectors=1000) -> dict:
+    shape = {"architecture": architecture, "d_sae": d_sae, "k": k, "l1_coefficient": l1, "vectors": vectors}
+    return shape | {"l0": l0, "ce_increase_nats": added}
 
 
 def test_frontier_compares_only_runs_that_differ_in_one_thing():
@@ -163,6 +164,9 @@ def test_frontier_compares_only_runs_that_differ_in_one_thing():
     worse = {**ordered, "d": run(d_sae=32, added=0.3)}
     assert derived.frontier(worse)["width_ordered"] == pytest.approx(1 / 3)
     assert derived.frontier({"a": run(), "b": run("standard", k=None, l0=9.0)}) == {}
+    assert derived.frontier({"a": run(), "longer": run(k=8, l0=8.0, vectors=2000)}) == {}
+    relu = {"a": run("standard", k=None, l1=5.0, l0=9.0), "resampled": run("standard", k=None, l1=5.0, l0=9.1)}
+    assert derived.frontier(relu) == {}
 
 
 def test_specificity_pools_the_upper_half_by_tokens():
