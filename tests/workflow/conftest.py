@@ -12,8 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def copy_of_repository(folder: Path) -> Path:
-    """The tracked files of the repository, as they are now; outside git, everything but results."""
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True)
+    """The files of the repository as they are now, without what git ignores; outside git, all but results."""
+    listing = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(listing, capture_output=True, text=True)
     if listed.returncode:
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns("results", ".*"), dirs_exist_ok=True)
         return folder
