@@ -130,7 +130,8 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], control: bool) 
         added = 1.4 / (l0**0.7 * width**0.2)
         density = 10 ** rng.normal(-2.5, 0.8, width) * (rng.random(width) > 0.1)
         described[name] = _fidelity_row(rng, l0, added, zero, 0.6 + 0.02 * l0) | {
-            "architecture": kind, "d_in": 32, "d_sae": width, "k": k, "frac_alive": float((density > 0).mean()),
+            "architecture": kind, "d_in": 32, "d_sae": width, "k": k, "vectors": 1_000_000,
+            "l1_coefficient": 1.0 if kind == "standard" else None, "frac_alive": float((density > 0).mean()),
             "freq_over_1_percent": 0.05, "freq_over_10_percent": 0.0, "average_max_decoder_cosine_sim": 0.4,
             "normalized_freq_over_1_percent": 0.3, "normalized_freq_over_10_percent": 0.0,
         }  # fmt: skip

@@ -187,7 +187,7 @@ def density(densities: Mapping[str, Float[np.ndarray, " latents"]], n_tokens: in
         axis.axvspan(lowest, np.log10(10 / n_tokens), color=palette.GREY, alpha=0.18, lw=0)
         few = int((alive * n_tokens < 10).sum())
         axis.set_title(
-            f"{name}\n{len(values):,} latents, {len(values) - len(alive):,} never fire, {few:,} fire < 10 times",
+            f"{name} ({len(values):,} latents)\n{len(values) - len(alive):,} never fire, {few:,} fire < 10 times",
             fontsize=6.5,
         )
         axis.set_xlim(lowest, 0)
