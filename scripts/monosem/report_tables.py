@@ -231,7 +231,7 @@ def entropies(summary: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def disagreements(rows: Sequence[Mapping[str, Any]], chapter: str) -> str:
-    """Claims of a chapter that were not reproduced, with the computed reason and our explanation; a sentence if none."""
+    """Claims of a chapter that were not reproduced, with computed reason and our explanation; a sentence if none."""
     missed = [row for row in rows if row["chapter"] == chapter and row["verdict"] == "not reproduced"]
     if not missed:
         return "No claim of this chapter that was attempted missed its bar."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, product
 from typing import Any
 
 import numpy as np
@@ -235,12 +236,17 @@ def training_curves(curves: Mapping[str, Sequence[Mapping]], measures: Mapping[s
     figure = style.new_figure(height=2.8)
     axes = figure.subplots(1, len(measures), squeeze=False)
     for axis, (key, label) in zip(axes[0], measures.items(), strict=True):
-        for (name, lines), colour in zip(curves.items(), style.CYCLE, strict=False):
+        looks = cycle(product(("-", "--", ":"), style.CYCLE))
+        for (name, lines), (dashes, colour) in zip(curves.items(), looks, strict=False):
             drawn = [(line["vectors"] / 1e6, line[key]) for line in lines if line.get(key) is not None]
             if drawn:
-                axis.plot(*zip(*drawn, strict=True), color=colour, lw=1.2, label=name)
+                axis.plot(*zip(*drawn, strict=True), dashes, color=colour, lw=1.2, label=name)
         axis.set(xlabel="vectors trained on (millions)", ylabel=label)
         axis.set_xlim(left=0)
+        if key == "l0":  # a ReLU autoencoder starts with half of its latents active
+            axis.set_yscale("log")
+        if key == "explained_variance":  # a start below zero, worse than the mean, would squeeze the rest
+            axis.set_ylim(bottom=0)
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(4, max(len(names), 1)))
     return figure
