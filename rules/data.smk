@@ -14,6 +14,7 @@ rule build_corpus:
         "results/benchmarks/build_corpus/{corpus}.tsv"
     conda:
         "../envs/monosem.yaml"
+    priority: 1  # everything else waits for it
     threads: 2
     resources:
         mem_mb=1500,
@@ -40,6 +41,7 @@ rule train_tokenizer:
         "results/benchmarks/train_tokenizer/{corpus}.tsv"
     conda:
         "../envs/monosem.yaml"
+    priority: 1  # everything else waits for it
     threads: 2
     resources:
         mem_mb=1500,
@@ -70,6 +72,7 @@ rule tokenize_corpus:
         "results/benchmarks/tokenize_corpus/{corpus}_{tokenizer}.tsv"
     conda:
         "../envs/monosem.yaml"
+    priority: 1  # everything else waits for it
     threads: 2
     resources:
         mem_mb=1500,

@@ -23,6 +23,7 @@ rule train_language_model:
         model=one_of(PLAN.of_kind("train")),
     conda:
         "../envs/monosem.yaml"
+    priority: 1  # everything else waits for it
     threads: config["threads"]["language_models"]
     resources:
         mem_mb=2500,
