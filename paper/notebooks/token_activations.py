@@ -16,6 +16,7 @@ tokens_shown = 48  # longer texts are cut here
 
 # %%
 # ruff: noqa: E402
+import warnings
 from io import BytesIO
 
 import numpy as np
@@ -27,6 +28,7 @@ from scripts.monosem import pretrained, sites
 from scripts.monosem.plots import style
 from scripts.monosem.sae import architectures
 
+warnings.filterwarnings("ignore", "IProgress not found")  # a progress bar that nobody asked for
 language_model = pretrained.load_model(model)
 where = sites.resolve(language_model, site)
 dictionary = architectures.load_sae(sae)
