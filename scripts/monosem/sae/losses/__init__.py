@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from scripts.monosem.sae import kernels
 from scripts.monosem.sae.parameters import Parameters
 
 
@@ -17,3 +19,21 @@ class Outcome:
     loss: Float[Tensor, ""]  # batch size × training loss
     squared_error: Float[Tensor, ""]  # Σ_b Σ_d (x − x̂)²
     active: Float[Tensor, ""]  # Σ_b number of f > 0
+
+
+def sparse_gradients(
+    weights: Parameters,
+    codes: kernels.Codes,
+    entries: kernels.ByLatent,
+    value_slope: Float[Tensor, " nnz"],
+    slope: Float[Tensor, "b d_in"],
+    centred: Float[Tensor, "b d_in"],
+) -> Parameters:
+    """Gradients of any loss through a sparse code, from ∂L/∂pre of its active entries and ∂L/∂x̂."""
+    b_enc = torch.zeros_like(weights.b_enc).index_add_(0, codes.latents, value_slope)
+    return Parameters(
+        encoder=kernels.sum_by_latent(entries, value_slope, centred),
+        b_enc=b_enc,
+        decoder=kernels.sum_by_latent(entries, codes.values, slope),
+        b_dec=slope.sum(0) - b_enc @ weights.encoder,
+    )

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scripts.monosem.sae import kernels
-from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.losses import Outcome, sparse_gradients
 from scripts.monosem.sae.parameters import Parameters
 
 # share of active entries above which dense products are faster (estimated from the CPU times of the single products)
@@ -49,13 +49,7 @@ def _sparse(
     slope = error * (2 / n)
     value_slope = pullback(slope) + l1 / n
     entries = kernels.by_latent(codes, d_sae)
-    b_enc = torch.zeros_like(weights.b_enc).index_add_(0, codes.latents, value_slope)
-    gradients = Parameters(
-        encoder=kernels.sum_by_latent(entries, value_slope, centred),
-        b_enc=b_enc,
-        decoder=kernels.sum_by_latent(entries, codes.values, slope),
-        b_dec=slope.sum(0) - b_enc @ weights.encoder,
-    )
+    gradients = sparse_gradients(weights, codes, entries, value_slope, slope, centred)
     return gradients, entries.offsets.diff() > 0, torch.linalg.vector_norm(error).square(), codes.values.sum()
 
 

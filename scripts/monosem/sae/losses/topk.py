@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scripts.monosem.sae import kernels
-from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.losses import Outcome, sparse_gradients
 from scripts.monosem.sae.parameters import Parameters
 
 
@@ -43,13 +43,7 @@ def step(
     positive = codes.values > 0
     value_slope = pullback(slope) * positive  # ∂L/∂pre of the active entries
     entries = kernels.by_latent(codes, d_sae)
-    b_enc = torch.zeros_like(weights.b_enc).index_add_(0, codes.latents, value_slope)
-    gradients = Parameters(
-        encoder=kernels.sum_by_latent(entries, value_slope, centred),
-        b_enc=b_enc,
-        decoder=kernels.sum_by_latent(entries, codes.values, slope),
-        b_dec=slope.sum(0) - b_enc @ weights.encoder,
-    )
+    gradients = sparse_gradients(weights, codes, entries, value_slope, slope, centred)
     loss = squared_error / variance
     if aux_coefficient and bool(dead.any()):
         aux = _add_auxiliary_(
