@@ -9,8 +9,6 @@ from jaxtyping import Float
 from scripts.monosem import metrics
 from scripts.monosem.fidelity import Tally
 
-INTERVALS = ("explained_variance", "l0", "ce_loss_with_sae", "ce_loss_score", "ce_increase_nats", "kl_div_with_sae")
-
 
 def present_documents(clean: Tally) -> np.ndarray:
     """Indices of the documents that any evaluated token stands in."""

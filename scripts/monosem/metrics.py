@@ -5,7 +5,7 @@ divided once, last. A mean of per-batch ratios would depend on how the tokens we
 (Karvonen et al. 2025, `evals/core/eval_output.py`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -237,13 +237,3 @@ def interval(samples: Float[np.ndarray, " resamplings"], level: float = 0.95) ->
     """Percentile interval of bootstrap samples."""
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def bootstrap_interval(
-    sums: Mapping[str, Float[np.ndarray, " documents"]],
-    statistic: Callable[[Mapping[str, np.ndarray]], np.ndarray],
-    resamplings: int,
-    seed: int,
-) -> tuple[float, float]:
-    """95 % interval of a statistic of pooled totals, e.g. a ratio of two of them."""
-    return interval(statistic(bootstrap_totals(sums, resamplings, seed)))

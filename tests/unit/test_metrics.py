@@ -181,7 +181,8 @@ def test_pearson_from_sums_broadcasts():
 def test_bootstrap_interval_of_a_mean_has_the_known_width():
     values = np.random.default_rng(0).normal(size=2000)
     sums = {"value": values, "n": np.ones(2000)}
-    low, high = metrics.bootstrap_interval(sums, lambda t: t["value"] / t["n"], 2000, seed=1)
+    totals = metrics.bootstrap_totals(sums, 2000, seed=1)
+    low, high = metrics.interval(totals["value"] / totals["n"])
     assert high - low == pytest.approx(2 * 1.96 / 2000**0.5, rel=0.1)
     assert low < values.mean() < high
 
@@ -200,7 +201,8 @@ def test_documents_not_tokens_are_resampled():
     by_token = {"value": tokens, "n": np.ones(4000)}
 
     def width(sums):
-        low, high = metrics.bootstrap_interval(sums, lambda t: t["value"] / t["n"], 500, seed=0)
+        totals = metrics.bootstrap_totals(sums, 500, seed=0)
+        low, high = metrics.interval(totals["value"] / totals["n"])
         return high - low
 
     assert width(by_document) > 5 * width(by_token)
