@@ -4,33 +4,43 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 
-def _ordered(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Share of pairs (lesser, greater) whose greater member adds less loss; None without pairs."""
-    return sum(greater < lesser for lesser, greater in pairs) / len(pairs) if pairs else None
+DEALS = 2000  # random deals behind a chance level
+
+
+def _ordered(pairs: Sequence[tuple[int, int]], losses: np.ndarray) -> np.ndarray:
+    """Share of pairs (lesser, greater) of runs whose greater member adds less loss, for losses [..., run]."""
+    lesser, greater = np.array(pairs).T
+    return (losses[..., greater] < losses[..., lesser]).mean(-1)
 
 
 def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
     """Whether loss added falls with L0 at equal architecture and width, and with width at equal architecture and k.
 
     Only runs of equal length are compared, and for L0 only those that were set to different sparsities (k or L1).
-    Quantities for which a configuration has no pair of runs are left out.
+    `…_by_chance` is the share of ordered pairs that one in twenty deals reaches when the same losses are dealt to the
+    same runs at random. Quantities for which a configuration has no pair of runs are left out.
     """
     sparsity, width = [], []
-    for a, b in combinations(runs.values(), 2):
+    numbered = list(enumerate(runs.values()))
+    for (i, a), (j, b) in combinations(numbered, 2):
         if a["architecture"] != b["architecture"] or a["vectors"] != b["vectors"]:
             continue
         set_to_differ = (a["k"], a["l1_coefficient"]) != (b["k"], b["l1_coefficient"])
         if a["d_sae"] == b["d_sae"] and set_to_differ and a["l0"] != b["l0"]:
-            lesser, greater = sorted((a, b), key=lambda run: run["l0"])
-            sparsity.append((lesser["ce_increase_nats"], greater["ce_increase_nats"]))
+            sparsity.append((i, j) if a["l0"] < b["l0"] else (j, i))
         if a["d_sae"] != b["d_sae"] and a["k"] is not None and a["k"] == b["k"]:
-            lesser, greater = sorted((a, b), key=lambda run: run["d_sae"])
-            width.append((lesser["ce_increase_nats"], greater["ce_increase_nats"]))
-    found = {}
+            width.append((i, j) if a["d_sae"] < b["d_sae"] else (j, i))
+    losses, found = np.array([run["ce_increase_nats"] for run in runs.values()]), {}
     for name, pairs in (("sparsity", sparsity), ("width", width)):
         if pairs:
-            found |= {f"{name}_pairs": len(pairs), f"{name}_ordered": _ordered(pairs)}
+            compared = np.unique(pairs)
+            dealt = np.tile(losses, (DEALS, 1))
+            dealt[:, compared] = np.random.default_rng(0).permuted(dealt[:, compared], axis=1)
+            chance = float(np.quantile(_ordered(pairs, dealt), 0.95, method="higher"))
+            found |= {f"{name}_pairs": len(pairs), f"{name}_ordered": float(_ordered(pairs, losses))}
+            found[f"{name}_ordered_by_chance"] = chance
     return found
 
 

@@ -159,7 +159,8 @@ def run(architecture="topk", d_sae=8, k=4, l0=4.0, added=0.2, l1=None, vectors=1
 def test_frontier_compares_only_runs_that_differ_in_one_thing():
     ordered = {"a": run(), "b": run(k=8, l0=8.0, added=0.1), "c": run(d_sae=16, added=0.15)}
     assert derived.frontier(ordered) == {
-        "sparsity_pairs": 1, "sparsity_ordered": 1.0, "width_pairs": 1, "width_ordered": 1.0,
+        "sparsity_pairs": 1, "sparsity_ordered": 1.0, "sparsity_ordered_by_chance": 1.0,
+        "width_pairs": 1, "width_ordered": 1.0, "width_ordered_by_chance": 1.0,
     }  # fmt: skip
     worse = {**ordered, "d": run(d_sae=32, added=0.3)}
     assert derived.frontier(worse)["width_ordered"] == pytest.approx(1 / 3)
@@ -167,6 +168,18 @@ def test_frontier_compares_only_runs_that_differ_in_one_thing():
     assert derived.frontier({"a": run(), "longer": run(k=8, l0=8.0, vectors=2000)}) == {}
     relu = {"a": run("standard", k=None, l1=5.0, l0=9.0), "resampled": run("standard", k=None, l1=5.0, l0=9.1)}
     assert derived.frontier(relu) == {}
+
+
+def test_one_ordered_pair_may_be_chance_and_nine_runs_in_order_are_not():
+    grid = {
+        f"{d_sae}-{k}": run(d_sae=d_sae, k=k, l0=float(k), added=1 / (d_sae * k))
+        for d_sae in (8, 16, 32)
+        for k in (4, 8, 16)
+    }
+    found = derived.frontier(grid)
+    assert found["sparsity_pairs"] == found["width_pairs"] == 9
+    assert found["sparsity_ordered"] == found["width_ordered"] == 1.0
+    assert 0.5 < found["sparsity_ordered_by_chance"] < 1.0 and 0.5 < found["width_ordered_by_chance"] < 1.0
 
 
 def test_specificity_pools_the_upper_half_by_tokens():

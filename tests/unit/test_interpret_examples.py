@@ -78,3 +78,11 @@ def test_excerpts_stay_in_window_and_document():
 def test_top_tokens_need_occurrences():
     sums, occurrences = np.array([9.0, 10, 20, 0]), np.array([1, 5, 20, 50])
     assert examples.top_tokens(sums, occurrences, 3) == [(1, 2.0), (2, 1.0)]
+
+
+def test_halves_of_one_sample_differ_by_chance_as_theory_says():
+    values = np.random.default_rng(0).normal(size=400)
+    # the median of 200 normal numbers has a standard error of √(π/2) / √200; two halves together √2 of it
+    assert examples.chance_difference(values) == pytest.approx(1.96 * np.sqrt(np.pi / 2) * np.sqrt(2 / 200), rel=0.25)
+    assert examples.chance_difference(np.ones(10)) == 0.0
+    assert examples.chance_difference(np.ones(1)) is None
