@@ -34,17 +34,17 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def percent(value: float | None, decimals: int = 1) -> str:
     """0.1234 -> 12.3 %"""
-    return UNDEFINED if value is None else f"{100 * value:.{decimals}f} %"
+    return UNDEFINED if value is None else f"{100 * value:z.{decimals}f} %"
 
 
 def nats(value: float | None) -> str:
     """0.1234 -> 0.123 nats"""
-    return UNDEFINED if value is None else f"{value:.3f} nats"
+    return UNDEFINED if value is None else f"{value:z.3f} nats"
 
 
 def fixed(value: float | None, decimals: int = 3) -> str:
     """0.1234 -> 0.123"""
-    return UNDEFINED if value is None else f"{value:.{decimals}f}"
+    return UNDEFINED if value is None else f"{value:z.{decimals}f}"
 
 
 def count(value: float | None) -> str:

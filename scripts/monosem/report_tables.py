@@ -136,7 +136,7 @@ def facts(pairs: Mapping[str, Any]) -> str:
 
 def _with_interval(row: Mapping[str, Any], key: str, form: Any) -> str:
     low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
-    interval = f" [{form(low)}, {form(high)}]" if None not in (low, high) else ""
+    interval = f" [{form(low).removesuffix(' %')}, {form(high).removesuffix(' %')}]" if None not in (low, high) else ""
     return form(row[key]) + interval
 
 

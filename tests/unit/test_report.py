@@ -13,7 +13,7 @@ from scripts import compile_report
 from scripts.monosem import claims, io, plan, report_files, roles, rulegraph, values
 from scripts.monosem.io import ArtefactError
 from scripts.monosem.prose_lint import lint
-from scripts.monosem.report import Figures, cell, code, html, nats, number, percent, render, table
+from scripts.monosem.report import Figures, cell, code, fixed, html, nats, number, percent, render, table
 from scripts.monosem.run_record import times
 from scripts.monosem.values import Values
 from tests.unit import report_results
@@ -111,6 +111,7 @@ def test_number_formats():
     assert [number(x) for x in (0.98765, 12.345, 0.012345, 123456.0, 4096, 0, 0.00001234, None, True)] == [
         "0.988", "12.3", "0.0123", "123,456", "4096", "0", "1.2e-05", "not defined", "yes",
     ]  # fmt: skip
+    assert fixed(-1e-9) == "0.000" and percent(-1e-9) == "0.0 %"
     assert percent(0.98612) == "98.6 %" and nats(0.1234) == "0.123 nats" and cell("a|b\nc") == "a\\|b c"
 
 
