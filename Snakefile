@@ -8,7 +8,7 @@ results/sae/{model}/{site}/{run}/                       sparse autoencoders in S
 results/evaluation/{model}/{site}/{run}/{what}.json     fidelity (one per site), latents, contexts
 results/figures/{chapter}/{figure}.svg and .png
 results/notebooks/{notebook}.ipynb and .html
-results/metrics.json, claims.json, report.md, report.html
+results/metrics.json, claims.json, report.md, report.html; toy.md, toy.html (`snakemake toy`)
 results/logs/{rule}/… and results/benchmarks/{rule}/…
 
 Data flows one way: text → tokens → model → activations → autoencoder → evaluation → figures → report.
@@ -42,6 +42,8 @@ localrules:
     collect_metrics,
     check_claims,
     compile_report,
+    toy,
+    compile_toy_report,
 
 
 rule all:
@@ -49,6 +51,12 @@ rule all:
     default_target: True
     input:
         final_outputs(),
+
+
+rule toy:
+    """Chapter 1 alone, as a page of its own."""
+    input:
+        "results/toy.html",
 
 
 onsuccess:

@@ -5,7 +5,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-from scripts.monosem import configuration, imports, plan, run_record, session
+from scripts.monosem import configuration, imports, plan, report_files, roles, run_record, session
+from scripts.monosem.toy import catalogue
 
 try:
     configuration.check(config, Path(workflow.basedir, "rules", "config.schema.yaml"))
@@ -16,7 +17,6 @@ CORPUS = config["corpus"]["name"]
 SITES = [f"{model}/{site}" for model, site in PLAN.sites]
 SAES = [f"{model}/{site}/{run}" for (model, site), runs in PLAN.sites.items() for run in runs]
 INTERPRETED = ["/".join(names) for names in PLAN.interpreted]
-TOY_FIGURES = ["superposition", "norms", "features-represented", "recovery", "matching"]
 
 session.begin(os.environ, offline="hub" not in config["corpus"])
 if workflow.is_main_process:
@@ -110,14 +110,27 @@ def interpretation_settings():
     return {key: value for key, value in config["interpretation"].items() if key != "use"}
 
 
-def toy_settings(experiment):
-    """Parameters of a toy experiment without its seed."""
-    return {key: value for key, value in config["toy"][experiment].items() if key != "seed"}
+def toy_settings(wildcards):
+    """Kind and parameters of a toy experiment without its seed."""
+    return {key: value for key, value in config["toy"][wildcards.experiment].items() if key != "seed"}
 
 
-def toy_seed(experiment):
+def toy_seed(wildcards):
     """An experiment's own seed, else the configuration's."""
-    return config["toy"][experiment].get("seed", config["seed"])
+    return config["toy"][wildcards.experiment].get("seed", config["seed"])
+
+
+def code_of_experiment(wildcards):
+    """The module of an experiment's kind and what it imports, so that an edit reruns the experiments of that kind."""
+    stem = catalogue.stem(config["toy"][wildcards.experiment]["kind"])
+    return imports.closure(Path("scripts", "monosem", "toy", "experiments", f"{stem}.py"))
+
+
+def code_of_toy_figures(experiments):
+    """The modules that draw the figures of the given experiments, and what they import."""
+    stems = {catalogue.stem(settings["kind"]) for settings in experiments.values()}
+    paths = [Path("scripts", "monosem", "plots", "toy", f"{stem}.py") for stem in stems]
+    return sorted({path for start in paths for path in imports.closure(start)})
 
 
 def final_outputs():
@@ -125,6 +138,7 @@ def final_outputs():
     return [
         "results/report.md",
         "results/report.html",
+        "results/toy.html",
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
     ]
@@ -139,4 +153,6 @@ def times_table():
         lines.append(f"{row.rule:<26}{row.jobs:>5}{row.wall_s:>9.1f}{work:>9.1f}{max(row.wall_s - work, 0.0):>9.1f}")
     wall, work = sum(row.wall_s for row in rows), sum(row.work_s or 0.0 for row in rows)
     lines.append(f"{'together':<26}{sum(row.jobs for row in rows):>5}{wall:>9.1f}{work:>9.1f}{wall - work:>9.1f}")
-    return "\n".join([*lines, "", "The report: results/report.html (and results/report.md)"])
+    pages = {"The report": "results/report", "The toy chapter": "results/toy"}
+    lines += ["", *(f"{name}: {page}.html (and {page}.md)" for name, page in pages.items() if Path(f"{page}.html").exists())]
+    return "\n".join(lines)

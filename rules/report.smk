@@ -1,7 +1,5 @@
 """What a reader sees: figures, notebooks, claims and the compiled report. Nothing here trains; only notebooks load torch."""
 
-from scripts.monosem import report_files, roles
-
 ROLES = roles.roles(config, PLAN.gpt2)
 NOTEBOOKS = report_files.notebooks(config)
 
@@ -174,12 +172,14 @@ rule compile_report:
     """Fill the report's template: strict about missing values, figures and numbers typed by hand."""
     input:
         template="paper/report.md.j2",
+        parts=["paper/toy.md.j2"],
         style="paper/report.css",
         metrics="results/metrics.json",
         claims="results/claims.json",
         rulegraph="results/rulegraph.mmd",
         environment="results/environment.json",
         corpus=report_files.corpus_manifest(config),
+        toys=TOY_RESULTS,
         trainings=report_files.trainings(PLAN),
         fidelities=report_files.fidelities(PLAN),
         interpretation="results/evaluation/{model}/{site}/{run}/interpretation.json".format_map(

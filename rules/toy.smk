@@ -1,66 +1,51 @@
 """Toy models, where the features are known: superposition appears, and an autoencoder finds the features again."""
 
+TOY = catalogue.experiments(config["toy"])
+TOY_RESULTS = expand("results/toy/{experiment}/result.json", experiment=TOY)
+TOY_FIGURES = catalogue.figure_names(config["toy"])
 
-rule train_toy_superposition:
-    """Train toy models across sparsities and watch superposition appear."""
+
+rule run_toy_experiment:
+    """Train and grade the toy models of one experiment."""
     input:
-        code=code_of("train_toy_superposition"),
+        code=code_of("run_toy_experiment"),
+        experiment=code_of_experiment,
     output:
-        result="results/toy/superposition/result.json",
-        weights="results/toy/superposition/weights.npz",
+        result="results/toy/{experiment}/result.json",
+        arrays="results/toy/{experiment}/arrays.npz",
     log:
-        "results/logs/train_toy_superposition/train_toy_superposition.log",
+        "results/logs/run_toy_experiment/{experiment}.log",
     benchmark:
-        "results/benchmarks/train_toy_superposition/train_toy_superposition.tsv"
+        "results/benchmarks/run_toy_experiment/{experiment}.tsv"
+    wildcard_constraints:
+        experiment=one_of(TOY),
     conda:
         "../envs/monosem.yaml"
-    threads: 1
+    threads: config["threads"]["toy"]
     resources:
         mem_mb=1500,
     params:
-        toy=toy_settings("superposition"),
-        seed=toy_seed("superposition"),
+        toy=toy_settings,
+        seed=toy_seed,
+        device=config["device"],
     message:
-        "Training toy models of superposition"
+        "Running the toy experiment {wildcards.experiment}"
     script:
-        "../scripts/train_toy_superposition.py"
-
-
-rule recover_toy_features:
-    """Train an autoencoder on a toy model's hidden activations and match its features to the true ones."""
-    input:
-        code=code_of("recover_toy_features"),
-    output:
-        result="results/toy/recovery/result.json",
-        cosines="results/toy/recovery/cosines.npz",
-    log:
-        "results/logs/recover_toy_features/recover_toy_features.log",
-    benchmark:
-        "results/benchmarks/recover_toy_features/recover_toy_features.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=1500,
-    params:
-        toy=toy_settings("recovery"),
-        seed=toy_seed("recovery"),
-    message:
-        "Recovering the features of a toy model"
-    script:
-        "../scripts/recover_toy_features.py"
+        "../scripts/run_toy_experiment.py"
 
 
 rule plot_toy:
     """Draw the figures of the toy chapter."""
     input:
-        superposition="results/toy/superposition/weights.npz",
-        superposition_result="results/toy/superposition/result.json",
-        recovery="results/toy/recovery/cosines.npz",
-        recovery_result="results/toy/recovery/result.json",
+        results=TOY_RESULTS,
+        arrays=expand("results/toy/{experiment}/arrays.npz", experiment=TOY),
         code=code_of("plot_toy"),
+        panels=code_of_toy_figures(TOY),
     output:
-        svg=expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
+        svg=report(
+            expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
+            category="Toy models",
+        ),
         png=expand("results/figures/toy/{figure}.png", figure=TOY_FIGURES),
     log:
         "results/logs/plot_toy/plot_toy.log",
@@ -75,3 +60,34 @@ rule plot_toy:
         "Drawing the figures of the toy chapter"
     script:
         "../scripts/plot_toy.py"
+
+
+rule compile_toy_report:
+    """Fill the toy chapter's template as a page of its own, with the verdicts on its claims."""
+    input:
+        template="paper/toy_alone.md.j2",
+        parts=["paper/toy.md.j2"],
+        style="paper/report.css",
+        claims="paper/claims.yaml",
+        results=TOY_RESULTS,
+        figures=expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
+        code=code_of("compile_toy_report"),
+    output:
+        markdown="results/toy.md",
+        html="results/toy.html",
+    log:
+        "results/logs/compile_toy_report/compile_toy_report.log",
+    benchmark:
+        "results/benchmarks/compile_toy_report/compile_toy_report.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        roles=roles.toy_roles(config),
+        settings={"toy": TOY},
+    message:
+        "Compiling the toy chapter"
+    script:
+        "../scripts/compile_toy_report.py"

@@ -19,6 +19,7 @@ def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown:
         "published": {row["id"]: row["published"] for row in claims["claims"]},
         "corpus": io.read_json(inputs.corpus),
         "environment": io.read_json(inputs.environment),
+        "toy": {Path(path).parent.name: io.read_json(path) for path in inputs.toys},
         "models": {Path(path).parent.name: io.read_json(path) for path in inputs.trainings},
         "headline_site": next(s for s in sites if (s["model"], s["site"]) == (roles["model"], roles["site"])),
         "deep_sites": [site for site in sites if site["model"] == roles["gpt2"]],
@@ -31,7 +32,8 @@ def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown:
     }
     values = Values(io.read_json(inputs.metrics), roles)
     template = Path(inputs.template).read_text(encoding="utf-8")
-    markdown, warnings = report.render(template, inputs.template, values, figures, context)
+    parts = {Path(path).name: Path(path).read_text(encoding="utf-8") for path in inputs.parts}
+    markdown, warnings = report.render(template, inputs.template, values, figures, context, parts)
     unused = values.unused()
     print(f"{len(unused)} values are not shown in the report:", *unused, sep="\n  ")
     for warning in warnings:

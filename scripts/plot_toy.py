@@ -1,38 +1,31 @@
 # ruff: noqa: F821
-"""Draw the figures of the toy chapter: weights, cosines and numbers in, svg and png out."""
+"""Draw the figures of the toy chapter: results and arrays of its experiments in, svg and png out."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
 
 from scripts.monosem import io, joblog
-from scripts.monosem.plots import style, toy
+from scripts.monosem.plots import style
+from scripts.monosem.toy import catalogue
 
 
-def main(
-    superposition: str, superposition_result: str, recovery: str, recovery_result: str, figures: dict[str, str]
-) -> None:
-    """`figures` maps the name of each figure to its path without suffix."""
-    with np.load(superposition) as weights, np.load(recovery) as cosines:
-        weights, cosines = dict(weights), dict(cosines)
-    numbers, grades = io.read_json(superposition_result), io.read_json(recovery_result)
-    drawn = {
-        "superposition": lambda: toy.superposition(weights),
-        "norms": lambda: toy.norms(weights),
-        "features-represented": lambda: toy.features_represented(numbers),
-        "recovery": lambda: toy.recovery(grades),
-        "matching": lambda: toy.matching(cosines),
-    }
-    for name, path in figures.items():
-        style.save_figure(drawn[name](), path)
+def main(results: list[str], folder: str) -> None:
+    """Draws every figure that the catalogue names for the kinds of the given results (arrays.npz lies beside each)."""
+    for path in map(Path, results):
+        name, result = path.parent.name, io.read_json(path)
+        with np.load(path.with_name("arrays.npz")) as stored:
+            arrays = dict(stored)
+        draw = importlib.import_module(f"scripts.monosem.plots.toy.{catalogue.stem(result['kind'])}")
+        figures = draw.figures(name, result, arrays)
+        wanted = catalogue.FIGURES[result["kind"]]
+        if set(figures) != set(wanted):
+            raise ValueError(f"{draw.__name__} draws {sorted(figures)}, but the catalogue says {sorted(wanted)}")
+        for figure in wanted:
+            style.save_figure(figures[figure], Path(folder, f"{name}-{figure}"))
 
 
 if __name__ == "__main__":
     joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(
-        snakemake.input.superposition,
-        snakemake.input.superposition_result,
-        snakemake.input.recovery,
-        snakemake.input.recovery_result,
-        {Path(svg).stem: svg.removesuffix(".svg") for svg in snakemake.output.svg},
-    )
+    main(list(snakemake.input.results), str(Path(snakemake.output.svg[0]).parent))

@@ -127,10 +127,28 @@ def read_schema(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def toy_schema(toy: dict[str, Any], schema: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
+    """A schema in which each entry of `toy` has the form of its kind.
+
+    Args:
+        schema: rules/config.schema.yaml, whose definitions those of the kinds may use.
+        kinds: rules/toy.schema.yaml.
+    """
+    known = list(kinds["properties"])
+    for name, settings in toy.items():
+        if settings is not None and settings["kind"] not in known:
+            where, kind = f"toy.{name}.kind", settings["kind"]
+            raise ConfigError(f"{where}: expected one of {', '.join(known)}, found {show(kind)}{close(kind, known)}")
+    forms = {name: kinds["properties"][entry["kind"]] for name, entry in toy.items() if entry is not None}
+    return {"$defs": schema["$defs"] | kinds["$defs"], "properties": {"toy": {"properties": forms}}}
+
+
 def check(config: dict[str, Any], path_to_schema: Path) -> None:
-    """Check a configuration by its schema, then for what fits together.
+    """Check a configuration by its schema and that of the toy experiments beside it, then for what fits together.
 
     Raises: ConfigError, whose text is one sentence for the user.
     """
-    check_schema(config, read_schema(path_to_schema))
+    schema, kinds = read_schema(path_to_schema), read_schema(path_to_schema.with_name("toy.schema.yaml"))
+    check_schema(config, schema)
+    check_schema(config, toy_schema(config["toy"], schema, kinds))
     consistency.check(config)

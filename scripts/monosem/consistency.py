@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from scripts.monosem import plan, sites
+from scripts.monosem.toy import catalogue, checks
 
 Config = dict[str, Any]
 
@@ -129,17 +130,9 @@ def _trained(config: Config, use: dict[str, str], where: str) -> None:
 
 
 def _toy(config: Config) -> None:
-    recovery = config["toy"]["recovery"]
-    for where, toy in (("superposition", config["toy"]["superposition"]), ("recovery.model", recovery["model"])):
-        if toy["n"] <= toy["m"]:
-            raise ConfigError(
-                f"toy.{where}.n: expected more features than the m = {toy['m']} hidden dimensions, found {toy['n']}"
-            )
-    if len(recovery["model"]["probabilities"]) != 1:
-        raise ConfigError("toy.recovery.model.probabilities: expected one probability, found several")
-    for k in recovery["ks"]:
-        if k > recovery["sae"]["d_sae"]:
-            raise ConfigError(f"toy.recovery.ks: expected at most sae.d_sae = {recovery['sae']['d_sae']}, found {k}")
+    for name, settings in catalogue.experiments(config["toy"]).items():
+        for problem in checks.problems(name, settings):
+            raise ConfigError(problem)
 
 
 def _corpus(config: Config) -> None:

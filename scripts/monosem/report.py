@@ -95,29 +95,37 @@ class Figures:
 
 
 def render(
-    source: str, name: str, values: Values, figures: Figures, context: Mapping[str, Any]
+    source: str,
+    name: str,
+    values: Values,
+    figures: Figures,
+    context: Mapping[str, Any],
+    parts: Mapping[str, str] | None = None,
 ) -> tuple[str, list[str]]:
     """Fill the template: (Markdown, warnings about unused values and figures).
 
     In the template `v("key")` is a number of results/metrics.json, `minus(key, key)` a difference,
     `figure(name, title)` an image, and `num`, `pct`, `nats`, `fixed`, `count`, `code` are filters.
+    `parts` are templates that it may include, by file name.
     Raises: ArtefactError for digits typed into prose, undeclared names, missing values or figures: all at once.
     """
-    problems = []
-    typed = prose_lint.lint(source, name)
+    problems, parts = [], dict(parts or {})
+    typed = [line for file, text in {name: source, **parts}.items() for line in prose_lint.lint(text, file)]
     if typed:
         problems.append(
             "numbers typed into prose (use {{ v(...) }}, or end the line with {# literal: why #}):\n  "
             + "\n  ".join(typed)
         )
     environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        loader=jinja2.DictLoader(parts),
+    )  # fmt: skip
     environment.filters |= {
         "num": number, "pct": percent, "nats": nats, "fixed": fixed, "count": count, "code": code, "cell": cell,
     }  # fmt: skip
     given = {"v": values.get, "minus": values.minus, "figure": figures, **context}
-    undeclared = jinja2.meta.find_undeclared_variables(environment.parse(source)) - set(given)
+    names = (jinja2.meta.find_undeclared_variables(environment.parse(text)) for text in (source, *parts.values()))
+    undeclared = set().union(*names) - set(given)
     if undeclared:
         problems.append(f"names that nothing provides: {', '.join(sorted(undeclared))}")
         raise ArtefactError(f"{name}: " + "\n".join(problems))

@@ -5,6 +5,7 @@ from typing import Any
 
 from scripts.monosem import imports, plan
 from scripts.monosem.plan import Config, Plan
+from scripts.monosem.toy import catalogue
 
 FIGURES = {
     "models": ("training-curves", "losses"),
@@ -75,8 +76,7 @@ def results(config: Config, the_plan: Plan) -> list[str]:
         "results/environment.json",
         corpus_manifest(config),
         *token_manifests(config, the_plan),
-        "results/toy/superposition/result.json",
-        "results/toy/recovery/result.json",
+        *(f"results/toy/{name}/result.json" for name in catalogue.experiments(config["toy"])),
         *trainings(the_plan),
         *(f"results/activations/{model}/{site}/manifest.json" for model, site in the_plan.sites),
         *(f"results/sae/{sae}/training.json" for sae in saes),
@@ -115,7 +115,7 @@ def seeds(config: Config, the_plan: Plan) -> dict[str, int]:
         settings = {**defaults, **config["sae"]["runs"][run]}
         if "seed" in settings:
             found[f"autoencoder {run}"] = settings["seed"]
-    for experiment, settings in config["toy"].items():
+    for experiment, settings in catalogue.experiments(config["toy"]).items():
         if "seed" in settings:
             found[f"toy {experiment}"] = settings["seed"]
     return found
@@ -131,7 +131,7 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
             "pretrained": chapter["pretrained"],
             "is_pretrained": the_plan.models[the_plan.gpt2] == "pretrained",
         },
-        "toy_levels": len(config["toy"]["superposition"]["probabilities"]),
+        "toy": catalogue.experiments(config["toy"]),
         "cards_shown": min(8, config["interpretation"]["units"]),
         "contexts": list(config["corpus"]["planted"]["contexts"]),
         "drop_first_position": config["activations"]["drop_first_position"],

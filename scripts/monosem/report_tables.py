@@ -47,6 +47,30 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> str:
     return table(["claim", "paper", "ours (our bar)", "control (must miss it)", "verdict"], lines, "lllll")
 
 
+def acceptance(result: Mapping[str, Any]) -> str:
+    """The acceptance rules of a toy experiment: value, bound, verdict."""
+
+    def show(value: Any) -> str:
+        return cell(
+            ", ".join(map(number, value))
+            if isinstance(value, list)
+            else value
+            if isinstance(value, str)
+            else number(value)
+        )
+
+    rows = [
+        [
+            cell(rule.get("says", name.replace("_", " "))),
+            show(rule["value"]),
+            show(rule["bound"]),
+            "holds" if rule["pass"] else "**missed**",
+        ]
+        for name, rule in result["acceptance"].items()
+    ]
+    return table(["rule", "value", "bound", "verdict"], rows, "lrrl")
+
+
 def models(documents: Mapping[str, Mapping[str, Any]]) -> str:
     """Training budget and held-out scores of every language model that has scores."""
     lines = []

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from scripts.monosem.toy import catalogue
 from scripts.monosem.values import key_prefix
+
+
+def toy_roles(config: Mapping[str, Any]) -> dict[str, str | None]:
+    """Experiment of the toy chapter -> the part of a key that is its result; None for one that is left out."""
+    found = catalogue.experiments(config["toy"])
+    playing = {name: f"toy/{name}/result" if name in found else None for name in (*catalogue.NAMED, *found)}
+    levels = found.get("superposition", {}).get("probabilities", ())
+    return playing | {"densest": "0" if levels else None, "sparsest": str(len(levels) - 1) if levels else None}
 
 
 def _sites(config: Mapping[str, Any], model: str, chapter_model: str) -> list[tuple[str, list[str]]]:
@@ -65,8 +74,5 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "gpt2_stream_fidelity": _evaluation(gpt2_model, deep_stream[0], None, "fidelity"),
         "corpus": f"data/{corpus}/manifest",
         "tokens": f"data/{corpus}/tokens/{tokenizer}/manifest",
-        "superposition": "toy/superposition/result",
-        "recovery": "toy/recovery/result",
-        "densest": "0",
-        "sparsest": str(len(config["toy"]["superposition"]["probabilities"]) - 1),
+        **toy_roles(config),
     }

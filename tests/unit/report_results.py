@@ -46,7 +46,10 @@ CONFIG = {
             {"model": "permuted", "site": SITE, "run": "wide"},
         ],
     },
-    "toy": {"superposition": {"probabilities": [1.0, 0.1, 0.01], "seed": 1}},
+    "toy": {
+        "superposition": {"kind": "superposition", "probabilities": [1.0, 0.1, 0.01], "seed": 1},
+        "recovery": {"kind": "recovery"},
+    },
     "models": {
         "first": {"train": {"seed": 1}},
         "other": {"train": {"seed": 2}},

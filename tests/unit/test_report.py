@@ -15,6 +15,7 @@ from scripts.monosem.io import ArtefactError
 from scripts.monosem.prose_lint import lint
 from scripts.monosem.report import Figures, cell, code, fixed, html, nats, number, percent, render, table
 from scripts.monosem.run_record import times
+from scripts.monosem.toy import catalogue
 from scripts.monosem.values import Values
 from tests.unit import report_results
 
@@ -125,7 +126,7 @@ def test_rule_graph_layers_follow_the_longest_path():
     assert drawing.count("<rect") == 2 and drawing.count("<path") == 1
 
 
-TOY_FIGURES = ("superposition", "norms", "features-represented", "recovery", "matching")
+TOY_FIGURES = catalogue.figure_names(report_results.CONFIG["toy"])
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +156,14 @@ def compiled(tmp_path_factory):
         compile_report.main(
             SimpleNamespace(
                 template=str(repository / "paper/report.md.j2"),
+                parts=[str(repository / "paper/toy.md.j2")],
                 style=str(repository / "paper/report.css"),
                 metrics="results/metrics.json",
                 claims="results/claims.json",
                 rulegraph="results/rulegraph.mmd",
                 environment="results/environment.json",
                 corpus="results/data/made-up/manifest.json",
+                toys=[f"results/toy/{name}/result.json" for name in report_results.CONFIG["toy"]],
                 trainings=report_files.trainings(the_plan),
                 fidelities=report_files.fidelities(the_plan),
                 interpretation=f"{read}/interpretation.json",

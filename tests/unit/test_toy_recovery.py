@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from scripts.monosem import matching
-from scripts.monosem.toy import models, recovery, theory
+from scripts.monosem.toy import models, theory
+from scripts.monosem.toy.experiments import recovery
 
 P, N, M = 0.05, 9, 5
 SAE = {"d_sae": 18, "vectors": 76_800, "batch_size": 256, "learning_rate": 0.02, "warmup_steps": 10, "aux_k": 8}

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.monosem.toy import data, geometry, models, superposition, theory, training
+from scripts.monosem.toy import data, geometry, models, theory, training
+from scripts.monosem.toy.experiments import superposition
 
 SMALL = superposition.SuperpositionConfig(
     n=6, m=2, importance=0.8, probabilities=(1.0, 0.02), restarts=3, steps=700, batch_size=128, learning_rate=0.02,

@@ -185,6 +185,23 @@ BAD = {
         "not exist; "
         "did you mean",
     ),
+    "no such kind of toy experiment": (
+        "toy.superposition.kind",
+        "superpositoin",
+        "toy.superposition.kind: expected one of superposition, recovery",
+    ),
+    "a toy experiment without a kind": ("toy.recovery.kind", None, "toy.recovery.kind is missing"),
+    "a key of another kind of toy experiment": (
+        "toy.superposition.n_seeds",
+        3,
+        "toy.superposition.n_seeds is no known key; did you mean",
+    ),
+    "negative importance": (
+        "toy.superposition.importance",
+        -0.7,
+        "toy.superposition.importance: expected more than 0, found -0.7",
+    ),
+    "no instance": ("toy.superposition.restarts", 0, "toy.superposition.restarts: expected at least 1, found 0"),
     "more dimensions than features": (
         "toy.superposition.n",
         4,
@@ -219,8 +236,12 @@ def test_right_configurations_pass():
     configuration.check(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")), SCHEMA)
 
 
+def test_a_toy_experiment_can_be_left_out():
+    configuration.check({**VALID, "toy": {**VALID["toy"], "superposition": None}}, SCHEMA)
+
+
 def test_a_schema_dump_is_never_shown():
-    schema = yaml.safe_load(SCHEMA.read_text())
+    schema = [yaml.safe_load(path.read_text()) for path in (SCHEMA, SCHEMA.with_name("toy.schema.yaml"))]
     used = set()
 
     def collect(node):

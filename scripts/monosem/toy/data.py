@@ -1,4 +1,7 @@
-"""Sparse synthetic features: x_i is 0 with probability 1 − p_i, otherwise uniform on [0, 1] (Elhage et al. 2022)."""
+"""Sparse synthetic features: x_i is 0 with probability 1 − p_i, otherwise uniform on [0, 1] (Elhage et al. 2022).
+
+Samples are made on the generator's device, where `probability` must lie too.
+"""
 
 from dataclasses import dataclass
 
@@ -25,7 +28,7 @@ def sample(
     One random number serves gate and value: given u < p, u / p is uniform on [0, 1] and independent of the gate.
     """
     instances, n = probability.shape
-    u = torch.rand(instances, n_samples, n, generator=generator)
+    u = torch.rand(instances, n_samples, n, generator=generator, device=generator.device)
     p = probability[:, None]
     return torch.where(u < p, u / p.clamp_min(torch.finfo(p.dtype).tiny), 0.0)
 
@@ -48,11 +51,11 @@ def sample_non_empty(
     before = torch.cumprod(torch.cat([torch.ones_like(p[:, :1]), 1.0 - p[:, :-1]], dim=-1), dim=-1)
     cumulative = torch.cumsum(p * before, dim=-1)
     cumulative = cumulative / cumulative[:, -1:]
-    draw = torch.rand(instances, n_samples, generator=generator, dtype=torch.float64)
+    draw = torch.rand(instances, n_samples, generator=generator, dtype=torch.float64, device=generator.device)
     first = torch.searchsorted(cumulative, draw, right=True).clamp_max(n - 1)[..., None]
-    u = torch.rand(instances, n_samples, n, generator=generator)
+    u = torch.rand(instances, n_samples, n, generator=generator, device=generator.device)
     on = probability[:, None]
-    index = torch.arange(n)
+    index = torch.arange(n, device=generator.device)
     x = torch.where((u < on) & (index > first), u / on.clamp_min(torch.finfo(on.dtype).tiny), 0.0)
     return torch.where(index == first, u, x)
 

@@ -21,9 +21,9 @@ class Parameters(NamedTuple):
 
 
 def initialise(instances: tuple[int, ...], n: int, m: int, generator: Generator) -> Parameters:
-    """Xavier-normal weights (std √(2/(n + m))) and zero biases."""
-    W = torch.randn(*instances, m, n, generator=generator) * (2.0 / (n + m)) ** 0.5
-    return Parameters(W, torch.zeros(*instances, n))
+    """Xavier-normal weights (std √(2/(n + m))) and zero biases, on the generator's device."""
+    W = torch.randn(*instances, m, n, generator=generator, device=generator.device) * (2.0 / (n + m)) ** 0.5
+    return Parameters(W, W.new_zeros(*instances, n))
 
 
 def hidden(W: Float[Tensor, "*instance m n"], x: Float[Tensor, "*instance sample n"]) -> Float[Tensor, "..."]:

@@ -19,7 +19,8 @@ from scripts.monosem.runtime import derive_seed
 from scripts.monosem.sae import architectures
 from scripts.monosem.sae import config as sae_config
 from scripts.monosem.sae import training as sae_training
-from scripts.monosem.toy import data, geometry, models, superposition
+from scripts.monosem.toy import data, geometry, models
+from scripts.monosem.toy.experiments import superposition
 
 MATCH = 0.9
 """Cosine from which a one-to-one pair counts as a match."""
@@ -218,10 +219,13 @@ def accept(summary: list[dict[str, Any]], control: dict[str, Any]) -> dict[str, 
     return rules
 
 
-def run(config: RecoveryConfig, seed: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Train the toy model and all SAEs; returns the result as JSON values, and cosine matrices with their matching."""
+def run(config: RecoveryConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Train the toy model on `device` and all SAEs, which are small, on the CPU.
+
+    Returns the result as JSON values, and cosine matrices with their matching.
+    """
     toy = superposition.from_params(config.model)
-    stack = superposition.train_stack(toy, "relu", derive_seed(seed, "toy model"))
+    stack = superposition.train_stack(toy, "relu", derive_seed(seed, "toy model"), device)
     W, p = stack.parameters.W[0], toy.probabilities[0]
     norms = geometry.norms(W.numpy())
     read = Vectors(models.hidden(W, features(p, toy.n, config.vectors, derive_seed(seed, "vectors"))))

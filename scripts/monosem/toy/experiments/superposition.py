@@ -76,10 +76,10 @@ def _scale(config: SuperpositionConfig) -> Float[np.ndarray, " level"]:
 
 
 def _loss_function(
-    config: SuperpositionConfig, output: models.Output
+    config: SuperpositionConfig, output: models.Output, device: str
 ) -> Callable[[models.Parameters, data.Batch], Float[Tensor, "restart level"]]:
-    importance = torch.tensor(config.importances, dtype=torch.float32)
-    scale = torch.tensor(_scale(config), dtype=torch.float32)
+    importance = torch.tensor(config.importances, dtype=torch.float32, device=device)
+    scale = torch.tensor(_scale(config), dtype=torch.float32, device=device)
     return lambda parameters, batch: models.reconstruction_loss(parameters, batch, importance, output) / scale
 
 
@@ -87,17 +87,17 @@ def _evaluate(
     parameters: models.Parameters, loss: Callable, probability: Float[Tensor, "level n"], n_samples: int, seed: int
 ) -> Float[np.ndarray, "restart level"]:
     """Relative losses on fresh samples, in blocks of bounded memory."""
-    generator = torch.Generator().manual_seed(derive_seed(seed, "evaluate"))
+    generator = torch.Generator(probability.device).manual_seed(derive_seed(seed, "evaluate"))
     block, total = 1024, 0.0
     blocks = max(1, n_samples // block)
     for _ in range(blocks):
-        total = total + loss(parameters, data.stratified_batch(probability, block, generator)).double().numpy()
+        total = total + loss(parameters, data.stratified_batch(probability, block, generator)).double().cpu().numpy()
     return total / blocks
 
 
 def _evaluate_linear(parameters: models.Parameters, config: SuperpositionConfig) -> Float[np.ndarray, "restart level"]:
     """Relative losses of linear models by their closed form, free of sampling noise."""
-    W, b = parameters.W.double().numpy(), parameters.b.double().numpy()
+    W, b = parameters.W.double().cpu().numpy(), parameters.b.double().cpu().numpy()
     probabilities = [np.full(config.n, p) for p in config.probabilities]
     losses = [
         [theory.linear_loss(W[i, j], b[i, j], p, config.importances) for j, p in enumerate(probabilities)]
@@ -106,15 +106,15 @@ def _evaluate_linear(parameters: models.Parameters, config: SuperpositionConfig)
     return np.array(losses) / _scale(config)
 
 
-def train_stack(config: SuperpositionConfig, output: models.Output, seed: int) -> Stack:
-    """Train all restarts of all levels at once and keep the best of each level.
+def train_stack(config: SuperpositionConfig, output: models.Output, seed: int, device: str = "cpu") -> Stack:
+    """Train all restarts of all levels at once and keep the best of each level, which is returned on the CPU.
 
     Both outputs see the same samples: the generator's seed does not depend on `output`.
     """
-    probability = torch.tensor(config.probabilities)[:, None].expand(-1, config.n).contiguous()
-    generator = torch.Generator().manual_seed(derive_seed(seed, "train"))
+    probability = torch.tensor(config.probabilities, device=device)[:, None].expand(-1, config.n).contiguous()
+    generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
     instances = (config.restarts, len(config.probabilities))
-    loss = _loss_function(config, output)
+    loss = _loss_function(config, output, device)
     parameters = training.train(
         models.initialise(instances, config.n, config.m, generator),
         loss,
@@ -128,7 +128,7 @@ def train_stack(config: SuperpositionConfig, output: models.Output, seed: int) -
     else:
         relative = _evaluate(parameters, loss, probability, config.evaluation_samples, seed)
     best, level = relative.argmin(axis=0), np.arange(relative.shape[1])
-    kept = models.Parameters(*(tensor[best, level] for tensor in parameters))
+    kept = models.Parameters(*(tensor[best, level].cpu() for tensor in parameters))
     return Stack(kept, (relative * _scale(config)).T)
 
 
@@ -193,16 +193,16 @@ def grade(config: SuperpositionConfig, described: dict[str, list[dict[str, Any]]
     }
 
 
-def run(config: SuperpositionConfig, seed: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def run(config: SuperpositionConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Train both outputs; returns the result as JSON values and the arrays `{output}_W`, `{output}_b`, …
 
     A third stack, the sparsest level with all importances equal, tells whether a feature without a direction was left
     out for its low importance or for lack of room.
     """
-    stacks = {output: train_stack(config, output, seed) for output in OUTPUTS}
+    stacks = {output: train_stack(config, output, seed, device) for output in OUTPUTS}
     described = {output: describe(config, stack) for output, stack in stacks.items()}
     equal = replace(config, importance=1.0, probabilities=(min(config.probabilities),))
-    stacks["relu_equal_importance"] = train_stack(equal, "relu", seed)
+    stacks["relu_equal_importance"] = train_stack(equal, "relu", seed, device)
     described["relu_equal_importance"] = describe(equal, stacks["relu_equal_importance"])
     arrays = {"probabilities": np.array(config.probabilities), "importances": config.importances}
     for name, stack in stacks.items():
@@ -210,6 +210,7 @@ def run(config: SuperpositionConfig, seed: int) -> tuple[dict[str, Any], dict[st
     result = {
         "represented_norm": geometry.REPRESENTED_NORM,
         "models": described,
+        "controls": {"linear_represented": [level["n_represented"] for level in described["linear"]]},
         "acceptance": grade(config, described),
     }
     return result, arrays

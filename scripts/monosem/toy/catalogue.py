@@ -1,0 +1,36 @@
+"""The experiments of the toy chapter: kinds in the chapter's order, and the figures that each kind draws.
+
+A kind has a module of its name (hyphens become underscores) in `toy/experiments` with `from_params` and `run`, and one
+in `plots/toy` with `figures`. An entry under `toy` in config.yaml names its kind; several may share one.
+Imports neither torch nor matplotlib: rules and report read it while the workflow is parsed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+FIGURES: dict[str, tuple[str, ...]] = {
+    "superposition": ("weights", "norms", "features-represented"),
+    "recovery": ("band", "matching"),
+}
+"""Kind -> names of its figures; a figure's file is `results/figures/toy/{experiment}-{figure}.svg`."""
+
+NAMED: dict[str, str] = {kind: kind for kind in FIGURES}
+"""Experiments that claims and the chapter's text name -> their kind; a configuration may leave them out."""
+
+
+def experiments(toy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Experiment -> its settings, in the chapter's order; an entry that is null is left out."""
+    order = list(FIGURES)
+    kept = [(name, settings) for name, settings in toy.items() if settings is not None]
+    return dict(sorted(kept, key=lambda entry: order.index(entry[1]["kind"])))
+
+
+def stem(kind: str) -> str:
+    """Name of the Python module of a kind."""
+    return kind.replace("-", "_")
+
+
+def figure_names(toy: Mapping[str, Any]) -> list[str]:
+    """`{experiment}-{figure}` of every figure of the chapter, in its order."""
+    found = experiments(toy).items()
+    return [f"{name}-{figure}" for name, settings in found for figure in FIGURES[settings["kind"]]]

@@ -1,0 +1,31 @@
+# ruff: noqa: F821
+"""Run one experiment of the toy chapter: one dict of parameters in, numbers and arrays out."""
+
+import importlib
+
+from scripts.monosem import io, joblog
+from scripts.monosem.runtime import pick_device
+from scripts.monosem.toy import catalogue
+
+
+def main(toy: dict, seed: int, device: str, result: str, arrays: str) -> None:
+    """`toy` holds the experiment's kind and parameters."""
+    parameters = {key: value for key, value in toy.items() if key != "kind"}
+    experiment = importlib.import_module(f"scripts.monosem.toy.experiments.{catalogue.stem(toy['kind'])}")
+    described, stored = experiment.run(experiment.from_params(parameters), seed, pick_device(device))
+    io.save_npz(arrays, **stored)
+    io.write_json({"kind": toy["kind"], "parameters": parameters, "seed": seed, **described}, result)
+    rules = described["acceptance"]
+    missed = [name for name, rule in rules.items() if not rule["pass"]]
+    joblog.say(f"{len(rules) - len(missed)} of {len(rules)} rules hold" + "".join(f"; missed: {n}" for n in missed))
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(
+        snakemake.params.toy,
+        snakemake.params.seed,
+        snakemake.params.device,
+        snakemake.output.result,
+        snakemake.output.arrays,
+    )
