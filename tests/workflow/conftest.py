@@ -29,9 +29,7 @@ def copy_of_repository(folder: Path) -> Path:
 def snakemake() -> Callable:
     """Call Snakemake in a folder and get what it printed (both streams) and its exit status."""
 
-    def call(
-        folder: Path, *words: str, cores: int = 2, configfile: str | None = SMOKE
-    ) -> subprocess.CompletedProcess:
+    def call(folder: Path, *words: str, cores: int = 2, configfile: str | None = SMOKE) -> subprocess.CompletedProcess:
         return subprocess.run(
             command(*words, cores=cores, configfile=configfile),
             cwd=folder,
