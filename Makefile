@@ -11,7 +11,7 @@ READY := .venv/ready
 .PHONY: report test clean-venv
 
 report: $(READY)
-	@.venv/bin/python -m scripts.fetch_gpt2
+	@.venv/bin/python -m scripts.fetch_model gpt2 --revision 607a30d783dfa663caf39e06633721c8d4cfcd7e --optional
 	.venv/bin/snakemake --cores $(CORES)
 
 test: $(READY)

@@ -63,9 +63,13 @@ def source_model(wildcards):
 
 
 def pretrained_model(wildcards):
-    """The configured name of a pretrained model and the folder where it was found."""
-    name = config["models"][wildcards.model]["pretrained"]["name"]
-    return {"name": name, "folder": str(plan.find_pretrained(name))}
+    """The configured name of a pretrained model, the folder where it was found, and what is told to that folder."""
+    settings = config["models"][wildcards.model]["pretrained"]
+    return {
+        "name": settings["name"],
+        "folder": str(plan.pretrained_folder(config, wildcards.model)),
+        "settings": plan.model_settings(config, wildcards.model),
+    }
 
 
 def activation_settings(wildcards):

@@ -5,7 +5,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from scripts.monosem import plan, sites
+from scripts.monosem import checkpoints, estimates, plan, sites
+from scripts.monosem.families import family_of, shape_of
+from scripts.monosem.io import ArtefactError
 from scripts.monosem.toy import catalogue, checks
 
 Config = dict[str, Any]
@@ -74,18 +76,28 @@ def _site(config: Config, model: str, site: str, where: str) -> None:
     if shape is None:
         name = config["models"][model]["pretrained"]["name"]
         raise ConfigError(
-            f"models.{model}.pretrained.name: '{name}' is neither a folder with config.json, model.safetensors and "
-            "tokenizer.json nor in the hub cache of this machine"
+            f"models.{model}.pretrained.name: '{name}' is neither a folder with {checkpoints.NEEDED} nor in the hub "
+            f"cache of this machine; `python -m scripts.fetch_model {name}` fetches it where there is a network"
         )
     try:
-        sites.parse(site, shape)
+        layer = sites.parse(site, shape)[0]
     except ValueError as error:
         raise ConfigError(f"{where}.site: for the model '{model}', {error}") from None
-    context, longest = config["activations"]["context"], shape["n_positions"]
+    family = family_of(shape)
+    if family is None:
+        return
+    context, longest = config["activations"]["context"], shape_of(shape, family).n_positions
     if context > longest:
         raise ConfigError(
             f"activations.context: expected at most {longest}, the n_positions of '{model}', found {context}"
         )
+
+    if plan.kind_of(config, model) == "pretrained":
+        dtype = config["models"][model]["pretrained"].get("dtype", "float32")
+        try:
+            estimates.require_memory(shape, dtype, layer, f"extracting {site} of '{model}' in {dtype}")
+        except ArtefactError as error:
+            raise ConfigError(f"{where}: {error}") from None
 
 
 def _runs(config: Config) -> None:

@@ -93,13 +93,14 @@ def make_batch(model: nn.Module, site: Site, stream: TokenStream, starts: np.nda
     kept = kept_positions(tokens, stream.eos_token_id, settings.drop_first_position)
     scored = kept[:, :-1]
     document = np.searchsorted(stream.documents, places, side="right") - 1
-    clean = splice.run_clean(model, site, tokens)
-    predictions = splice.reference(clean.final[:, :-1][scored], model.lm_head.weight, tokens[:, 1:][scored])
+    clean = splice.run_clean(model, site, tokens, stream.eos_token_id)
+    unembedding = splice.unembedding_of(model)
+    predictions = splice.reference(clean.final[:, :-1][scored], unembedding, tokens[:, 1:][scored])
     return Batch(
         clean=clean,
         kept=kept,
         scored=scored,
-        x=clean.activations[kept],
+        x=clean.activations[kept].float(),
         reference=predictions,
         kept_documents=document[kept.cpu().numpy()],
         scored_documents=document[:, :-1][scored.cpu().numpy()],
@@ -112,7 +113,7 @@ def losses(
     """Cross-entropy and KL per scored position when the kept positions hold `x_hat`."""
     activations = splice.replace_kept(batch.clean.activations, batch.kept, x_hat)
     hidden = splice.run_suffix(model, site, batch.clean, activations)[:, :-1][batch.scored]
-    return splice.score(batch.reference, hidden, model.lm_head.weight)
+    return splice.score(batch.reference, hidden, splice.unembedding_of(model))
 
 
 def add_batch(

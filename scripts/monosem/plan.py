@@ -4,15 +4,16 @@ Imports neither torch nor transformers. Expects a configuration that `configurat
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from scripts.monosem.checkpoints import SETTINGS, find_pretrained
+from scripts.monosem.estimates import disk_bytes
 from scripts.monosem.io import read_json
-from scripts.monosem.pretrained import find_pretrained
 from scripts.monosem.sites import parse
 
 CHAPTER_GPT2 = "chapters.gpt2"  # in place of a model's name: the model that chapter 3 runs on
 KINDS = ("train", "shuffle", "pretrained")
-ROW_BYTES = 2  # of the context position that is stored with each activation vector
 Config = dict[str, Any]
 
 
@@ -43,13 +44,25 @@ def kind_of(config: Config, model: str) -> str:
     return next(kind for kind in KINDS if kind in config["models"][model])
 
 
+def pretrained_folder(config: Config, model: str) -> Path | None:
+    """Where a pretrained model lies on this machine."""
+    settings = config["models"][model]["pretrained"]
+    return find_pretrained(settings["name"], settings.get("revision"), settings.get("allow_pickle", False))
+
+
+def model_settings(config: Config, model: str) -> dict[str, Any]:
+    """What a pretrained model's folder is told about its use; see models.<name>.pretrained in the schema."""
+    settings = config["models"][model]["pretrained"]
+    told = {key: settings[key] for key in ("sites", "dtype", "device") if key in settings}
+    return {"attention_across_documents": settings.get("attention_across_documents", False), **told}
+
+
 def chapter_model(config: Config) -> str:
     """The model of chapter 3: `auto` means the pretrained one if it lies on this machine, else the stand-in."""
     chapter = config["chapters"]["gpt2"]
     if chapter["model"] != "auto":
         return chapter["model"]
-    name = config["models"][chapter["pretrained"]]["pretrained"]["name"]
-    return chapter["pretrained"] if find_pretrained(name) else chapter["stand_in"]
+    return chapter["pretrained"] if pretrained_folder(config, chapter["pretrained"]) else chapter["stand_in"]
 
 
 def resolve(config: Config, model: str) -> str:
@@ -58,15 +71,15 @@ def resolve(config: Config, model: str) -> str:
 
 
 def architecture(config: Config, model: str) -> dict[str, Any] | None:
-    """n_layer, n_embd, n_positions, … of a model; None for a pretrained model that is not on this machine."""
+    """config.json of a model, as far as it tells its shape; None for a pretrained model that is not on this machine."""
     kind = kind_of(config, model)
     settings = config["models"][model][kind]
     if kind == "train":
         return settings["architecture"]
     if kind == "shuffle":
         return architecture(config, settings["of"])
-    folder = find_pretrained(settings["name"])
-    return read_json(folder / "config.json") if folder else None
+    folder = pretrained_folder(config, model)
+    return {**read_json(folder / "config.json"), SETTINGS: model_settings(config, model)} if folder else None
 
 
 def tokenizer_of(config: Config, model: str) -> str:
@@ -84,7 +97,7 @@ def disk_need_bytes(config: Config, plan: Plan) -> int:
     need = 0
     for (model, site), runs in plan.sites.items():
         d = parse(site, architecture(config, model))[2]
-        need += wanted_tokens(config, model) * (2 * d + ROW_BYTES)
+        need += disk_bytes(wanted_tokens(config, model), [d])
         need += sum(4 * (2 * d + 2) * config["sae"]["runs"][run]["d_sae"] for run in runs)
     return need
 

@@ -1,67 +1,140 @@
-"""Open causal language models that lie on this machine as Hugging Face folders. Nothing here touches the network."""
+"""Open causal language models from a folder: as a whole, or only as far as the last block that is wanted.
 
-import os
+safetensors only, code of a model's own never runs, nothing touches the network.
+"""
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from scripts.monosem.io import ArtefactError, read_json
+from scripts.monosem import checkpoints, gpt2_network, io
+from scripts.monosem.families import family_of
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-NEEDED = ("config.json", "model.safetensors", "tokenizer.json")
-
-
-def is_model_folder(folder: Path) -> bool:
-    """Whether a folder holds everything that the workflow reads of a model."""
-    return all((folder / name).is_file() for name in NEEDED)
+    import torch
+    from torch import nn
 
 
-def find_pretrained(name: str) -> Path | None:
-    """The folder of a model that is on this machine: a path, or a snapshot in the hub cache. Imports no torch.
+def tensors_of(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> "Iterator[tuple[str, torch.Tensor]]":
+    """Tensors of one safetensors file, one at a time. Raises: ArtefactError for a cut file, or NaN by name."""
+    import torch
+    from safetensors import SafetensorError, safe_open
 
-    The cache is searched as huggingface_hub does (HF_HUB_CACHE, HF_HOME, ~/.cache/huggingface), newest snapshot first;
-    a bare name such as `gpt2` is also looked up as its present owner's `openai-community/gpt2`.
-    """
-    folder = Path(name).expanduser()
-    if is_model_folder(folder):
-        return folder
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
-    for repository in (name, f"openai-community/{name}"):
-        snapshots = cache.joinpath("models--" + repository.replace("/", "--"), "snapshots").glob("*")
-        for snapshot in sorted(snapshots, key=lambda path: path.stat().st_mtime, reverse=True):
-            if is_model_folder(snapshot):
-                return snapshot
-    return None
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118: no mapping
+                if wanted(name):
+                    tensor = file.get_tensor(name)
+                    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                        raise io.ArtefactError(f"{path}: tensor '{name}' holds NaN or infinity; fetch the file again")
+                    yield name, tensor
+    except FileNotFoundError:
+        raise io.ArtefactError(f"{path} is missing; run the workflow again to make it") from None
+    except (SafetensorError, ValueError, OSError) as error:
+        raise io.ArtefactError(
+            f"{path} is cut short or no safetensors file ({error}); delete it and run again"
+        ) from None
 
 
-def load_model(folder: str | Path, device: str = "cpu") -> "PreTrainedModel":
-    """A GPT2LMHeadModel in float32, eval mode, without gradients.
+def _misfit(folder: Path, missing: list[str], foreign: list[str]) -> io.ArtefactError:
+    return io.ArtefactError(
+        f"{folder / checkpoints.WEIGHTS} does not fit its config.json: "
+        f"{len(missing)} tensors are missing (first: {missing[:1]}), {len(foreign)} are foreign "
+        f"(first: {foreign[:1]}); put matching files in the folder"
+    )
 
+
+def _is_needed(name: str, n_blocks: int) -> bool:
+    """Whether a GPT-2 tensor belongs to the embeddings, the head or one of the first blocks."""
+    parts = name.removeprefix("transformer.").split(".")
+    return parts[0] != "h" or int(parts[1]) < n_blocks
+
+
+def _load_lean(source: Path, config: dict[str, Any], n_blocks: int) -> "nn.Module":
+    files = [source / name for name in checkpoints.weight_files(source)]
+    state = {k: v for path in files for k, v in tensors_of(path, lambda name: _is_needed(name, n_blocks))}
+    model, missing, foreign = gpt2_network.build(config, state, n_blocks)
+    if missing or foreign:
+        raise _misfit(source, missing, foreign)
+    return model
+
+
+def _without_head(body: "nn.Module", prefix: str) -> "nn.Module":
+    """A body under the module paths that it has in its causal language model."""
+    from torch import nn
+
+    model = nn.Module()
+    model.add_module(prefix, body)
+    object.__setattr__(model, "base_model", body)
+    model.config, model.device = body.config, body.device
+    return model
+
+
+def _load_by_transformers(source: Path, config: dict[str, Any], n_blocks: int | None) -> "nn.Module":
+    """Weights go from the file to their place tensor by tensor; those of later blocks, and the head, are not read."""
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    shape = AutoConfig.from_pretrained(source, trust_remote_code=False, local_files_only=True)
+    if n_blocks is not None:
+        family = family_of(config)
+        setattr(shape, family.keys["n_layer"], n_blocks)
+        if getattr(shape, "layer_types", None):
+            shape.layer_types = shape.layer_types[:n_blocks]
+    made, info = (AutoModelForCausalLM if n_blocks is None else AutoModel).from_pretrained(
+        source, config=shape, dtype="auto", use_safetensors=True, trust_remote_code=False, local_files_only=True,
+        output_loading_info=True,
+    )  # fmt: skip
+    missing = sorted({*info["missing_keys"], *(str(key) for key in info["mismatched_keys"])})
+    if missing:
+        raise _misfit(source, missing, [])
+    return made if n_blocks is None else _without_head(made, type(made).base_model_prefix)
+
+
+def load_model(folder: str | Path, device: str = "cpu", last_block: int | None = None) -> "nn.Module":
+    """A causal language model in eval mode, without gradients, in the dtype that its settings name (float32 if none).
+
+    Args:
+        last_block: load nothing after this block, and no unembedding where it is a matrix of its own. None: everything.
     Raises: ArtefactError naming the file for a cut, foreign or non-finite one.
     """
     import torch
-    from transformers import GPT2Config, GPT2LMHeadModel
 
-    from scripts.monosem.io import load_tensors
+    model = load_as_stored(folder, last_block)
+    dtype = getattr(torch, checkpoints.settings_of(Path(folder)).get("dtype", "float32"))
+    return cast(model.to(torch.device(device)), dtype)
 
+
+def load_as_stored(folder: str | Path, last_block: int | None = None) -> "nn.Module":
+    """Like `load_model`, on the CPU and in the dtype of the files."""
     folder = Path(folder)
-    config = read_json(folder / "config.json")
-    if config.get("model_type") != "gpt2":
-        raise ArtefactError(f"{folder / 'config.json'}: model_type is '{config.get('model_type')}', expected 'gpt2'")
-    state = load_tensors(folder / "model.safetensors")
-    model = GPT2LMHeadModel(GPT2Config(**config)).eval().requires_grad_(False)
-    prefix = "" if any(name.startswith("transformer.") for name in state) else "transformer."
-    missing, unexpected = model.load_state_dict({prefix + name: value for name, value in state.items()}, strict=False)
-    # tied weights, and the attention masks that old GPT-2 files carry
-    missing = [name for name in missing if name != "lm_head.weight"]
-    unexpected = [name for name in unexpected if not name.endswith((".attn.bias", ".attn.masked_bias"))]
-    if missing or unexpected:
-        raise ArtefactError(
-            f"{folder / 'model.safetensors'} does not fit its config.json: "
-            f"{len(missing)} tensors are missing (first: {missing[:1]}), {len(unexpected)} are foreign "
-            f"(first: {unexpected[:1]}); put matching files in the folder"
-        )
-    model.tie_weights()
-    return model.to(device=torch.device(device), dtype=torch.float32)
+    config, source = io.read_json(folder / checkpoints.CONFIG), checkpoints.source_of(folder)
+    n_blocks = None if last_block is None or family_of(config) is None else last_block + 1
+    if gpt2_network.can_run(config):
+        model = _load_lean(source, config, n_blocks or config["n_layer"])
+    else:
+        for path in checkpoints.weight_files(source):
+            next(tensors_of(source / path), None)  # refuses a cut file by name
+        model = _load_by_transformers(source, config, n_blocks)
+        refuse_non_finite(model, source)
+        model.config.monosem = config.get(checkpoints.SETTINGS) or {}
+    return model.eval().requires_grad_(False)
+
+
+def refuse_non_finite(model: "nn.Module", source: Path) -> None:
+    """Raises: ArtefactError naming a parameter that holds NaN or infinity."""
+    import torch
+
+    for name, value in model.named_parameters():
+        if not bool(torch.isfinite(value).all()):
+            raise io.ArtefactError(f"{source}: tensor '{name}' holds NaN or infinity; fetch the files again")
+
+
+def cast(model: "nn.Module", dtype: "torch.dtype") -> "nn.Module":
+    """Change the dtype of the parameters, one at a time; buffers (rotary frequencies) keep their precision."""
+    for value in model.parameters():
+        if value.dtype != dtype:
+            value.data = value.data.to(dtype)
+    return model

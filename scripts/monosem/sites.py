@@ -1,27 +1,23 @@
-"""TransformerLens hook names -> modules of a Hugging Face model, and a forward pass that stops at one of them.
+"""TransformerLens hook names -> places in a Hugging Face model, and a forward pass that stops at the last one wanted.
 
-GPT-2 family. A site is where a tensor enters or leaves a module, so that a hook can read or replace it.
+A site is where a tensor enters or leaves a module, so that a hook can read or replace it. `families` says which module;
+where it doesn't know the model, the configuration can.
 """
 
 import difflib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scripts.monosem.checkpoints import SETTINGS
+from scripts.monosem.families import FAMILIES, Family, family_of, known, shape_of
+
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Bool, Float, Int
     from torch import Tensor, nn
 
-# hook name within a block -> (module path within the block, side of the module, which width of the configuration)
-GPT2_SITES = {
-    "hook_resid_pre": ("", "input", "n_embd"),
-    "hook_attn_out": ("attn", "output", "n_embd"),
-    "hook_resid_mid": ("ln_2", "input", "n_embd"),
-    "mlp.hook_pre": ("mlp.c_fc", "output", "n_inner"),
-    "mlp.hook_post": ("mlp.c_proj", "input", "n_inner"),
-    "hook_mlp_out": ("mlp", "output", "n_embd"),
-    "hook_resid_post": ("", "output", "n_embd"),
-}
+HAND_NAMED = re.compile(r"(?P<module>[\w.]+):(?P<side>input|output)(:(?P<width>\d+))?")
 
 
 @dataclass(frozen=True)
@@ -32,63 +28,185 @@ class Site:
     module: "nn.Module"  # the module whose input or output it is
     side: str  # "input" or "output"
     d: int  # width of the activations
-    layer: int  # the block it belongs to
+    layer: int | None  # the block it belongs to; None where the configuration named the module
+    inner: str  # name within the block; the whole name where the configuration named the module
 
 
-def parse(hook_name: str, config: dict[str, Any]) -> tuple[int, str, int]:
+def hand_named(config: Mapping[str, Any]) -> dict[str, str]:
+    """Sites that the configuration named itself: hook name -> `module.path:input` or `module.path:output[:width]`."""
+    return config.get(SETTINGS, {}).get("sites") or {}
+
+
+def _unknown_family(hook_name: str, config: Mapping[str, Any]) -> str:
+    looked = ", ".join(f"{family.body}.{family.blocks}" for family in FAMILIES)
+    return (
+        f"'{hook_name}' cannot be found in a model of model_type '{config.get('model_type')}': its blocks were looked "
+        f"for as {looked}, which fit {known()}; name the module under models.<name>.pretrained.sites, for example "
+        f'{{"{hook_name}": "model.layers.0.mlp.down_proj:input:4096"}} (path, input or output, width)'
+    )
+
+
+def sites_of(family: Family, config: Mapping[str, Any]) -> dict[str, str | None]:
+    """Names within a block -> None, or the reason why this model lacks the site."""
+    reasons: dict[str, str | None] = dict.fromkeys(family.sites)
+    for name, (key, value, reason) in family.absent_when.items():
+        reasons[name] = reason if config.get(key, True) == value else None
+    return reasons
+
+
+def parse(hook_name: str, config: Mapping[str, Any]) -> tuple[int | None, str, int]:
     """Check a hook name against a model's config.json alone: (layer, name within the block, width). No torch needed.
 
-    Raises: ValueError with the nearest valid name.
+    Raises: ValueError with the nearest valid name, or how to name a module of an unknown family.
     """
-    n_layer = config["n_layer"]
+    named = hand_named(config)
+    if hook_name in named:
+        match = HAND_NAMED.fullmatch(named[hook_name])
+        if not match or not match["width"]:
+            raise ValueError(
+                f"'{hook_name}' is named as '{named[hook_name]}'; expected 'path.of.module:input:width' or "
+                "'path.of.module:output:width'"
+            )
+        return None, hook_name, int(match["width"])
+    family = family_of(config)
+    if family is None:
+        raise ValueError(_unknown_family(hook_name, config))
+    shape, there = shape_of(config, family), sites_of(family, config)
     match = re.fullmatch(r"blocks\.(\d+)\.(.+)", hook_name)
     inner = match.group(2) if match else re.sub(r"^blocks\.\d*\.?", "", hook_name)
-    if not match or inner not in GPT2_SITES:
-        layer = min(int(match.group(1)), n_layer - 1) if match else 0
-        nearest = difflib.get_close_matches(inner, GPT2_SITES, n=1, cutoff=0.0)[0]
-        raise ValueError(f"'{hook_name}' is no site of this model; the nearest is 'blocks.{layer}.{nearest}'")
+    if not match or there.get(inner, "") is not None:
+        layer = min(int(match.group(1)), shape.n_layer - 1) if match else 0
+        valid = [name for name, reason in there.items() if reason is None]
+        nearest = difflib.get_close_matches(inner, valid, n=1, cutoff=0.0)[0]
+        reason = f" ({there[inner]})" if there.get(inner) else ""
+        raise ValueError(f"'{hook_name}' is no site of this model{reason}; the nearest is 'blocks.{layer}.{nearest}'")
     layer = int(match.group(1))
-    if layer >= n_layer:
+    if layer >= shape.n_layer:
         raise ValueError(
-            f"'{hook_name}': the model has {n_layer} block(s), so the last is 'blocks.{n_layer - 1}.{inner}'"
+            f"'{hook_name}': the model has {shape.n_layer} block(s), so the last is "
+            f"'blocks.{shape.n_layer - 1}.{inner}'"
         )
-    width = GPT2_SITES[inner][2]
-    d = config.get(width) or (4 * config["n_embd"] if width == "n_inner" else config[width])
-    return layer, inner, d
+    return layer, inner, getattr(shape, family.sites[inner][2])
+
+
+def body_of(model: "nn.Module") -> "nn.Module":
+    """The model without its unembedding."""
+    family = family_of(model.config.to_dict())
+    return model.get_submodule(family.body) if family else model.base_model
+
+
+def blocks_of(model: "nn.Module") -> "nn.ModuleList":
+    """The list of blocks of a model of a known family."""
+    return body_of(model).get_submodule(family_of(model.config.to_dict()).blocks)
 
 
 def resolve(model: "nn.Module", hook_name: str) -> Site:
-    """Find the module and side of a hook name in a GPT2LMHeadModel. Raises ValueError like `parse`."""
-    layer, inner, d = parse(hook_name, model.config.to_dict())
-    path, side, _ = GPT2_SITES[inner]
-    block = model.transformer.h[layer]
-    return Site(hook_name, block.get_submodule(path) if path else block, side, d, layer)
+    """Find the module and side of a hook name in a causal language model. Raises ValueError like `parse`."""
+    config = model.config.to_dict()
+    layer, inner, d = parse(hook_name, config)
+    if layer is None:
+        match = HAND_NAMED.fullmatch(hand_named(config)[hook_name])
+        try:
+            module = model.get_submodule(match["module"])
+        except AttributeError:
+            paths = [path for path, _ in model.named_modules()]
+            nearest = difflib.get_close_matches(match["module"], paths, n=1, cutoff=0.0)[0]
+            raise ValueError(
+                f"'{hook_name}': the model has no module '{match['module']}'; the nearest is '{nearest}'"
+            ) from None
+        return Site(hook_name, module, match["side"], d, None, inner)
+    path, side, _ = family_of(config).sites[inner]
+    block = blocks_of(model)[layer]
+    return Site(hook_name, block.get_submodule(path) if path else block, side, d, layer, inner)
+
+
+def first(value: Any) -> Any:
+    """The tensor in what a module is given or gives: attention gives a tuple."""
+    return value[0] if isinstance(value, tuple) else value
+
+
+def input_of(args: tuple, keywords: dict) -> "Tensor":
+    """The tensor that a module works on, given by place or by name."""
+    return args[0] if args else next(iter(keywords.values()))
+
+
+def observe(site: Site, seen: Any) -> Any:
+    """Hook a function of the tensor onto a site; what it returns changes nothing. Returns the handle to remove."""
+
+    def before(_module: "nn.Module", args: tuple, keywords: dict) -> None:
+        seen(input_of(args, keywords))
+
+    def after(_module: "nn.Module", _args: tuple, output: Any) -> None:
+        seen(first(output))
+
+    if site.side == "input":
+        return site.module.register_forward_pre_hook(before, with_kwargs=True)
+    return site.module.register_forward_hook(after)
+
+
+def shaped(value: "Tensor", tokens: "Tensor", site: Site) -> "Tensor":
+    """[batch, context, d], also from modules that work on flat rows. Raises: ValueError for another width."""
+    if value.shape[-1] != site.d:
+        raise ValueError(f"'{site.name}' is {value.shape[-1]} wide in the model, but {site.d} was expected")
+    return value.reshape(*tokens.shape, site.d)
+
+
+def packing(
+    model: "nn.Module", tokens: "Int[Tensor, 'batch context']", separator: int | None
+) -> dict[str, "Int[Tensor, 'batch context'] | Bool[Tensor, 'batch 1 context context']"]:
+    """What to tell the model so that no token attends to another document of its window: positions, and a mask for
+    families that need one. Nothing where the model's settings ask for attention across documents, or for one document.
+
+    `separator` stands before every document; None if the tokens are one document.
+    """
+    import torch
+
+    settings = getattr(model.config, SETTINGS, None) or {}
+    if separator is None or settings.get("attention_across_documents", True):
+        return {}
+    place = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape)
+    starts = torch.where(tokens == separator, place, 0).cummax(-1).values
+    inputs = {"position_ids": place - starts}
+    family = family_of(model.config.to_dict())
+    if family is not None and family.packed_by_mask:
+        inputs["attention_mask"] = (starts[:, :, None] == starts[:, None, :]).tril()[:, None]
+    return inputs
 
 
 class _Stop(Exception):
     """Leaves a forward pass at the last module that is wanted."""
 
 
-def capture(
-    model: "nn.Module", site: Site, tokens: "Int[Tensor, 'batch context']"
-) -> "Float[Tensor, 'batch context d']":
-    """Activations at a site; nothing after it is computed (in particular no unembedding)."""
+def capture_all(
+    model: "nn.Module", sites: Sequence[Site], tokens: "Int[Tensor, 'batch context']", separator: int | None = None
+) -> "list[Float[Tensor, 'batch context d']]":
+    """Activations at several sites from one pass; nothing after the last is computed (in particular no unembedding)."""
     import torch
 
-    caught: list[Tensor] = []
+    caught: dict[int, Tensor] = {}
 
-    def stop(_module: "nn.Module", *values: Any) -> None:
-        value = values[-1]  # a pre-hook is given (inputs), a forward hook (inputs, output)
-        caught.append(value[0] if isinstance(value, tuple) else value)
-        raise _Stop
+    def keep(number: int) -> Any:
+        def seen(value: "Tensor") -> None:
+            caught[number] = value
+            if len(caught) == len(sites):
+                raise _Stop
 
-    register = site.module.register_forward_pre_hook if site.side == "input" else site.module.register_forward_hook
-    handle = register(stop)
+        return seen
+
+    handles = [observe(site, keep(number)) for number, site in enumerate(sites)]
     try:
         with torch.inference_mode():
-            model.transformer(tokens, use_cache=False)
+            body_of(model)(tokens, use_cache=False, **packing(model, tokens, separator))
     except _Stop:
         pass
     finally:
-        handle.remove()
-    return caught[0]
+        for handle in handles:
+            handle.remove()
+    return [shaped(caught[number], tokens, site) for number, site in enumerate(sites)]
+
+
+def capture(
+    model: "nn.Module", site: Site, tokens: "Int[Tensor, 'batch context']", separator: int | None = None
+) -> "Float[Tensor, 'batch context d']":
+    """Activations at one site; see `capture_all`."""
+    return capture_all(model, [site], tokens, separator)[0]

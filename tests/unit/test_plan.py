@@ -45,7 +45,7 @@ def gpt2_folder(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     for name in ("model.safetensors", "tokenizer.json"):
         (folder / name).touch()
-    (folder / "config.json").write_text(json.dumps({"n_layer": 12, "n_embd": 768, "n_positions": 1024}))
+    (folder / "config.json").write_text(json.dumps({"n_layer": 12, "n_embd": 768, "n_positions": 1024, "n_head": 12}))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     return folder
 

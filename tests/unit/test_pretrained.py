@@ -1,12 +1,16 @@
 """Opening model folders: saved by us or by Hugging Face, the same model; damaged or foreign ones are refused."""
 
+import copy
 import json
 
+import family_models
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from scripts.monosem import gpt2, io, pretrained
+from scripts.monosem import checkpoints, gpt2, io, pretrained, sites, splice
+from scripts.monosem.families import GPT2
+from scripts.monosem.linking import link
 
 SHAPE = gpt2.Architecture(2, 16, 2, 32, 12, "gelu_new", 50)
 TOKENS = torch.arange(12)[None]
@@ -37,14 +41,14 @@ def test_folders_saved_by_hugging_face_open_alike_with_and_without_prefix(tmp_pa
     state = {n.replace("transformer.", prefix): v for n, v in io.load_tensors(tmp_path / "model.safetensors").items()}
     state[f"{prefix}h.0.attn.bias"] = torch.ones(1, 1, 12, 12)
     io.save_tensors(state, tmp_path / "model.safetensors")
-    assert torch.equal(pretrained.load_model(tmp_path)(TOKENS).logits, model(TOKENS).logits)
+    torch.testing.assert_close(pretrained.load_model(tmp_path)(TOKENS).logits, model(TOKENS).logits)
 
 
 def test_transformers_itself_opens_our_folder(folder):
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    assert torch.equal(model(TOKENS).logits, pretrained.load_model(folder)(TOKENS).logits)
+    torch.testing.assert_close(model(TOKENS).logits, pretrained.load_model(folder)(TOKENS).logits)
 
 
 def test_cut_weights_nan_and_foreign_models_are_refused_by_name(folder):
@@ -60,19 +64,146 @@ def test_cut_weights_nan_and_foreign_models_are_refused_by_name(folder):
         pretrained.load_model(folder)
     weights.write_bytes(whole)
     (folder / "config.json").write_text(json.dumps({**SHAPE.hf_config(0), "model_type": "bert"}))
-    with pytest.raises(io.ArtefactError, match="'bert', expected 'gpt2'"):
+    with pytest.raises(io.ArtefactError, match="does not fit its config.json.*bert.embeddings"):
         pretrained.load_model(folder)
 
 
 @pytest.mark.parametrize("repository", ["gpt2", "openai-community/gpt2"])
 def test_weights_in_the_hub_cache_are_found_without_network(folder, tmp_path, monkeypatch, repository):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    assert pretrained.find_pretrained("gpt2") is None
+    assert checkpoints.find_pretrained("gpt2") is None
     snapshot = tmp_path / "hub" / ("models--" + repository.replace("/", "--")) / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     (snapshot / "config.json").write_text("{}")
-    assert pretrained.find_pretrained("gpt2") is None  # an interrupted download is not a model
-    for name in pretrained.NEEDED:
+    assert checkpoints.find_pretrained("gpt2") is None  # an interrupted download is not a model
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
         (snapshot / name).write_bytes((folder / name).read_bytes())
-    assert pretrained.find_pretrained("gpt2") == snapshot
-    assert pretrained.find_pretrained(str(folder)) == folder
+    assert checkpoints.find_pretrained("gpt2") == snapshot
+    assert checkpoints.find_pretrained(str(folder)) == folder
+
+
+def saved(name, folder, **options):
+    """A small model of a family as transformers saves it, and a tokenizer.json."""
+    family_models.model(name).save_pretrained(folder, **options)
+    (folder / "tokenizer.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "gelu_new", "silu"])
+def test_the_lean_network_is_gpt2_at_every_site(tmp_path, activation):
+    config = copy.deepcopy(family_models.CONFIGS["gpt2"])
+    config.activation_function = activation
+    torch.manual_seed(0)
+    theirs = GPT2LMHeadModel(config).eval()
+    theirs.save_pretrained(tmp_path)
+    ours, tokens = pretrained.load_model(tmp_path), family_models.tokens()
+    assert type(ours).__module__ == "scripts.monosem.gpt2_network"
+    torch.testing.assert_close(ours(tokens).logits, theirs(tokens).logits, atol=1e-5, rtol=1e-5)
+    for name in [f"blocks.{layer}.{inner}" for layer in (0, 1) for inner in GPT2.sites]:
+        a, b = (sites.capture(model, sites.resolve(model, name), tokens) for model in (ours, theirs))
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+        a, b = (
+            splice.run_spliced(model, sites.resolve(model, name), tokens, lambda x: x.flip(0))
+            for model in (ours, theirs)
+        )
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_the_lean_network_keeps_documents_apart_as_transformers_does(tmp_path):
+    saved("gpt2", tmp_path)
+    config = io.read_json(tmp_path / "config.json")
+    io.write_json({**config, "monosem": {"attention_across_documents": False}}, tmp_path / "config.json")
+    ours, theirs = pretrained.load_model(tmp_path), family_models.model("gpt2", across=False)
+    tokens = family_models.tokens()
+    tokens[0, 3] = tokens[1, 0] = tokens[1, 1] = family_models.SEPARATOR
+    a, b = (
+        sites.capture(model, sites.resolve(model, "blocks.1.hook_resid_post"), tokens, family_models.SEPARATOR)
+        for model in (ours, theirs)
+    )
+    torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_what_the_lean_network_does_not_compute_goes_by_transformers(tmp_path):
+    config = copy.deepcopy(family_models.CONFIGS["gpt2"])
+    config.scale_attn_by_inverse_layer_idx = True
+    theirs = GPT2LMHeadModel(config).eval()
+    theirs.save_pretrained(tmp_path)
+    ours = pretrained.load_model(tmp_path)
+    assert isinstance(ours, GPT2LMHeadModel)
+    assert torch.equal(ours(family_models.tokens()).logits, theirs(family_models.tokens()).logits)
+
+
+@pytest.mark.parametrize("name", family_models.CONFIGS)
+def test_every_family_opens_from_one_file_and_from_several(tmp_path, name):
+    """And as far as one block only, without what comes after."""
+    theirs, tokens = family_models.model(name), family_models.tokens()
+    saved(name, tmp_path / "one")
+    saved(name, tmp_path / "several", max_shard_size="4KB")
+    assert len(checkpoints.weight_files(tmp_path / "several")) > 1
+    for kind in ("one", "several"):
+        (tmp_path / "linked" / kind).mkdir(parents=True)
+        hashes = link(tmp_path / kind, tmp_path / "linked" / kind, {"attention_across_documents": True})
+        assert list(hashes) == checkpoints.weight_files(tmp_path / kind)
+        ours = pretrained.load_model(tmp_path / "linked" / kind)
+        torch.testing.assert_close(ours(tokens).logits, theirs(tokens).logits, atol=1e-5, rtol=1e-5)
+        short = pretrained.load_model(tmp_path / "linked" / kind, last_block=0)
+        for inner in ("mlp.hook_post", "hook_resid_post"):
+            a, b = (
+                sites.capture(model, sites.resolve(model, f"blocks.0.{inner}"), tokens) for model in (short, theirs)
+            )
+            torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+        assert len(sites.blocks_of(short)) == 1
+        size = sum(p.numel() for p in short.parameters())
+        assert size < sum(p.numel() for p in ours.parameters())
+
+
+def test_a_linked_models_hash_stands_for_all_its_files(tmp_path):
+    saved("llama", tmp_path / "model", max_shard_size="4KB")
+    digests = []
+    for change in (False, True):
+        if change:
+            shard = tmp_path / "model" / checkpoints.weight_files(tmp_path / "model")[-1]
+            tensors = io.load_tensors(shard)
+            io.save_tensors({key: value + 1 for key, value in tensors.items()}, shard, {"format": "pt"})
+        (tmp_path / "linked").mkdir(exist_ok=True)
+        link(tmp_path / "model", tmp_path / "linked", {})
+        digests.append(io.sha256(tmp_path / "linked" / "model.safetensors"))
+    assert digests[0] != digests[1]
+
+
+def test_nan_in_a_file_is_refused_by_tensor_when_the_model_is_linked(tmp_path):
+    saved("llama", tmp_path)
+    tensors = io.load_tensors(tmp_path / "model.safetensors")
+    tensors["model.norm.weight"][3] = float("nan")
+    from safetensors.torch import save_file
+
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    (tmp_path / "linked").mkdir()
+    with pytest.raises(io.ArtefactError, match="model.norm.weight"):
+        link(tmp_path, tmp_path / "linked", {})
+
+
+def test_a_pickled_checkpoint_becomes_safetensors(tmp_path):
+    theirs = family_models.model("pythia")
+    saved("pythia", tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(theirs.state_dict(), tmp_path / "pytorch_model.bin")
+    assert checkpoints.weight_files(tmp_path) == []
+    (tmp_path / "linked").mkdir()
+    link(tmp_path, tmp_path / "linked", {})
+    ours = pretrained.load_model(tmp_path / "linked")
+    assert torch.equal(ours(family_models.tokens()).logits, theirs(family_models.tokens()).logits)
+
+
+def test_bfloat16_changes_the_weights_and_not_the_positions(tmp_path):
+    saved("llama", tmp_path)
+    config = io.read_json(tmp_path / "config.json")
+    io.write_json({**config, "monosem": {"dtype": "bfloat16"}}, tmp_path / "config.json")
+    model = pretrained.load_model(tmp_path)
+    assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
+    assert {b.dtype for b in model.buffers()} == {torch.float32}
+    logits, exact = (
+        model(family_models.tokens()).logits.float(),
+        family_models.model("llama")(family_models.tokens()).logits,
+    )
+    assert 0 < (logits - exact).norm() / exact.norm() < 0.05

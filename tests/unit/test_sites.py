@@ -69,7 +69,12 @@ def test_widths_are_known_from_the_configuration_alone(model, inner, width):
 
 
 def test_gpt2s_default_mlp_width_is_four_times_the_residual():
-    assert sites.parse("blocks.0.mlp.hook_post", {"n_layer": 1, "n_embd": 768, "n_inner": None})[2] == 3072
+    assert (
+        sites.parse(
+            "blocks.0.mlp.hook_post", {"n_layer": 1, "n_embd": 768, "n_inner": None, "n_positions": 1024, "n_head": 12}
+        )[2]
+        == 3072
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from scripts.monosem import sites, splice
+from scripts.monosem.families import GPT2
 
 
 def with_hook(model, site, tokens, replacement):
@@ -38,7 +39,7 @@ def replace_middle(model, site, tokens, replacement):
         block.forward = forward
 
 
-SITES = [f"blocks.{layer}.{name}" for layer in (0, 1) for name in sites.GPT2_SITES]
+SITES = [f"blocks.{layer}.{name}" for layer in (0, 1) for name in GPT2.sites]
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +112,12 @@ def test_zero_ablating_the_mlp_output_equals_a_model_without_that_mlp(model, tok
 def test_loss_and_divergence_equal_their_definitions(model, tokens, monkeypatch):
     monkeypatch.setattr(splice, "ROW_CHUNK_NUMBERS", 800)  # 16 rows at a time: several uneven chunks
     generator = torch.Generator().manual_seed(3)
-    unembedding = model.lm_head.weight
+    unembedding = splice.unembedding_of(model)
     hidden, other = torch.randn(2, 37, 16, generator=generator) * 2
     targets = torch.randint(0, 50, (37,), generator=generator)
     clean = splice.reference(hidden, unembedding, targets)
     loss, divergence = splice.score(clean, other, unembedding)
-    log_p, log_q = ((h @ unembedding.T).double().log_softmax(-1) for h in (hidden, other))
+    log_p, log_q = ((h @ unembedding.weight.T).double().log_softmax(-1) for h in (hidden, other))
     assert torch.allclose(clean.loss.double(), F.nll_loss(log_p, targets, reduction="none"), atol=1e-4)
     assert torch.allclose(loss.double(), F.nll_loss(log_q, targets, reduction="none"), atol=1e-4)
     assert torch.allclose(divergence.double(), (log_p.exp() * (log_p - log_q)).sum(-1), atol=1e-4)
@@ -124,7 +125,8 @@ def test_loss_and_divergence_equal_their_definitions(model, tokens, monkeypatch)
 
 def test_divergence_of_the_clean_run_is_zero(model):
     hidden = torch.randn(20, 16, generator=torch.Generator().manual_seed(4))
-    clean = splice.reference(hidden, model.lm_head.weight, torch.zeros(20, dtype=torch.long))
-    loss, divergence = splice.score(clean, hidden, model.lm_head.weight)
+    unembedding = splice.unembedding_of(model)
+    clean = splice.reference(hidden, unembedding, torch.zeros(20, dtype=torch.long))
+    loss, divergence = splice.score(clean, hidden, unembedding)
     assert divergence.abs().max() < 1e-5
     assert torch.allclose(loss, clean.loss, atol=1e-5)

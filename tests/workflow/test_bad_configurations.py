@@ -126,9 +126,9 @@ BAD = {
     "a pretrained model that is not here": (
         "sae.use",
         [{"model": "gpt2", "site": HEADLINE_SITE, "runs": ["topk-4096"]}],
-        "models.gpt2.pretrained.name: 'gpt2' is neither a folder with config.json, model.safetensors and "
-        "tokenizer.json "
-        "nor in the hub cache of this machine",
+        "models.gpt2.pretrained.name: 'gpt2' is neither a folder with config.json, model.safetensors (or "
+        "model.safetensors.index.json and its files) and tokenizer.json nor in the hub cache of this machine; "
+        "`python -m scripts.fetch_model gpt2` fetches it",
     ),
     "more latents kept than there are": (
         "sae.runs.topk-4096.k",

@@ -78,7 +78,7 @@ def read_blocks(subject: Subject, stream: TokenStream, starts: Int[np.ndarray, "
         if not kept.any():
             continue
         on_device = torch.from_numpy(tokens).to(subject.model.device)
-        x = sites.capture(subject.model, subject.site, on_device)[torch.from_numpy(kept)]
+        x = sites.capture(subject.model, subject.site, on_device, stream.eos_token_id)[torch.from_numpy(kept)].float()
         yield Block(chosen, tokens, stream.labels[places], kept, x, latent_codes.encode(subject.sae, x))
 
 

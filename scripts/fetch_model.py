@@ -1,0 +1,33 @@
+"""Fetch a model from the Hugging Face hub into its cache; the workflow itself reads only what is on this machine.
+
+    python -m scripts.fetch_model EleutherAI/pythia-70m --revision a39f36b
+
+HF_ENDPOINT names a mirror, HF_HOME or HF_HUB_CACHE another cache.
+"""
+
+import argparse
+import sys
+
+from scripts.monosem.hub import fetch
+from scripts.monosem.io import ArtefactError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="owner/name on the hub")
+    parser.add_argument("--revision", help="commit, tag or branch")
+    parser.add_argument(
+        "--allow-pickle", action="store_true", help="take pytorch_model.bin where there is no safetensors"
+    )
+    parser.add_argument("--optional", action="store_true", help="one sentence and success where it cannot be fetched")
+    given = parser.parse_args(arguments)
+    try:
+        print(fetch(given.name, given.revision, given.allow_pickle))
+    except ArtefactError as error:
+        print(error, file=sys.stderr)
+        return 0 if given.optional else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
