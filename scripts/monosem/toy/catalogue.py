@@ -10,12 +10,17 @@ from typing import Any
 
 FIGURES: dict[str, tuple[str, ...]] = {
     "superposition": ("weights", "norms", "features-represented"),
-    "recovery": ("band", "matching"),
+    "recovery": ("band", "sweep", "matching"),
+    "absorption": ("absorption",),
 }
 """Kind -> names of its figures; a figure's file is `results/figures/toy/{experiment}-{figure}.svg`."""
 
-NAMED: dict[str, str] = {kind: kind for kind in FIGURES}
+NAMED: dict[str, str] = {kind: kind for kind in FIGURES} | {"sharkey": "recovery"}
 """Experiments that claims and the chapter's text name -> their kind; a configuration may leave them out."""
+
+
+SPARSITY_KNOBS = {"relu": "l1_coefficient", "topk": "k"}
+"""Architecture of an autoencoder that toy experiments can train -> its parameter that sets how sparse it is."""
 
 
 def experiments(toy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from scripts.monosem.toy import catalogue
+
 Settings = dict[str, Any]
 
 
@@ -19,19 +21,71 @@ def superposition(settings: Settings, where: str) -> Iterator[str]:
     yield from more_features_than_dimensions(settings, where)
 
 
+def _sparse_features(truth: Settings, where: str) -> Iterator[str]:
+    """Directions must outnumber dimensions, and the most frequent feature must be one that can be off."""
+    if truth["n"] <= truth["d"]:
+        yield f"{where}.n: expected more features than the d = {truth['d']} dimensions, found {truth['n']}"
+    weights = [truth["decay"] ** i for i in range(truth["n"])]
+    most_frequent = truth["active"] / sum(weights)
+    if most_frequent >= 1:
+        yield (
+            f"{where}.active: expected less than {sum(weights):.4g}, at which the first feature is always on "
+            f"(n = {truth['n']}, decay = {truth['decay']}), found {truth['active']}"
+        )
+
+
+def _grid(architecture: str, grid: Settings, where: str) -> Iterator[str]:
+    """The headline is one of the grid's settings, and k a whole number of the latents that there are."""
+    headline = grid["headline"]
+    for key, plural in (("value", "values"), ("width", "widths")):
+        if headline[key] not in grid[plural]:
+            choices = ", ".join(f"{choice:g}" for choice in grid[plural])
+            yield f"{where}.headline.{key}: expected one of the {plural} ({choices}), found {headline[key]:g}"
+    if catalogue.SPARSITY_KNOBS[architecture] == "k":
+        for value in grid["values"]:
+            if value != int(value) or value > min(grid["widths"]):
+                yield (
+                    f"{where}.values: expected whole numbers up to the smallest width ({min(grid['widths'])}), as k "
+                    f"counts latents, found {value:g}"
+                )
+
+
 def recovery(settings: Settings, where: str) -> Iterator[str]:
-    """Autoencoders on one toy model."""
-    yield from more_features_than_dimensions(settings["model"], f"{where}.model")
-    if len(settings["model"]["probabilities"]) != 1:
-        yield f"{where}.model.probabilities: expected one probability, found several"
-    for k in settings["ks"]:
-        if k > settings["sae"]["d_sae"]:
-            yield f"{where}.ks: expected at most sae.d_sae = {settings['sae']['d_sae']}, found {k}"
+    """Autoencoders against known features."""
+    for source, truth in settings["truth"].items():
+        if source == "sparse_features":
+            yield from _sparse_features(truth, f"{where}.truth.{source}")
+            continue
+        yield from more_features_than_dimensions(truth, f"{where}.truth.{source}")
+        if len(truth["probabilities"]) != 1:
+            yield f"{where}.truth.{source}.probabilities: expected one probability, found several"
+    grids = {name: grid for name, grid in settings["grids"].items() if grid is not None}
+    if not grids:
+        yield f"{where}.grids: expected at least one architecture, found none"
+    for architecture, grid in grids.items():
+        yield from _grid(architecture, grid, f"{where}.grids.{architecture}")
+        if "vectors" not in {**settings["sae"], **grid.get("sae", {})}:
+            yield f"{where}.grids.{architecture}.sae.vectors is missing, and so it is under {where}.sae"
+
+
+def absorption(settings: Settings, where: str) -> Iterator[str]:
+    """A hierarchy without superposition, and autoencoders that know how sparse to be."""
+    n = settings["parents"] * (1 + settings["children"])
+    if settings["d"] < n:
+        yield f"{where}.d: expected at least parents x (1 + children) = {n}, found {settings['d']}"
+    for name, sae in settings["architectures"].items():
+        merged, key = {"d_sae": n, **settings["sae"], **sae}, f"{where}.architectures.{name}"
+        for needed in (catalogue.SPARSITY_KNOBS[sae["architecture"]], "vectors"):
+            if needed not in merged:
+                yield f"{key}.{needed} is missing"
+        if merged.get("k", 1) > merged["d_sae"]:
+            yield f"{key}.k: expected at most {merged['d_sae']} latents, found {merged['k']}"
 
 
 CHECKS: dict[str, Callable[[Settings, str], Iterator[str]]] = {
     "superposition": superposition,
     "recovery": recovery,
+    "absorption": absorption,
 }
 
 

@@ -1,0 +1,174 @@
+"""A hierarchy of features: does a sparse autoencoder keep the parent's latent on when a child is on, too?
+
+A child is on only when its parent is. One latent for parent and child together is then sparser than one for each, so a
+sparsity penalty lets the child's latent absorb the parent: the parent's latent falls silent exactly where a child is on
+(feature absorption, Chanin et al. 2024). Directions are orthonormal and there are as many latents as features, so that
+a perfect dictionary exists and superposition plays no part.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from scripts.monosem import joblog, matching
+from scripts.monosem.runtime import derive_seed
+from scripts.monosem.sae import architectures
+from scripts.monosem.toy import autoencoders
+
+BAR = 0.5
+"""Absorption from which we speak of it: a child takes half of its parent's activation away."""
+DATA = ("hierarchy", "independent")
+
+
+@dataclass(frozen=True)
+class AbsorptionConfig:
+    """The experiment: parents with children, and SAEs of several architectures."""
+
+    parents: int
+    """Features that can be on alone."""
+    children: int
+    """Per parent; at most one of them is on."""
+    d: int
+    """Dimensions, at least parents · (1 + children)."""
+    parent_probability: float
+    """That a parent is on."""
+    child_share: float
+    """Share of a parent's occurrences that have one of its children."""
+    weakest: float
+    """Strengths are uniform on [weakest, 1]."""
+    vectors: int
+    """Activations that the SAEs are trained on."""
+    held_out: int
+    """Fresh ones on which absorption is measured."""
+    sae: dict[str, Any]
+    """Keys of SaeConfig that all SAEs share."""
+    architectures: dict[str, dict[str, Any]]
+    """Name -> keys of SaeConfig."""
+    n_seeds: int
+    """SAEs per architecture and data."""
+
+    @property
+    def n(self) -> int:
+        """Features: all parents, then the children of the first, of the second, …"""
+        return self.parents * (1 + self.children)
+
+
+def from_params(params: dict[str, Any]) -> AbsorptionConfig:
+    """A dict of config.yaml -> AbsorptionConfig; a `seed` in it is not part of the experiment."""
+    return AbsorptionConfig(**{key: value for key, value in params.items() if key != "seed"})
+
+
+def sample(
+    config: AbsorptionConfig, n_samples: int, hierarchy: bool, generator: Generator
+) -> Float[Tensor, "sample n"]:
+    """Feature values; without `hierarchy` children have the same frequencies but do not wait for their parent."""
+    shape = (n_samples, config.parents)
+    parent_on = torch.rand(*shape, generator=generator) < config.parent_probability
+    gate = parent_on if hierarchy else torch.rand(*shape, generator=generator) < config.parent_probability
+    with_child = gate & (torch.rand(*shape, generator=generator) < config.child_share)
+    which = torch.randint(config.children, shape, generator=generator)
+    child_on = with_child[..., None] & (which[..., None] == torch.arange(config.children))
+    on = torch.cat([parent_on, child_on.flatten(1)], dim=1)
+    strength = config.weakest + (1.0 - config.weakest) * torch.rand(n_samples, config.n, generator=generator)
+    return torch.where(on, strength, 0.0)
+
+
+def absorption(
+    values: Float[np.ndarray, "sample n"],
+    latents: Float[np.ndarray, "sample latent"],
+    cosines: Float[np.ndarray, "n latent"],
+    parents: int,
+) -> dict[str, float]:
+    """How much of the parents' own latents goes missing where a child is on.
+
+    `absorption`: 1 − (activation per unit of the parent where a child is on) / (the same where none is), 0 for a latent
+    that reports its feature whatever else is on and 1 for one that falls silent (as the absorption fraction of Karvonen
+    et al. 2025). `silent_with_child` and `silent_alone`: shares of the parent's occurrences without any activation.
+    `child_leans_on_parent`: mean cosine between a child's latent and its parent's direction, 0 for a child of its own.
+    """
+    latent = matching.one_to_one(cosines).columns
+    children = (len(cosines) - parents) // parents
+    measured = []
+    for parent in range(parents):
+        own = range(parents + parent * children, parents + (parent + 1) * children)
+        on, has_child = values[:, parent] > 0, (values[:, own] > 0).any(axis=1)
+        reported = latents[:, latent[parent]] / np.where(on, values[:, parent], 1.0)
+        with_child, alone = reported[on & has_child], reported[on & ~has_child]
+        measured.append(
+            {
+                "absorption": 1.0 - with_child.mean() / max(alone.mean(), 1e-12),
+                "silent_with_child": (with_child == 0).mean(),
+                "silent_alone": (alone == 0).mean(),
+                "child_leans_on_parent": np.mean([cosines[parent, latent[child]] for child in own]),
+            }
+        )
+    return {key: float(np.mean([entry[key] for entry in measured])) for key in measured[0]}
+
+
+def grade(runs: list[dict[str, Any]], names: list[str]) -> dict[str, dict[str, Any]]:
+    """Absorption in the hierarchy (least of the seeds) and not among independent features (most of the seeds)."""
+    rules = {}
+    for name in names:
+        own = {data: [run["absorption"] for run in runs if (run["name"], run["data"]) == (name, data)] for data in DATA}
+        least, most = min(own["hierarchy"]), max(own["independent"])
+        rules[f"{name}_absorbs"] = {"value": least, "bound": BAR, "pass": bool(least >= BAR)}
+        rules[f"{name}_independent_does_not"] = {"value": most, "bound": BAR, "pass": bool(most < BAR)}
+    return rules
+
+
+def run(config: AbsorptionConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Train every architecture on a hierarchy and on independent features of the same frequencies.
+
+    Returns the result as JSON values, and the cosines between features and matched latents of each first seed.
+    """
+    generator = torch.Generator().manual_seed(derive_seed(seed, "directions"))
+    directions = torch.linalg.qr(torch.randn(config.d, config.d, generator=generator))[0][: config.n]
+    runs: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
+    progress = joblog.Progress(len(DATA) * len(config.architectures) * config.n_seeds, "SAEs")
+    for data in DATA:
+        hierarchy = data == "hierarchy"
+        source = torch.Generator().manual_seed(derive_seed(seed, "samples", data))
+        read = autoencoders.Vectors(sample(config, config.vectors, hierarchy, source) @ directions)
+        held_out = sample(config, config.held_out, hierarchy, source)
+        for name, params in config.architectures.items():
+            for index in range(config.n_seeds):
+                wanted = {**config.sae, "d_sae": config.n, **params}
+                sae = autoencoders.train(read, wanted, derive_seed(seed, "sae", index), device)
+                f = architectures.encode(sae, held_out @ directions)
+                cosines = matching.cosine_matrix(directions.numpy(), sae.W_dec.numpy())
+                measured = absorption(held_out.numpy(), f.numpy(), cosines, config.parents)
+                runs.append(
+                    {
+                        "name": name, "data": data, "seed": index, **measured,
+                        "mmcs": matching.mmcs(cosines), "matched_share": matching.matched_share(cosines),
+                        "l0": (f > 0).double().sum(1).mean().item(),
+                    }
+                )  # fmt: skip
+                progress.update(len(runs), absorption=measured["absorption"])
+                if index == 0:
+                    columns = matching.one_to_one(cosines).columns
+                    arrays[f"{name}_{data}"] = cosines[:, columns].astype(np.float32)
+    true_l0 = (held_out > 0).double().sum(1).mean().item()
+    means = {
+        name: {
+            data: {
+                key: float(np.mean([run[key] for run in runs if (run["name"], run["data"]) == (name, data)]))
+                for key in ("absorption", "silent_with_child", "silent_alone", "child_leans_on_parent", "matched_share")
+            }
+            for data in DATA
+        }
+        for name in config.architectures
+    }
+    result = {
+        "true_l0": true_l0,
+        "runs": runs,
+        "models": means,
+        "controls": {name: means[name]["independent"] for name in means},
+        "acceptance": grade(runs, list(config.architectures)),
+    }
+    return result, arrays
