@@ -188,7 +188,8 @@ BAD = {
     "no such kind of toy experiment": (
         "toy.superposition.kind",
         "superpositoin",
-        "toy.superposition.kind: expected one of superposition, recovery, absorption",
+        "toy.superposition.kind: expected one of superposition, adversarial, privileged-basis, absolute-value, "
+        "polysemantic-neuron, recovery, absorption",
     ),
     "a toy experiment without a kind": ("toy.recovery.kind", None, "toy.recovery.kind is missing"),
     "a key of another kind of toy experiment": (

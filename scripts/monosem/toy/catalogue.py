@@ -10,12 +10,19 @@ from typing import Any
 
 FIGURES: dict[str, tuple[str, ...]] = {
     "superposition": ("weights", "norms", "features-represented"),
+    "adversarial": ("vulnerability",),
+    "privileged-basis": ("weights", "solutions"),
+    "absolute-value": ("neurons", "sharing"),
+    "polysemantic-neuron": ("choice",),
     "recovery": ("band", "sweep", "matching"),
     "absorption": ("absorption",),
 }
 """Kind -> names of its figures; a figure's file is `results/figures/toy/{experiment}-{figure}.svg`."""
 
-NAMED: dict[str, str] = {kind: kind for kind in FIGURES} | {"sharkey": "recovery"}
+NAMED: dict[str, str] = {kind: kind for kind in FIGURES} | {
+    "sharkey": "recovery",
+    "absolute-value-exact": "absolute-value",
+}
 """Experiments that claims and the chapter's text name -> their kind; a configuration may leave them out."""
 
 

@@ -68,6 +68,13 @@ def recovery(settings: Settings, where: str) -> Iterator[str]:
             yield f"{where}.grids.{architecture}.sae.vectors is missing, and so it is under {where}.sae"
 
 
+def one_rate_per_level(settings: Settings, where: str) -> Iterator[str]:
+    """As many learning rates as probabilities."""
+    levels, rates = len(settings["probabilities"]), len(settings["learning_rates"])
+    if levels != rates:
+        yield f"{where}.learning_rates: expected one for each of the {levels} probabilities, found {rates}"
+
+
 def absorption(settings: Settings, where: str) -> Iterator[str]:
     """A hierarchy without superposition, and autoencoders that know how sparse to be."""
     n = settings["parents"] * (1 + settings["children"])
@@ -84,6 +91,9 @@ def absorption(settings: Settings, where: str) -> Iterator[str]:
 
 CHECKS: dict[str, Callable[[Settings, str], Iterator[str]]] = {
     "superposition": superposition,
+    "adversarial": more_features_than_dimensions,
+    "privileged-basis": more_features_than_dimensions,
+    "absolute-value": one_rate_per_level,
     "recovery": recovery,
     "absorption": absorption,
 }

@@ -1,0 +1,210 @@
+"""Computing in superposition: y = |x| through fewer neurons than exactness needs (Elhage et al. 2022)."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from scripts.monosem.runtime import derive_seed
+from scripts.monosem.toy import computation, data, theory, theory_computation, training
+
+BLOCK = 1024
+"""Samples scored at a time."""
+
+
+@dataclass(frozen=True)
+class AbsoluteValueConfig:
+    """The experiment: n features, m neurons, one level per feature probability."""
+
+    n: int
+    """Features, in and out."""
+    m: int
+    """Hidden neurons; 2 n would compute every feature exactly."""
+    importance: float
+    """Feature i weighs importance^i in the loss."""
+    probabilities: tuple[float, ...]
+    """Feature-on probability of each level, densest first."""
+    restarts: int
+    """Models per level; the one of least loss is kept."""
+    steps: int
+    """Adam steps."""
+    batch_size: int
+    """Samples per step and level, shared by the restarts of a level."""
+    learning_rates: tuple[float, ...]
+    """Adam's at each level; constant for half of the steps, then linear to zero."""
+    evaluation_samples: int
+    """Fresh samples on which losses are measured."""
+
+    @property
+    def importances(self) -> Float[np.ndarray, " n"]:
+        """Weight of each feature in the loss."""
+        return self.importance ** np.arange(self.n, dtype=np.float64)
+
+    @property
+    def scale(self) -> Float[np.ndarray, " level"]:
+        """Loss of the best constant at each level."""
+        return np.array([theory.constant_loss(np.full(self.n, p), self.importances) for p in self.probabilities])
+
+
+def from_params(params: dict[str, Any]) -> AbsoluteValueConfig:
+    """A dict of config.yaml -> AbsoluteValueConfig; a `seed` in it is not part of the experiment."""
+    params = {key: value for key, value in params.items() if key != "seed"}
+    return AbsoluteValueConfig(**{**params, **{key: tuple(params[key]) for key in ("probabilities", "learning_rates")}})
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The kept models of one kind of hidden layer, in float64 on the CPU."""
+
+    W1: Float[np.ndarray, "level m n"]
+    W2: Float[np.ndarray, "level n m"]
+    b: Float[np.ndarray, "level n"]
+    loss: Float[np.ndarray, " level"]
+
+
+def _train_levels(config: AbsoluteValueConfig, hidden: computation.Hidden, seed: int, device: str) -> Stack:
+    """Train all restarts of levels that share a learning rate at once, and keep the best of each level."""
+    probability = torch.tensor(config.probabilities, device=device)[:, None].expand(-1, config.n).contiguous()
+    importance = torch.tensor(config.importances, dtype=torch.float32, device=device)
+    scale = torch.tensor(config.scale, dtype=torch.float32, device=device)
+    generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
+
+    def relative_loss(parameters: computation.Parameters, batch: data.Batch) -> Float[Tensor, "restart level"]:
+        return computation.loss(parameters, batch, importance, hidden) / scale
+
+    parameters = training.train(
+        computation.initialise((config.restarts, len(config.probabilities)), config.n, config.m, generator),
+        relative_loss,
+        lambda n_samples, source: computation.signed_batch(probability, n_samples, source),
+        training.Optimisation(config.steps, config.batch_size, config.learning_rates[0]),
+        generator,
+        f"steps, {hidden} hidden layer, learning rate {config.learning_rates[0]:g}",
+    )
+    source = torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))
+    blocks = max(1, config.evaluation_samples // BLOCK)
+    relative = sum(
+        relative_loss(parameters, computation.signed_batch(probability, BLOCK, source)).double().cpu().numpy()
+        for _ in range(blocks)
+    )
+    best, level = relative.argmin(axis=0), np.arange(relative.shape[1])
+    kept = (tensor[best, level].double().cpu().numpy() for tensor in parameters)
+    return Stack(*kept, loss=relative.min(axis=0) / blocks * config.scale)
+
+
+def train_stack(config: AbsoluteValueConfig, hidden: computation.Hidden, seed: int, device: str) -> Stack:
+    """Every level's best model, in the order of the levels; those with one learning rate train together."""
+    rates = np.array(config.learning_rates)
+    order, stacks = [], []
+    for rate in dict.fromkeys(config.learning_rates):
+        levels = np.flatnonzero(rates == rate)
+        order += levels.tolist()
+        part = replace(
+            config,
+            probabilities=tuple(config.probabilities[level] for level in levels),
+            learning_rates=(rate,) * len(levels),
+        )
+        stacks.append(_train_levels(part, hidden, derive_seed(seed, f"{rate:g}"), device))
+    back = np.argsort(order)
+    fields = (np.concatenate([getattr(stack, name) for stack in stacks])[back] for name in ("W1", "W2", "b", "loss"))
+    return Stack(*fields)
+
+
+def describe(config: AbsoluteValueConfig, stack: Stack) -> list[dict[str, Any]]:
+    """What each level's kept model looks like, as numbers."""
+    levels = []
+    for level, p in enumerate(config.probabilities):
+        W1, W2 = computation.rescaled(stack.W1[level], stack.W2[level])
+        kept = computation.alive(W1, W2)
+        motifs = computation.asymmetric_motifs(W1, W2)
+        inhibited = [motif for motif in motifs if motif.net <= 0.25 * motif.interference]
+        bound = theory_computation.absolute_value_bound(np.full(config.n, p), config.importances, config.m)
+        sides = (W2.T * np.abs(W1))[kept]
+        levels.append(
+            {
+                "probability": p,
+                "loss": stack.loss[level],
+                "unexplained": stack.loss[level] / config.scale[level],
+                "loss_without_superposition": bound,
+                "loss_over_bound": stack.loss[level] / bound if bound else None,
+                "n_alive": int(kept.sum()),
+                "monosemantic_share": computation.monosemantic_share(W1, W2),
+                "n_features_computed": int((sides >= 0.5).any(axis=0).sum()),
+                "n_motifs": len(motifs),
+                "n_motifs_inhibited": len(inhibited),
+                "motifs": [motif._asdict() for motif in motifs],
+            }
+        )
+    return levels
+
+
+def grade(config: AbsoluteValueConfig, described: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Acceptance rules as value, bound and verdict."""
+
+    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
+        return {"value": value, "bound": bound, "pass": bool(passed)}
+
+    levels = sorted(described["relu"], key=lambda level: -level["probability"])
+    linear = sorted(described["linear"], key=lambda level: -level["probability"])
+    if config.m >= 2 * config.n:
+        worst = max(level["unexplained"] for level in levels)
+        share = min(level["monosemantic_share"] for level in levels)
+        control = min(level["unexplained"] for level in linear)
+        return {
+            "unexplained": rule(worst, 0.01, worst < 0.01),
+            "monosemantic_share": rule(share, 1.0, share == 1.0),
+            "linear_hidden_fails": rule(control, 0.01, control >= 0.01),
+        }
+    shares = [level["monosemantic_share"] for level in levels]
+    rise = max((after - before for before, after in zip(shares, shares[1:], strict=False)), default=0.0)
+    sparsest = levels[-1]["loss_over_bound"]
+    linear_sparsest = linear[-1]["loss_over_bound"]
+    return {
+        "dense_monosemantic_share": rule(shares[0], 1.0, shares[0] == 1.0),
+        "sparsest_monosemantic_share": rule(shares[-1], 0.1, shares[-1] <= 0.1),
+        "largest_rise_of_share": rule(rise, 0.0, rise <= 0.0),
+        "sparsest_loss_over_bound": rule(sparsest, 1.0, sparsest < 1.0),
+        "linear_hidden_fails_bound": rule(linear_sparsest, 1.0, linear_sparsest >= 1.0),
+    }
+
+
+def run(config: AbsoluteValueConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Train the model and, as control, one with a linear hidden layer at the densest and the sparsest level.
+
+    Returns the result as JSON values, and the rescaled weights `W1`, `W2`, `b` of the ReLU models.
+    """
+    ends = sorted({int(np.argmax(config.probabilities)), int(np.argmin(config.probabilities))})
+    control = replace(
+        config,
+        probabilities=tuple(config.probabilities[level] for level in ends),
+        learning_rates=tuple(config.learning_rates[level] for level in ends),
+    )
+    stack = train_stack(config, "relu", seed, device)
+    described = {
+        "relu": describe(config, stack),
+        "linear": describe(control, train_stack(control, "linear", seed, device)),
+    }
+    weights = [computation.rescaled(*pair) for pair in zip(stack.W1, stack.W2, strict=True)]
+    # the same W1 with W2's columns dealt out anew: motifs that chance would give
+    rng = np.random.default_rng(derive_seed(seed, "shuffle"))
+    dealt = [computation.asymmetric_motifs(W1, W2[:, rng.permutation(config.m)]) for W1, W2 in weights]
+    result = {
+        "monosemantic_from": computation.MONOSEMANTIC,
+        "models": described,
+        "controls": {
+            "linear_loss_over_bound": [level["loss_over_bound"] for level in described["linear"]],
+            "n_motifs_shuffled": [len(motifs) for motifs in dealt],
+        },
+        "most_motifs": max(level["n_motifs"] for level in described["relu"]),
+        "most_motifs_shuffled": max(len(motifs) for motifs in dealt),
+        "acceptance": grade(config, described),
+    }
+    arrays = {
+        "probabilities": np.array(config.probabilities),
+        "W1": np.array([pair[0] for pair in weights]),
+        "W2": np.array([pair[1] for pair in weights]),
+        "b": stack.b,
+    }
+    return result, arrays

@@ -1,0 +1,184 @@
+"""Superposition makes a model vulnerable: an attack along one output reaches it through all features that share its
+directions (Elhage et al. 2022, 'The connection to adversarial examples')."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.stats import spearmanr
+from torch import Generator, Tensor
+
+from scripts.monosem.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, training
+
+
+@dataclass(frozen=True)
+class AdversarialConfig:
+    """The experiment: equally important features, one level per feature probability."""
+
+    n: int
+    """Features."""
+    m: int
+    """Hidden dimensions."""
+    probabilities: tuple[float, ...]
+    """Feature-on probability of each level, densest first."""
+    attack: float
+    """Length of the attack, in mean input norms of the level."""
+    training_attack: float
+    """The same for adversarial training, which is a second set of models; 0 leaves it out."""
+    steps: int
+    """Adam steps."""
+    batch_size: int
+    """Samples per step and level."""
+    learning_rate: float
+    """Adam's; constant for half of the steps, then linear to zero."""
+    evaluation_samples: int
+    """Fresh samples on which losses under attack are measured."""
+
+
+def from_params(params: dict[str, Any]) -> AdversarialConfig:
+    """A dict of config.yaml -> AdversarialConfig; a `seed` in it is not part of the experiment."""
+    params = {key: value for key, value in params.items() if key != "seed"}
+    return AdversarialConfig(**{**params, "probabilities": tuple(params["probabilities"])})
+
+
+def attack_directions(W: Float[Tensor, "*instance m n"]) -> Float[Tensor, "*instance n n"]:
+    """Row i is the unit input along which output i rises most: (WᵀW)_i / ‖(WᵀW)_i‖, 0 for a feature without weights."""
+    gram = W.mT @ W
+    return gram / torch.linalg.vector_norm(gram, dim=-1, keepdim=True).clamp_min(1e-12)
+
+
+def mean_norm(batch: data.Batch) -> Float[Tensor, " instance"]:
+    """E‖x‖."""
+    return (torch.linalg.vector_norm(batch.x, dim=-1) * batch.weight).sum(-1)
+
+
+def vulnerability(
+    W: Float[Tensor, "m n"],
+    b: Float[Tensor, " n"],
+    x: Float[Tensor, "sample n"],
+    weight: Float[Tensor, " sample"],
+    epsilon: float,
+) -> float:
+    """(L' − L) / (L'₀ − L₀) under the worst of the n analytic attacks, added to every input.
+
+    The orthogonal model in the denominator passes an attack on its feature straight through: L'₀ − L₀ = ε².
+    """
+    parameters = models.Parameters(W, b)
+    unharmed = ((models.forward(parameters, x, "relu") - x).square().sum(-1) * weight).sum()
+    pre = models.hidden(W, x) @ W + b
+    shifts = epsilon * attack_directions(W) @ W.mT @ W
+    harmed = torch.stack([((torch.relu(pre + shift) - x).square().sum(-1) * weight).sum() for shift in shifts])
+    return ((harmed.max() - unharmed) / epsilon**2).item()
+
+
+def adversarial_loss(
+    lengths: Float[Tensor, " level"], source: Generator
+) -> Callable[[models.Parameters, data.Batch], Float[Tensor, " level"]]:
+    """E‖x − x'(x + δ)‖² with an analytic attack of the level's length on one random output per sample."""
+
+    def loss(parameters: models.Parameters, batch: data.Batch) -> Float[Tensor, " level"]:
+        levels, samples, n = batch.x.shape
+        with torch.no_grad():
+            directions = attack_directions(parameters.W)
+            which = torch.randint(n, (levels, samples), generator=source, device=batch.x.device)
+            delta = lengths[:, None, None] * directions.gather(1, which[..., None].expand(-1, -1, n))
+        error = (models.forward(parameters, batch.x + delta, "relu") - batch.x).square().sum(-1)
+        return (error * batch.weight).sum(-1)
+
+    return loss
+
+
+def orthogonal(config: AdversarialConfig, p: float) -> models.Parameters:
+    """The model without superposition: m features pass through, the others are given by their mean."""
+    W = torch.zeros(config.m, config.n)
+    W[:, : config.m] = torch.eye(config.m)
+    b = torch.full((config.n,), p / 2.0)
+    b[: config.m] = 0.0
+    return models.Parameters(W, b)
+
+
+def describe(
+    config: AdversarialConfig, trained: dict[str, models.Parameters], batch: data.Batch
+) -> dict[str, list[dict[str, Any]]]:
+    """Vulnerability and 1/D* of every model of every set, on the same samples."""
+    norms = mean_norm(batch)
+    described = {}
+    for name, parameters in trained.items():
+        described[name] = []
+        for level, p in enumerate(config.probabilities):
+            W, b = parameters.W[level], parameters.b[level]
+            epsilon = config.attack * norms[level].item()
+            described[name].append(
+                {
+                    "probability": p,
+                    "epsilon": epsilon,
+                    "vulnerability": vulnerability(W, b, batch.x[level], batch.weight[level], epsilon),
+                    "features_per_dimension": 1.0 / geometry.dimensions_per_feature(W.numpy()),
+                    "n_represented": int(geometry.n_represented(W.numpy())),
+                }
+            )
+    return described
+
+
+def grade(described: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Acceptance rules as value, bound and verdict."""
+
+    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
+        return {"value": value, "bound": bound, "pass": bool(passed)}
+
+    plain = sorted(described["plain"], key=lambda level: -level["probability"])
+    values = [level["vulnerability"] for level in plain]
+    ratio = values[-1] / values[0]
+    rank = float(spearmanr(values, [level["features_per_dimension"] for level in plain]).statistic)
+    flat = max(abs(level["vulnerability"] - 1.0) for level in described["orthogonal"])
+    rules = {
+        "sparsest_over_densest": rule(ratio, 3.0, ratio > 3.0),
+        "rank_correlation_with_features_per_dimension": rule(rank, 0.95, rank > 0.95),
+        "orthogonal_model_stays_at_one": rule(flat, 0.05, flat < 0.05),
+    }
+    if "adversarial" in described:
+        trained = max(level["features_per_dimension"] for level in described["adversarial"])
+        rules["adversarial_training_removes_superposition"] = rule(trained, 1.1, trained <= 1.1)
+    return rules
+
+
+def run(config: AdversarialConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Train plainly and against attacks; attack both, and the orthogonal model as control.
+
+    Returns the result as JSON values, and the weights `plain_W`, … of every set.
+    """
+    probability = torch.tensor(config.probabilities, device=device)[:, None].expand(-1, config.n).contiguous()
+    importance = torch.ones(config.n, device=device)
+    held_out = data.stratified_batch(
+        probability, config.evaluation_samples, torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))
+    )
+    losses = {"plain": lambda parameters, batch: models.reconstruction_loss(parameters, batch, importance, "relu")}
+    if config.training_attack:
+        attacks = torch.Generator(device).manual_seed(derive_seed(seed, "attacks"))
+        losses["adversarial"] = adversarial_loss(config.training_attack * mean_norm(held_out), attacks)
+    trained = {}
+    for name, loss in losses.items():
+        generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
+        parameters = training.train(
+            models.initialise((len(config.probabilities),), config.n, config.m, generator),
+            loss,
+            lambda n_samples, source: data.stratified_batch(probability, n_samples, source),
+            training.Optimisation(config.steps, config.batch_size, config.learning_rate),
+            generator,
+            f"steps, {name}",
+        )
+        trained[name] = models.Parameters(*(tensor.cpu() for tensor in parameters))
+    trained["orthogonal"] = models.Parameters(
+        *(torch.stack(group) for group in zip(*(orthogonal(config, p) for p in config.probabilities), strict=True))
+    )
+    described = describe(config, trained, data.Batch(held_out.x.cpu(), held_out.weight.cpu()))
+    result = {
+        "models": described,
+        "controls": {"orthogonal_vulnerability": [level["vulnerability"] for level in described["orthogonal"]]},
+        "acceptance": grade(described),
+    }
+    return result, {f"{name}_W": parameters.W.numpy() for name, parameters in trained.items()}

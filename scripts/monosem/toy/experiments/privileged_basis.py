@@ -1,0 +1,188 @@
+"""A ReLU on the hidden layer makes neurons meaningful: which features they hold, alone or shared (Elhage et al. 2022,
+'Superposition in a privileged basis')."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from scripts.monosem.runtime import derive_seed
+from scripts.monosem.toy import computation, data, geometry, models, theory, training
+
+HELD = 0.1
+"""A neuron holds a feature if it has at least this share of ‖W_i‖²."""
+PUBLISHED = ((0.5, 1.0, (1, 1)), (0.2, 0.49, (3, 2)), (0.15, 0.15, (5, 3)), (0.12, 0.12, (6, 4)), (0.05, 0.08, (8, 5)))
+"""Range of probabilities -> (features, neurons) of the largest group, at n = 10, m = 5 and importance 0.75^i."""
+BLOCK = 1024
+"""Samples scored at a time."""
+
+
+@dataclass(frozen=True)
+class PrivilegedBasisConfig:
+    """The experiment: x' = ReLU(Wᵀ ReLU(W x) + b), one level per feature probability."""
+
+    n: int
+    """Features."""
+    m: int
+    """Hidden neurons."""
+    importance: float
+    """Feature i weighs importance^i in the loss."""
+    probabilities: tuple[float, ...]
+    """Feature-on probability of each level, densest first."""
+    restarts: int
+    """Models per level; the one of least loss is kept."""
+    steps: int
+    """Adam steps."""
+    batch_size: int
+    """Samples per step and level, shared by the restarts of a level."""
+    learning_rate: float
+    """Adam's; constant for half of the steps, then linear to zero."""
+    evaluation_samples: int
+    """Fresh samples on which restarts are compared."""
+
+
+def from_params(params: dict[str, Any]) -> PrivilegedBasisConfig:
+    """A dict of config.yaml -> PrivilegedBasisConfig; a `seed` in it is not part of the experiment."""
+    params = {key: value for key, value in params.items() if key != "seed"}
+    return PrivilegedBasisConfig(**{**params, "probabilities": tuple(params["probabilities"])})
+
+
+def loss(
+    parameters: models.Parameters, batch: data.Batch, importance: Float[Tensor, " n"], relu: bool
+) -> Float[Tensor, "*instance"]:
+    """E_x Σ_i I_i (x_i − x'_i)² with a ReLU on the hidden layer, or without one (the control)."""
+    h = models.hidden(parameters.W, batch.x)
+    output = torch.relu((torch.relu(h) if relu else h) @ parameters.W + parameters.b[..., None, :])
+    return (((output - batch.x).square() @ importance) * batch.weight).sum(-1)
+
+
+def groups(W: Float[np.ndarray, "m n"]) -> list[tuple[int, int]]:
+    """(features, neurons) of each set of represented features that share neurons, largest first.
+
+    A feature and a neuron are linked if the neuron has at least HELD of ‖W_i‖²; sets are connected components.
+    """
+    m, n = W.shape
+    held = (W**2 >= HELD * (W**2).sum(axis=0)) & (geometry.norms(W) > geometry.REPRESENTED_NORM)
+    neurons, features = np.nonzero(held)
+    links = coo_array((np.ones(len(neurons)), (neurons, m + features)), shape=(m + n, m + n))
+    _, label = connected_components(links, directed=False)
+    found = [
+        (int((label[m:] == component).sum()), int((label[:m] == component).sum())) for component in np.unique(label[:m])
+    ]
+    return sorted((pair for pair in found if pair[0]), reverse=True)
+
+
+def in_words(found: list[tuple[int, int]]) -> str:
+    """[(3, 2), (1, 1), (1, 1)] -> '3 in 2, 2 × 1 in 1'."""
+    counts = {pair: found.count(pair) for pair in dict.fromkeys(found)}
+    return ", ".join((f"{count} × " if count > 1 else "") + f"{a} in {b}" for (a, b), count in counts.items())
+
+
+def published(p: float) -> tuple[int, int] | None:
+    """The largest group that the paper reports at this probability, if it reports one."""
+    return next((group for low, high, group in PUBLISHED if low <= p <= high), None)
+
+
+def train_stack(
+    config: PrivilegedBasisConfig, relu: bool, seed: int, device: str
+) -> tuple[models.Parameters, Float[np.ndarray, "level restart"]]:
+    """All restarts of all levels at once: the best of each level, on the CPU, and losses over the best constant's."""
+    probability = torch.tensor(config.probabilities, device=device)[:, None].expand(-1, config.n).contiguous()
+    importances = config.importance ** np.arange(config.n, dtype=np.float64)
+    importance = torch.tensor(importances, dtype=torch.float32, device=device)
+    constants = [theory.constant_loss(np.full(config.n, p), importances) for p in config.probabilities]
+    scale = torch.tensor(constants, dtype=torch.float32, device=device)
+    generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
+    start = models.initialise((config.restarts, len(config.probabilities)), config.n, config.m, generator)
+    parameters = training.train(
+        # a neuron whose weights are all negative would never fire: h = ReLU(W x) and x ≥ 0
+        models.Parameters(start.W.abs() if relu else start.W, start.b),
+        lambda parameters, batch: loss(parameters, batch, importance, relu) / scale,
+        lambda n_samples, source: data.stratified_batch(probability, n_samples, source),
+        training.Optimisation(config.steps, config.batch_size, config.learning_rate),
+        generator,
+        f"steps, {'ReLU' if relu else 'linear'} hidden layer",
+    )
+    source = torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))
+    blocks = max(1, config.evaluation_samples // BLOCK)
+    with torch.no_grad():
+        batches = (data.stratified_batch(probability, BLOCK, source) for _ in range(blocks))
+        losses = sum((loss(parameters, batch, importance, relu) / scale).double().cpu().numpy() for batch in batches)
+    best, level = losses.argmin(axis=0), np.arange(losses.shape[1])
+    return models.Parameters(*(tensor[best, level].cpu() for tensor in parameters)), losses.T / blocks
+
+
+def describe(
+    config: PrivilegedBasisConfig, parameters: models.Parameters, losses: Float[np.ndarray, "level restart"]
+) -> list[dict[str, Any]]:
+    """What each level's kept model looks like, as numbers."""
+    levels = []
+    for level, p in enumerate(config.probabilities):
+        W = parameters.W[level].double().numpy()
+        found = groups(W)
+        kept = W[:, geometry.norms(W) > geometry.REPRESENTED_NORM]
+        pure = computation.purity(kept) >= computation.MONOSEMANTIC if kept.size else np.zeros(config.m, bool)
+        levels.append(
+            {
+                "probability": p,
+                "unexplained": losses[level].min(),
+                "n_represented": int(geometry.n_represented(W)),
+                "n_monosemantic": int((pure & (np.abs(W).max(axis=1) > 0.1)).sum()),
+                "groups": found,
+                "solution": in_words(found),
+                "published_group": published(p),
+            }
+        )
+    return levels
+
+
+def grade(config: PrivilegedBasisConfig, described: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Acceptance rules as value, bound and verdict."""
+
+    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
+        return {"value": value, "bound": bound, "pass": bool(passed)}
+
+    levels = sorted(described["relu"], key=lambda level: -level["probability"])
+    dense, sparse = levels[0], levels[-1]
+    control = max(described["linear"], key=lambda level: level["probability"])
+    mono = [level["n_monosemantic"] for level in levels]
+    represented = [level["n_represented"] for level in levels]
+    rise = max(after - before for before, after in zip(mono, mono[1:], strict=False)) if len(mono) > 1 else 0
+    fall = max(b - a for b, a in zip(represented, represented[1:], strict=False)) if len(mono) > 1 else 0
+    m = config.m
+    named = [level for level in levels if level["published_group"]]
+    agree = sum(level["groups"][:1] == [level["published_group"]] for level in named)
+    return {
+        "solutions_as_published": rule(agree, len(named), agree == len(named)),
+        "dense_monosemantic_neurons": rule(dense["n_monosemantic"], m, dense["n_monosemantic"] == m),
+        "dense_features_represented": rule(dense["n_represented"], m, dense["n_represented"] == m),
+        "sparsest_monosemantic_neurons": rule(sparse["n_monosemantic"], 0, sparse["n_monosemantic"] == 0),
+        "sparsest_features_represented": rule(sparse["n_represented"], m, sparse["n_represented"] > m),
+        "largest_rise_of_monosemantic_neurons": rule(rise, 0, rise <= 0),
+        "largest_fall_of_features_represented": rule(fall, 0, fall <= 0),
+        "linear_hidden_is_not_aligned": rule(control["n_monosemantic"], m, control["n_monosemantic"] < m),
+    }
+
+
+def run(config: PrivilegedBasisConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Train with a ReLU on the hidden layer and, as control, without one at the densest level.
+
+    Returns the result as JSON values, and weights and losses of every level.
+    """
+    parameters, losses = train_stack(config, True, seed, device)
+    densest = PrivilegedBasisConfig(**{**vars(config), "probabilities": (max(config.probabilities),)})
+    described = {
+        "relu": describe(config, parameters, losses),
+        "linear": describe(densest, *train_stack(densest, False, seed, device)),
+    }
+    result = {
+        "models": described,
+        "controls": {"linear_monosemantic": [level["n_monosemantic"] for level in described["linear"]]},
+        "acceptance": grade(config, described),
+    }
+    return result, {"probabilities": np.array(config.probabilities), "W": parameters.W.numpy(), "losses": losses}
