@@ -115,6 +115,8 @@ def _uses(config: Config) -> None:
         _expect(names, use["model"], f"{where}.model", "the model")
         for run in use["runs"]:
             _expect(config["sae"]["runs"], run, f"{where}.runs", "the run")
+        for sweep in use.get("sweeps", []):
+            _expect(config["sae"].get("sweeps", {}), sweep, f"{where}.sweeps", "the sweep")
         _site(config, plan.resolve(config, use["model"]), use["site"], where)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scripts.monosem import fidelity, io, joblog, metrics, sites
+from scripts.monosem import fidelity, io, joblog, metrics, paired, sites
 from scripts.monosem.activations import Activations, open_activations
 from scripts.monosem.fidelity_summary import summarise
 from scripts.monosem.pretrained import load_model
@@ -62,8 +62,8 @@ def evaluate_site(
     Args:
         sae_folders: one folder per run, named like the run; may be empty.
         control_folder: SAE of the model with shuffled weights at the same site, or None.
-        evaluation: {"tokens", "bootstrap", "reference"}; `reference` names the run whose L0 the baselines get
-            (the first run if it is not among them).
+        evaluation: {"tokens", "bootstrap", "reference", "sweeps"}; `reference` names the run whose L0 the baselines
+            get (the first run if it is not among them), `sweeps` the runs of each variant by sweep.
     Returns: the contents of fidelity.json and of densities.npz.
     Raises: ArtefactError for files that do not belong together; IdentityViolated.
     """
@@ -132,5 +132,6 @@ def evaluate_site(
         "runs": runs,
         "baselines": {name: {"what": controls[name].what} | results[name] for name in controls},
         "identities": identities,
+        "sweeps": {name: paired.compare(runs, variants) for name, variants in evaluation.get("sweeps", {}).items()},
     }
     return result, densities
