@@ -13,14 +13,14 @@ def _ordered(pairs: Sequence[tuple[float, float]]) -> float | None:
 def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
     """Whether loss added falls with L0 at equal architecture and width, and with width at equal architecture and k.
 
-    Only runs of equal length are compared, and for L0 only those that were set to different sparsities (k or L1).
+    Only runs of equal length are compared, and for L0 only those that were set to different sparsities (k, L1 or L0).
     Quantities for which a configuration has no pair of runs are left out.
     """
     sparsity, width = [], []
     for a, b in combinations(runs.values(), 2):
         if a["architecture"] != b["architecture"] or a["vectors"] != b["vectors"]:
             continue
-        set_to_differ = (a["k"], a["l1_coefficient"]) != (b["k"], b["l1_coefficient"])
+        set_to_differ = any(a.get(key) != b.get(key) for key in ("k", "l1_coefficient", "l0_coefficient"))
         if a["d_sae"] == b["d_sae"] and set_to_differ and a["l0"] != b["l0"]:
             lesser, greater = sorted((a, b), key=lambda run: run["l0"])
             sparsity.append((lesser["ce_increase_nats"], greater["ce_increase_nats"]))

@@ -18,7 +18,18 @@ RELU = SaeConfig(
     "relu", 48, vectors=40 * 64, batch_size=64, l1_coefficient=4.0, warmup_steps=3, learning_rate=2e-2,
     resample=Resampling(at=(0.3, 0.6), window=0.025, inputs=500),
 )  # fmt: skip
-TOPK = SaeConfig("topk", 48, vectors=40 * 64, batch_size=64, k=3, aux_k=8, dead_after_vectors=200, warmup_steps=3)
+SHARED = {"d_sae": 48, "vectors": 40 * 64, "batch_size": 64, "warmup_steps": 3, "dead_after_vectors": 200}
+TOPK = SaeConfig("topk", k=3, aux_k=8, **SHARED)
+SMALL = {
+    "relu": RELU,
+    "relu ablated": dataclasses.replace(RELU, pre_encoder_bias=False, tied_decoder=True, project_gradient=False),
+    "relu_decoder_norm": SaeConfig("relu_decoder_norm", l1_coefficient=3.0, l1_warmup_share=0.3, **SHARED),
+    "topk": TOPK,
+    "batchtopk": dataclasses.replace(TOPK, architecture="batchtopk"),
+    "matryoshka_batchtopk": dataclasses.replace(TOPK, architecture="matryoshka_batchtopk", prefixes=(4, 16, 48)),
+    "jumprelu": SaeConfig("jumprelu", l0_coefficient=1.0, l0_warmup_share=0.5, bandwidth=0.2, **SHARED),
+    "gated": SaeConfig("gated", l1_coefficient=2.0, **SHARED),
+}
 
 
 def run(folder, rows, config, every=1e9, **options):
@@ -68,7 +79,7 @@ def test_learning_rate_rises_after_start_and_resampling_and_falls_at_the_end():
     assert rates[30:] == pytest.approx([1 - i / 10 for i in range(10)])
 
 
-@pytest.mark.parametrize("config", [RELU, TOPK], ids=["relu", "topk"])
+@pytest.mark.parametrize("config", SMALL.values(), ids=SMALL)
 @pytest.mark.parametrize("kill_at", [3, 14, 38])
 def test_two_parts_equal_one_whole_bit_for_bit(tmp_path, config, kill_at):
     x, _ = sparse_mixtures(1500)
