@@ -18,7 +18,7 @@ def _ordered(pairs: Sequence[tuple[int, int]], losses: np.ndarray) -> np.ndarray
 def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
     """Whether loss added falls with L0 at equal architecture and width, and with width at equal architecture and k.
 
-    Only runs of equal length are compared, and for L0 only those that were set to different sparsities (k or L1).
+    Only runs of equal length are compared, and for L0 only those that were set to different sparsities (k, L1 or L0).
     `…_by_chance` is the share of ordered pairs that one in twenty deals reaches when the same losses are dealt to the
     same runs at random. Quantities for which a configuration has no pair of runs are left out.
     """
@@ -27,7 +27,7 @@ def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
     for (i, a), (j, b) in combinations(numbered, 2):
         if a["architecture"] != b["architecture"] or a["vectors"] != b["vectors"]:
             continue
-        set_to_differ = (a["k"], a["l1_coefficient"]) != (b["k"], b["l1_coefficient"])
+        set_to_differ = any(a.get(key) != b.get(key) for key in ("k", "l1_coefficient", "l0_coefficient"))
         if a["d_sae"] == b["d_sae"] and set_to_differ and a["l0"] != b["l0"]:
             sparsity.append((i, j) if a["l0"] < b["l0"] else (j, i))
         if a["d_sae"] != b["d_sae"] and a["k"] is not None and a["k"] == b["k"]:

@@ -36,6 +36,12 @@ def training_sample(activations: Activations, seed: int) -> torch.Tensor:
     return activations.gather(random.choice(activations.n_tokens, n, replace=False))
 
 
+def trained_as(sae: Sae) -> str:
+    """The architecture of training: files name that of inference, which several share."""
+    named = sae.cfg.get("metadata", {}).get("training_architecture") or sae.cfg["architecture"]
+    return "relu" if named == "standard" else named
+
+
 def latent_statistics(sae: Sae) -> dict[str, torch.Tensor]:
     """Per latent: encoder bias and norm, cosine of encoder and decoder, largest decoder cosine with another latent."""
     encoder = sae.W_enc.T
@@ -106,11 +112,10 @@ def evaluate_site(
         training = sae.cfg.get("metadata", {}).get("training", {})
         runs[name] = results[name] | {
             "average_max_decoder_cosine_sim": float(statistics["max_decoder_cosine_sim"].mean()),
-            "architecture": sae.cfg["architecture"],
+            "architecture": trained_as(sae),
             "d_in": site.d,
             "d_sae": sae.d_sae,
-            "k": sae.k,
-            **{key: training.get(key) for key in ("l1_coefficient", "vectors")},
+            **{key: training.get(key) for key in ("k", "l1_coefficient", "l0_coefficient", "vectors")},
         }
         joblog.say(
             f"{name}: L0 {runs[name]['l0']:.1f}, loss {described['ce_loss_without_sae']:.3f} -> "

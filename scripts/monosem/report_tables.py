@@ -6,8 +6,7 @@ from typing import Any
 from scripts.monosem import io
 from scripts.monosem.report import FORMATS, cell, code, count, fixed, number, percent, table
 from scripts.monosem.run_record import RuleTime
-
-ARCHITECTURES = {"topk": "TopK", "standard": "ReLU + L1"}
+from scripts.monosem.sae_kinds import KINDS
 
 
 def _show(value: float | None, form: str) -> str:
@@ -168,7 +167,7 @@ def saes(document: Mapping[str, Any]) -> str:
     """Fidelity of every autoencoder of one site, with 95 % intervals."""
     lines = [
         [
-            code(name), ARCHITECTURES.get(row["architecture"], row["architecture"]), count(row["d_sae"]),
+            code(name), KINDS[row["architecture"]].words, count(row["d_sae"]),
             fixed(row["l0"], 1),
             _with_interval(row, "ce_loss_score", percent), _with_interval(row, "ce_increase_nats", fixed),
             fixed(row["explained_variance"]), fixed(row["kl_div_with_sae"]), percent(row["frac_alive"]),

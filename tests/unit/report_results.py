@@ -13,7 +13,7 @@ RUNS = {
     "wide": ("topk", 64, 8),
     "wide-sparse": ("topk", 64, 4),
     "narrow": ("topk", 32, 8),
-    "plain": ("standard", 64, None),
+    "plain": ("relu", 64, None),
 }
 LABELS = ("natural", "arabic", "hebrew", "dna", "base64")
 CONFIG = {
@@ -26,10 +26,7 @@ CONFIG = {
     },
     "sae": {
         "defaults": {"seed": 0},
-        "runs": {
-            name: {"architecture": "relu" if kind == "standard" else kind, "d_sae": width, "k": k}
-            for name, (kind, width, k) in RUNS.items()
-        },
+        "runs": {name: {"architecture": kind, "d_sae": width, "k": k} for name, (kind, width, k) in RUNS.items()},
         "use": [
             {"model": "first", "site": SITE, "runs": list(RUNS)},
             {"model": "other", "site": SITE, "runs": ["wide"]},
@@ -134,7 +131,7 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], control: bool) 
         density = 10 ** rng.normal(-2.5, 0.8, width) * (rng.random(width) > 0.1)
         described[name] = _fidelity_row(rng, l0, added, zero, 0.6 + 0.02 * l0) | {
             "architecture": kind, "d_in": 32, "d_sae": width, "k": k, "vectors": 1_000_000,
-            "l1_coefficient": 1.0 if kind == "standard" else None, "frac_alive": float((density > 0).mean()),
+            "l1_coefficient": 1.0 if kind == "relu" else None, "frac_alive": float((density > 0).mean()),
             "freq_over_1_percent": 0.05, "freq_over_10_percent": 0.0, "average_max_decoder_cosine_sim": 0.4,
             "normalized_freq_over_1_percent": 0.3, "normalized_freq_over_10_percent": 0.0,
         }  # fmt: skip

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from scripts.monosem.plots import palette, style
+from scripts.monosem.sae_kinds import KINDS
 
-ARCHITECTURES = {"topk": ("TopK", "o"), "standard": ("ReLU + L1", "^")}
+MARKERS = dict(zip(KINDS, "^vos*DP", strict=True))  # of architectures
 BASELINES = {
     "zero_ablation": "zero ablation",
     "mean_ablation": "mean ablation",
@@ -57,7 +58,7 @@ def frontier(points: Sequence[Point]) -> Figure:
     for axis, measure in zip(axes, ("ce_increase_nats", "explained_variance"), strict=True):
         for group, width in groups:
             drawn = sorted((p.l0, getattr(p, measure)) for p in points if (p.group, p.width) == (group, width))
-            words, marker = ARCHITECTURES[group]
+            words, marker = KINDS[group].words, MARKERS[group]
             axis.plot(
                 *zip(*drawn, strict=True), color=colours[width], marker=marker, ms=7, mec="white", lw=1,
                 label=f"{words}, {width:,} latents",
@@ -161,7 +162,7 @@ def sites(documents: Sequence[Mapping[str, Any]]) -> Figure:
             ends = _interval(run, key)
             if ends:
                 axis.plot(ends, [y, y], color=colour, lw=1.6)
-            axis.plot(run[key], y, ARCHITECTURES[run["architecture"]][1], color=colour, ms=6, mec="white")
+            axis.plot(run[key], y, MARKERS[run["architecture"]], color=colour, ms=6, mec="white")
         axis.set_xlabel(label)
     axes[0].set_yticks(range(len(rows)), [f"{model} · {site} · {name}" for model, site, name, _ in rows])
     axes[0].tick_params(axis="y", labelsize=6.5)

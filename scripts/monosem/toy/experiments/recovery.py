@@ -19,6 +19,7 @@ from scripts.monosem.runtime import derive_seed
 from scripts.monosem.sae import architectures
 from scripts.monosem.sae import config as sae_config
 from scripts.monosem.sae import training as sae_training
+from scripts.monosem.sae_kinds import KINDS
 from scripts.monosem.toy import data, geometry, models
 from scripts.monosem.toy.experiments import superposition
 
@@ -134,7 +135,7 @@ def train_and_grade(
         weights, summary = sae_training.train(
             read, config, seed, Path(folder) / "checkpoint", Path(folder) / "curve.jsonl", say=lambda text: None
         )
-    sae = architectures.Sae({}, weights["W_enc"], weights["b_enc"], weights["W_dec"], weights["b_dec"], config.k)
+    sae = architectures.from_tensors({"architecture": KINDS[config.architecture].saved_as, "k": config.k}, weights)
     h = models.hidden(W, held_out)
     f = architectures.encode(sae, h)
     residual = (architectures.decode(sae, f) - h).double().square().sum()
