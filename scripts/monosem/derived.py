@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from scripts.monosem.sweeps import in_sweeps
+
 DEALS = 2000  # random deals behind a chance level
 
 
@@ -72,7 +74,8 @@ def contexts(scored: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, flo
 def derive(document: Mapping[str, Any]) -> dict[str, Any]:
     """What can be derived from one result: `frontier` of a fidelity.json, `summary` of a contexts.json."""
     if "runs" in document and "baselines" in document:
-        return {"frontier": frontier(document["runs"])}
+        swept = in_sweeps(document)
+        return {"frontier": frontier({name: run for name, run in document["runs"].items() if name not in swept})}
     if document.get("contexts"):
         return {"summary": contexts(document["contexts"])}
     return {}

@@ -17,9 +17,7 @@ def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
     return float(np.mean(values) - half), float(np.mean(values) + half)
 
 
-def compare(
-    runs: Mapping[str, Mapping[str, Any]], variants: Mapping[str, Sequence[str]]
-) -> dict[str, dict[str, Any]]:
+def compare(runs: Mapping[str, Mapping[str, Any]], variants: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
     """Every variant's measures over its seeds, and its difference to the first variant, seed by seed.
 
     Args:

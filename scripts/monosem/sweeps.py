@@ -7,7 +7,8 @@ A sweep in config.yaml:
       variants: {published: {}, tied: {tied_decoder: true}}   # overrides; the first one is compared with
       seeds: [0, 1, 2]
 
-stands for the runs recipe-published-seed0, …, recipe-tied-seed2. Runs of one seed see the same vectors in the same order.
+stands for the runs recipe-published-seed0, …, recipe-tied-seed2. Runs of one seed see the same vectors in the same
+order.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,13 @@ def expand_(config: Config) -> None:
             for seed, run in zip(sweep["seeds"], runs, strict=True):
                 sae["runs"][run] = {**sweep["base"], **(sweep["variants"][variant] or {}), "seed": seed}
     for use in sae["use"]:
-        wanted = [run for name in use.get("sweeps", []) if name in swept for runs in members(name, swept[name]).values() for run in runs]
+        wanted = [
+            run
+            for name in use.get("sweeps", [])
+            if name in swept
+            for runs in members(name, swept[name]).values()
+            for run in runs
+        ]
         use["runs"] = list(dict.fromkeys([*use["runs"], *wanted]))
 
 

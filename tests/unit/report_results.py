@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.monosem import paired, sweeps
 from scripts.monosem.interpret import contexts as context_scores
 
 MODELS = ("first", "other", "permuted", "deep")
@@ -15,6 +16,12 @@ RUNS = {
     "narrow": ("topk", 32, 8),
     "plain": ("relu", 64, None),
 }
+SWEEP = {
+    "base": {"architecture": "relu", "d_sae": 64, "vectors": 240_000, "l1_coefficient": 1.0},
+    "variants": {"published": {}, "no-resampling": {"resample": None}},
+    "seeds": [0, 1, 2],
+}
+RUNS |= {run: ("relu", 64, None) for runs in sweeps.members("recipe", SWEEP).values() for run in runs}
 LABELS = ("natural", "arabic", "hebrew", "dna", "base64")
 CONFIG = {
     "seed": 0,
@@ -27,8 +34,9 @@ CONFIG = {
     "sae": {
         "defaults": {"seed": 0},
         "runs": {name: {"architecture": kind, "d_sae": width, "k": k} for name, (kind, width, k) in RUNS.items()},
+        "sweeps": {"recipe": SWEEP},
         "use": [
-            {"model": "first", "site": SITE, "runs": list(RUNS)},
+            {"model": "first", "site": SITE, "runs": list(RUNS), "sweeps": ["recipe"]},
             {"model": "other", "site": SITE, "runs": ["wide"]},
             {"model": "permuted", "site": SITE, "runs": ["wide"]},
             {"model": "chapters.gpt2", "site": "blocks.2.mlp.hook_post", "runs": ["narrow"]},
@@ -171,6 +179,7 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], control: bool) 
                       for n, numbers in ways.items()},
         "identities": {"sae_plus_error_ce_change_nats": 1e-7, "zero_reconstruction_recovered": 0.0,
                        "identity_recovered": 1.0, "identity_kl_nats": 1e-9, "n_tokens": 4096},
+        "sweeps": {n: paired.compare(described, v) for n, v in sweeps.trained(CONFIG, runs).items()},
     }  # fmt: skip
     folder = root / f"evaluation/{model}/{site}"
     _write(folder / "fidelity.json", document)
