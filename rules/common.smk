@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from scripts.monosem import configuration, imports, plan, report_files, roles, run_record, session
+from scripts.monosem import configuration, imports, plan, report_files, roles, run_record, session, sweeps
 from scripts.monosem.toy import catalogue
 
 try:
@@ -105,8 +105,12 @@ def control_of_site(wildcards):
 
 def evaluation_settings(wildcards):
     """What to evaluate with, and the run whose L0 the baselines get."""
-    reference = PLAN.references[wildcards.model, wildcards.site]
-    return {key: config["evaluation"][key] for key in ("tokens", "bootstrap")} | {"reference": reference}
+    place = (wildcards.model, wildcards.site)
+    return {
+        **{key: config["evaluation"][key] for key in ("tokens", "bootstrap")},
+        "reference": PLAN.references[place],
+        "sweeps": sweeps.trained(config, PLAN.sites[place]),
+    }
 
 
 def interpretation_settings():

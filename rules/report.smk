@@ -57,6 +57,30 @@ rule plot_fidelity:
         "../scripts/plot_fidelity.py"
 
 
+rule plot_sweeps:
+    """Draw the figures of runs that differ in one thing and in their seed."""
+    input:
+        fidelity="results/evaluation/{model}/{site}/fidelity.json".format_map(ROLES),
+        curves=report_files.sae_curves(config, PLAN),
+        code=code_of("plot_sweeps"),
+    output:
+        svg=report(report_files.figures("sweeps", ".svg"), category="Fidelity"),
+        png=report_files.figures("sweeps", ".png"),
+    log:
+        "results/logs/plot_sweeps/plot_sweeps.log",
+    benchmark:
+        "results/benchmarks/plot_sweeps/plot_sweeps.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "Drawing the figures of the sweeps"
+    script:
+        "../scripts/plot_sweeps.py"
+
+
 rule plot_interpretation:
     """Draw the figures of single latents and neurons."""
     input:
@@ -192,7 +216,7 @@ rule compile_report:
             *expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
             *(
                 path
-                for family in report_files.FIGURES
+                for family in report_files.families(config, PLAN)
                 for path in report_files.figures(family, ".svg")
             ),
         ],

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from scripts.monosem import io, joblog
-from scripts.monosem.plots import fidelity, style
+from scripts.monosem.plots import fidelity, style, sweeps
+from scripts.monosem.sweeps import in_sweeps
 
 MEASURES = {
     "explained_variance": "variance explained",
@@ -22,7 +23,9 @@ def main(
     documents = [io.read_json(path) for path in results]
     here = next(d for d in documents if (d["model"], d["site"]) == (headline["model"], headline["site"]))
     arrays = np.load(densities)
-    run, names = headline["run"], list(here["runs"])
+    swept = in_sweeps(here)
+    run, names = headline["run"], [name for name in here["runs"] if name not in swept]
+    lines = {Path(path).parent.name: io.read_jsonl(path) for path in curves}
     drawn = {
         "frontier": fidelity.frontier(fidelity.points(here)),
         "baselines": fidelity.baselines(fidelity.bars(here, run)),
@@ -31,9 +34,8 @@ def main(
         "density-bias-cosine": fidelity.density_bias_cosine(
             *(arrays[f"{run}.{key}"] for key in ("density", "encoder_bias", "encoder_decoder_cosine_sim")), run
         ),
-        "training": fidelity.training_curves(
-            {Path(path).parent.name: io.read_jsonl(path) for path in curves}, MEASURES
-        ),
+        "training": fidelity.training_curves({name: lines[name] for name in names}, MEASURES),
+        "shrinkage": sweeps.shrinkage(here, swept),
     }
     for name, path in figures.items():
         style.save_figure(drawn[name], path)

@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from scripts.monosem import consistency
+from scripts.monosem import consistency, sweeps
 from scripts.monosem.consistency import ConfigError
 
 TYPES = {
@@ -146,9 +146,12 @@ def toy_schema(toy: dict[str, Any], schema: dict[str, Any], kinds: dict[str, Any
 def check(config: dict[str, Any], path_to_schema: Path) -> None:
     """Check a configuration by its schema and that of the toy experiments beside it, then for what fits together.
 
+    Sweeps are written out in `config` on the way: what follows knows only runs.
+
     Raises: ConfigError, whose text is one sentence for the user.
     """
     schema, kinds = read_schema(path_to_schema), read_schema(path_to_schema.with_name("toy.schema.yaml"))
     check_schema(config, schema)
     check_schema(config, toy_schema(config["toy"], schema, kinds))
+    sweeps.expand_(config)
     consistency.check(config)

@@ -8,6 +8,7 @@ from typing import Any
 from scripts.monosem import checkpoints, estimates, plan, sites
 from scripts.monosem.families import family_of, shape_of
 from scripts.monosem.io import ArtefactError
+from scripts.monosem.sae_kinds import KINDS, foreign_keys, missing_key
 from scripts.monosem.toy import catalogue, checks
 
 Config = dict[str, Any]
@@ -103,17 +104,19 @@ def _site(config: Config, model: str, site: str, where: str) -> None:
 def _runs(config: Config) -> None:
     for name, run in config["sae"]["runs"].items():
         where, merged = f"sae.runs.{name}", {**config["sae"]["defaults"], **run}
-        needed, foreign = {
-            "topk": ("k", ("l1_coefficient", "l1_warmup_share", "resample")),
-            "relu": ("l1_coefficient", ("k", "aux_k", "aux_coefficient")),
-        }[merged["architecture"]]
-        if needed not in merged:
-            raise ConfigError(f"{where}.{needed} is missing: the architecture {merged['architecture']} needs it")
-        for key in foreign:
+        architecture = merged["architecture"]
+        if needed := missing_key(architecture, merged):
+            raise ConfigError(f"{where}.{needed} is missing: the architecture {architecture} needs it")
+        for key in foreign_keys(architecture):
             if key in run:
-                raise ConfigError(f"{where}.{key}: the architecture {merged['architecture']} has none")
-        if merged["architecture"] == "topk" and merged["k"] > merged["d_sae"]:
+                raise ConfigError(f"{where}.{key}: the architecture {architecture} has none")
+        if merged.get("k", 0) > merged["d_sae"] and "k" in KINDS[architecture].needs:
             raise ConfigError(f"{where}.k: expected at most d_sae = {merged['d_sae']}, found {merged['k']}")
+        prefixes = merged.get("prefixes", [merged["d_sae"]])
+        if prefixes != sorted({*prefixes}) or prefixes[-1] != merged["d_sae"]:
+            raise ConfigError(
+                f"{where}.prefixes: expected numbers that rise to d_sae = {merged['d_sae']}, found {prefixes}"
+            )
         if merged["vectors"] < merged["batch_size"]:
             raise ConfigError(
                 f"{where}.vectors: expected at least one batch of {merged['batch_size']}, found {merged['vectors']}"
@@ -127,6 +130,8 @@ def _uses(config: Config) -> None:
         _expect(names, use["model"], f"{where}.model", "the model")
         for run in use["runs"]:
             _expect(config["sae"]["runs"], run, f"{where}.runs", "the run")
+        for sweep in use.get("sweeps", []):
+            _expect(config["sae"].get("sweeps", {}), sweep, f"{where}.sweeps", "the sweep")
         _site(config, plan.resolve(config, use["model"]), use["site"], where)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from scripts.monosem.sweeps import in_sweeps
+
 DEALS = 2000  # random deals behind a chance level
 
 
@@ -18,7 +20,7 @@ def _ordered(pairs: Sequence[tuple[int, int]], losses: np.ndarray) -> np.ndarray
 def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
     """Whether loss added falls with L0 at equal architecture and width, and with width at equal architecture and k.
 
-    Only runs of equal length are compared, and for L0 only those that were set to different sparsities (k or L1).
+    Only runs of equal length are compared, and for L0 only those that were set to different sparsities (k, L1 or L0).
     `…_by_chance` is the share of ordered pairs that one in twenty deals reaches when the same losses are dealt to the
     same runs at random. Quantities for which a configuration has no pair of runs are left out.
     """
@@ -27,7 +29,7 @@ def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
     for (i, a), (j, b) in combinations(numbered, 2):
         if a["architecture"] != b["architecture"] or a["vectors"] != b["vectors"]:
             continue
-        set_to_differ = (a["k"], a["l1_coefficient"]) != (b["k"], b["l1_coefficient"])
+        set_to_differ = any(a.get(key) != b.get(key) for key in ("k", "l1_coefficient", "l0_coefficient"))
         if a["d_sae"] == b["d_sae"] and set_to_differ and a["l0"] != b["l0"]:
             sparsity.append((i, j) if a["l0"] < b["l0"] else (j, i))
         if a["d_sae"] != b["d_sae"] and a["k"] is not None and a["k"] == b["k"]:
@@ -72,7 +74,8 @@ def contexts(scored: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, flo
 def derive(document: Mapping[str, Any]) -> dict[str, Any]:
     """What can be derived from one result: `frontier` of a fidelity.json, `summary` of a contexts.json."""
     if "runs" in document and "baselines" in document:
-        return {"frontier": frontier(document["runs"])}
+        swept = in_sweeps(document)
+        return {"frontier": frontier({name: run for name, run in document["runs"].items() if name not in swept})}
     if document.get("contexts"):
         return {"summary": contexts(document["contexts"])}
     return {}

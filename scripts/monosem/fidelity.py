@@ -13,10 +13,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from scripts.monosem import baselines, latent_codes, metrics, splice
+from scripts.monosem import baselines, metrics, splice
 from scripts.monosem.baselines import Reconstructor
 from scripts.monosem.joblog import Progress
 from scripts.monosem.runtime import derive_seed
+from scripts.monosem.sae import architectures
 from scripts.monosem.sae.architectures import Sae
 from scripts.monosem.sae.kernels import Codes
 from scripts.monosem.sites import Site
@@ -78,9 +79,8 @@ def sae_reconstructor(sae: Sae, what: str) -> Reconstructor:
     rows = max(64, LATENT_NUMBERS // sae.d_sae)
 
     def apply(x: Tensor) -> tuple[Tensor, Codes]:
-        parts = [latent_codes.encode(sae, chunk) for chunk in x.split(rows)]
-        codes = latent_codes.concatenate(parts)
-        return latent_codes.decode(sae, codes), codes
+        codes = architectures.concatenate([architectures.encode_active(sae, chunk) for chunk in x.split(rows)])
+        return architectures.decode_active(sae, codes), codes
 
     return Reconstructor(what, apply, sae.d_sae)
 

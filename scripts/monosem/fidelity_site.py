@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scripts.monosem import fidelity, io, joblog, metrics, sites
+from scripts.monosem import fidelity, io, joblog, metrics, paired, sites
 from scripts.monosem.activations import Activations, open_activations
 from scripts.monosem.fidelity_summary import summarise
 from scripts.monosem.pretrained import load_model
@@ -36,6 +36,12 @@ def training_sample(activations: Activations, seed: int) -> torch.Tensor:
     return activations.gather(random.choice(activations.n_tokens, n, replace=False))
 
 
+def trained_as(sae: Sae) -> str:
+    """The architecture of training: files name that of inference, which several share."""
+    named = sae.cfg.get("metadata", {}).get("training_architecture") or sae.cfg["architecture"]
+    return "relu" if named == "standard" else named
+
+
 def latent_statistics(sae: Sae) -> dict[str, torch.Tensor]:
     """Per latent: encoder bias and norm, cosine of encoder and decoder, largest decoder cosine with another latent."""
     encoder = sae.W_enc.T
@@ -62,8 +68,8 @@ def evaluate_site(
     Args:
         sae_folders: one folder per run, named like the run; may be empty.
         control_folder: SAE of the model with shuffled weights at the same site, or None.
-        evaluation: {"tokens", "bootstrap", "reference"}; `reference` names the run whose L0 the baselines get
-            (the first run if it is not among them).
+        evaluation: {"tokens", "bootstrap", "reference", "sweeps"}; `reference` names the run whose L0 the baselines
+            get (the first run if it is not among them), `sweeps` the runs of each variant by sweep.
     Returns: the contents of fidelity.json and of densities.npz.
     Raises: ArtefactError for files that do not belong together; IdentityViolated.
     """
@@ -106,11 +112,10 @@ def evaluate_site(
         training = sae.cfg.get("metadata", {}).get("training", {})
         runs[name] = results[name] | {
             "average_max_decoder_cosine_sim": float(statistics["max_decoder_cosine_sim"].mean()),
-            "architecture": sae.cfg["architecture"],
+            "architecture": trained_as(sae),
             "d_in": site.d,
             "d_sae": sae.d_sae,
-            "k": sae.k,
-            **{key: training.get(key) for key in ("l1_coefficient", "vectors")},
+            **{key: training.get(key) for key in ("k", "l1_coefficient", "l0_coefficient", "vectors")},
         }
         joblog.say(
             f"{name}: L0 {runs[name]['l0']:.1f}, loss {described['ce_loss_without_sae']:.3f} -> "
@@ -132,5 +137,6 @@ def evaluate_site(
         "runs": runs,
         "baselines": {name: {"what": controls[name].what} | results[name] for name in controls},
         "identities": identities,
+        "sweeps": {name: paired.compare(runs, variants) for name, variants in evaluation.get("sweeps", {}).items()},
     }
     return result, densities

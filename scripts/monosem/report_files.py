@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from scripts.monosem import imports, plan
+from scripts.monosem import imports, plan, sweeps
 from scripts.monosem.plan import Config, Plan
 from scripts.monosem.toy import catalogue
 
 FIGURES = {
     "models": ("training-curves", "losses"),
-    "fidelity": ("frontier", "baselines", "sites", "density", "density-bias-cosine", "training"),
+    "fidelity": ("frontier", "baselines", "sites", "density", "density-bias-cosine", "training", "shrinkage"),
+    "sweeps": ("ablation", "dead-latents"),
     "interpretation": ("activation-by-label", "specificity", "precision-recall", "confusion", "token-entropy"),
 }
 
@@ -17,6 +18,14 @@ FIGURES = {
 def headline(config: Config) -> dict[str, str]:
     """Model, site and run that the report is about."""
     return dict(config["evaluation"]["headline"])
+
+
+def families(config: Config, the_plan: Plan) -> list[str]:
+    """The families of figures of a configuration: `sweeps` only where the headline's site has some to compare."""
+    place = headline(config)
+    found = sweeps.trained(config, the_plan.sites[place["model"], place["site"]])
+    compares = any(len(variants) > 1 for variants in found.values())
+    return [family for family in FIGURES if family != "sweeps" or compares]
 
 
 def figures(family: str, suffix: str) -> list[str]:
@@ -135,4 +144,5 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
         "cards_shown": min(8, config["interpretation"]["units"]),
         "contexts": list(config["corpus"]["planted"]["contexts"]),
         "drop_first_position": config["activations"]["drop_first_position"],
+        "compares_sweeps": "sweeps" in families(config, the_plan),
     }

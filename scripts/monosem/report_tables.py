@@ -6,8 +6,8 @@ from typing import Any
 from scripts.monosem import io
 from scripts.monosem.report import FORMATS, cell, code, count, fixed, number, percent, table
 from scripts.monosem.run_record import RuleTime
-
-ARCHITECTURES = {"topk": "TopK", "standard": "ReLU + L1"}
+from scripts.monosem.sae_kinds import KINDS
+from scripts.monosem.sweeps import in_sweeps
 
 
 def _show(value: float | None, form: str) -> str:
@@ -168,18 +168,37 @@ def saes(document: Mapping[str, Any]) -> str:
     """Fidelity of every autoencoder of one site, with 95 % intervals."""
     lines = [
         [
-            code(name), ARCHITECTURES.get(row["architecture"], row["architecture"]), count(row["d_sae"]),
+            code(name), KINDS[row["architecture"]].words, count(row["d_sae"]),
             fixed(row["l0"], 1),
             _with_interval(row, "ce_loss_score", percent), _with_interval(row, "ce_increase_nats", fixed),
             fixed(row["explained_variance"]), fixed(row["kl_div_with_sae"]), percent(row["frac_alive"]),
         ]
         for name, row in document["runs"].items()
+        if name not in in_sweeps(document)
     ]  # fmt: skip
     header = [
         "run", "architecture", "latents", "L0", "loss recovered", "loss added (nats)", "variance explained",
         "KL (nats)", "alive",
     ]  # fmt: skip
     return table(header, lines, "ll" + "r" * 7)
+
+
+def sweep(variants: Mapping[str, Mapping[str, Any]]) -> str:
+    """Variants of one sweep: means over seeds, and differences to the first variant with 95 % intervals."""
+
+    def shown(row: Mapping[str, Any], form: Any) -> str:
+        if row.get("difference") is None:
+            return form(row["mean"])
+        low, high = row["difference_low"], row["difference_high"]
+        interval = "" if low is None else f" [{low:+.3f}, {high:+.3f}]"
+        return f"{form(row['mean'])} ({row['difference']:+.3f}{interval})"
+
+    lines = [
+        [code(name), len(row["runs"]), fixed(row["l0"]["mean"], 1)]
+        + [shown(row[key], fixed) for key in ("ce_increase_nats", "explained_variance", "frac_alive")]
+        for name, row in variants.items()
+    ]
+    return table(["variant", "seeds", "L0", "loss added (nats)", "variance explained", "alive share"], lines, "lrrrrr")
 
 
 def baselines(document: Mapping[str, Any], run: str) -> str:

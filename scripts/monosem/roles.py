@@ -35,9 +35,6 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
     """
     headline, one_layer = config["evaluation"]["headline"], config["chapters"]["one_layer"]
     model, site, run = (headline[name] for name in ("model", "site", "run"))
-    runs = config["sae"]["runs"]
-    here = next((names for where, names in _sites(config, model, gpt2_model) if where == site), [])
-    relu = [name for name in here if runs[name]["architecture"] == "relu"]
     deep = _sites(config, gpt2_model, gpt2_model) if gpt2_model else []
     deep_mlp = next(((where, names) for where, names in deep if "mlp" in where), (None, [None]))
     deep_stream = next(((where, names) for where, names in deep if "resid" in where), (None, [None]))
@@ -64,8 +61,6 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "interpretation": _evaluation(model, site, run, "interpretation"),
         "contexts": _evaluation(model, site, run, "contexts"),
         "control_interpretation": _evaluation(*control_read, "interpretation"),
-        "resampled": next((name for name in relu if runs[name].get("resample")), None),
-        "not_resampled": next((name for name in relu if not runs[name].get("resample")), None),
         "gpt2_site": deep_mlp[0],
         "gpt2_run": deep_mlp[1][0],
         "gpt2_fidelity": _evaluation(gpt2_model, deep_mlp[0], None, "fidelity"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.monosem import paired, sweeps
 from scripts.monosem.interpret import contexts as context_scores
 
 MODELS = ("first", "other", "permuted", "deep")
@@ -13,8 +14,14 @@ RUNS = {
     "wide": ("topk", 64, 8),
     "wide-sparse": ("topk", 64, 4),
     "narrow": ("topk", 32, 8),
-    "plain": ("standard", 64, None),
+    "plain": ("relu", 64, None),
 }
+SWEEP = {
+    "base": {"architecture": "relu", "d_sae": 64, "vectors": 240_000, "l1_coefficient": 1.0},
+    "variants": {"published": {}, "no-resampling": {"resample": None}},
+    "seeds": [0, 1, 2],
+}
+RUNS |= {run: ("relu", 64, None) for runs in sweeps.members("recipe", SWEEP).values() for run in runs}
 LABELS = ("natural", "arabic", "hebrew", "dna", "base64")
 CONFIG = {
     "seed": 0,
@@ -26,12 +33,10 @@ CONFIG = {
     },
     "sae": {
         "defaults": {"seed": 0},
-        "runs": {
-            name: {"architecture": "relu" if kind == "standard" else kind, "d_sae": width, "k": k}
-            for name, (kind, width, k) in RUNS.items()
-        },
+        "runs": {name: {"architecture": kind, "d_sae": width, "k": k} for name, (kind, width, k) in RUNS.items()},
+        "sweeps": {"recipe": SWEEP},
         "use": [
-            {"model": "first", "site": SITE, "runs": list(RUNS)},
+            {"model": "first", "site": SITE, "runs": list(RUNS), "sweeps": ["recipe"]},
             {"model": "other", "site": SITE, "runs": ["wide"]},
             {"model": "permuted", "site": SITE, "runs": ["wide"]},
             {"model": "chapters.gpt2", "site": "blocks.2.mlp.hook_post", "runs": ["narrow"]},
@@ -134,7 +139,7 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], control: bool) 
         density = 10 ** rng.normal(-2.5, 0.8, width) * (rng.random(width) > 0.1)
         described[name] = _fidelity_row(rng, l0, added, zero, 0.6 + 0.02 * l0) | {
             "architecture": kind, "d_in": 32, "d_sae": width, "k": k, "vectors": 1_000_000,
-            "l1_coefficient": 1.0 if kind == "standard" else None, "frac_alive": float((density > 0).mean()),
+            "l1_coefficient": 1.0 if kind == "relu" else None, "frac_alive": float((density > 0).mean()),
             "freq_over_1_percent": 0.05, "freq_over_10_percent": 0.0, "average_max_decoder_cosine_sim": 0.4,
             "normalized_freq_over_1_percent": 0.3, "normalized_freq_over_10_percent": 0.0,
         }  # fmt: skip
@@ -174,6 +179,7 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], control: bool) 
                       for n, numbers in ways.items()},
         "identities": {"sae_plus_error_ce_change_nats": 1e-7, "zero_reconstruction_recovered": 0.0,
                        "identity_recovered": 1.0, "identity_kl_nats": 1e-9, "n_tokens": 4096},
+        "sweeps": {n: paired.compare(described, v) for n, v in sweeps.trained(CONFIG, runs).items()},
     }  # fmt: skip
     folder = root / f"evaluation/{model}/{site}"
     _write(folder / "fidelity.json", document)

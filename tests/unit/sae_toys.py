@@ -21,14 +21,18 @@ class Rows:
         return self.x[torch.from_numpy(indices)].clone()
 
 
-def random_parameters(d_in, d_sae, b_enc=0.0, seed=0, dtype=torch.float64):
-    """Random weights with unit decoder rows and non-zero biases."""
+def random_parameters(d_in, d_sae, b_enc=0.0, seed=0, dtype=torch.float64, extra=()):
+    """Random weights with unit decoder rows and non-zero biases; `extra` names tensors of gated and jumprelu."""
     g = torch.Generator().manual_seed(seed)
     encoder, decoder = (torch.randn(d_sae, d_in, generator=g, dtype=dtype) for _ in range(2))
     encoder *= 0.4
     unit_rows_(decoder)
     bias = 0.1 * torch.randn(d_sae, generator=g, dtype=dtype) + b_enc
-    return Parameters(encoder, bias, decoder, 0.2 * torch.randn(d_in, generator=g, dtype=dtype))
+    b_dec = 0.2 * torch.randn(d_in, generator=g, dtype=dtype)
+    others = {name: 0.3 * torch.randn(d_sae, generator=g, dtype=dtype) for name in sorted(extra)}
+    if "threshold" in others:
+        others["threshold"] = others["threshold"].abs() + 0.1
+    return Parameters(encoder, bias, decoder, b_dec, **others)
 
 
 def state_of(weights):

@@ -164,9 +164,9 @@ def test_frontier_compares_only_runs_that_differ_in_one_thing():
     }  # fmt: skip
     worse = {**ordered, "d": run(d_sae=32, added=0.3)}
     assert derived.frontier(worse)["width_ordered"] == pytest.approx(1 / 3)
-    assert derived.frontier({"a": run(), "b": run("standard", k=None, l0=9.0)}) == {}
+    assert derived.frontier({"a": run(), "b": run("relu", k=None, l0=9.0)}) == {}
     assert derived.frontier({"a": run(), "longer": run(k=8, l0=8.0, vectors=2000)}) == {}
-    relu = {"a": run("standard", k=None, l1=5.0, l0=9.0), "resampled": run("standard", k=None, l1=5.0, l0=9.1)}
+    relu = {"a": run("relu", k=None, l1=5.0, l0=9.0), "resampled": run("relu", k=None, l1=5.0, l0=9.1)}
     assert derived.frontier(relu) == {}
 
 

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from scripts import plot_fidelity, plot_interpretation, plot_models
-from scripts.monosem import io
+from scripts import plot_fidelity, plot_interpretation, plot_models, plot_sweeps
+from scripts.monosem import io, report_files
 from scripts.monosem.plots import fidelity, interpretation, models
 from tests.unit import report_results
 from tests.unit.report_results import RUNS, SITE
@@ -37,13 +37,17 @@ def test_every_figure_is_drawn(results, tmp_path, monkeypatch):
         figures,
     )
     site = f"results/evaluation/first/{SITE}"
-    more, made = drawn(tmp_path, ["frontier", "baselines", "sites", "density", "density-bias-cosine", "training"])
+    more, made = drawn(tmp_path, report_files.FIGURES["fidelity"])
     plot_fidelity.main(
         [str(path.relative_to(results.parent)) for path in sorted(results.rglob("fidelity.json"))],
         f"{site}/densities.npz",
         [f"results/sae/first/{SITE}/{run}/training.jsonl" for run in RUNS],
         HEADLINE,
         more,
+    )
+    sweeping, swept = drawn(tmp_path, report_files.FIGURES["sweeps"])
+    plot_sweeps.main(
+        f"{site}/fidelity.json", [f"results/sae/first/{SITE}/{run}/training.jsonl" for run in RUNS], sweeping
     )
     rest, last = drawn(
         tmp_path, ["activation-by-label", "specificity", "precision-recall", "confusion", "token-entropy"]
@@ -55,14 +59,17 @@ def test_every_figure_is_drawn(results, tmp_path, monkeypatch):
         "permuted",
         rest,
     )
-    for path in [*files, *made, *last]:
+    for path in [*files, *made, *swept, *last]:
         assert path.stat().st_size > 2000, path
 
 
 def test_frontier_separates_autoencoders_and_baselines(results):
     document = io.read_json(results / f"evaluation/first/{SITE}/fidelity.json")
     points = fidelity.points(document)
-    assert [p.name for p in points if p.width] == list(RUNS)
+    alone = [name for name in RUNS if not name.startswith("recipe")]
+    assert [p.name for p in points if p.width] == ["recipe", *alone]  # a sweep is one point
+    low, high = points[0].ranges["explained_variance"]
+    assert low <= points[0].explained_variance <= high
     assert len([p for p in points if not p.width]) == len(fidelity.AT_EQUAL_L0)
     figure = fidelity.frontier(points)
     added = {float(y) for line in figure.axes[0].lines for y in line.get_ydata()}

@@ -10,15 +10,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from scripts.monosem.sae import order, training
+from scripts.monosem import io
+from scripts.monosem.sae import architectures, checkpoint, health, order, training
 from scripts.monosem.sae.config import Resampling, SaeConfig, from_params
+from scripts.monosem.sae_kinds import KINDS
 from tests.unit.sae_toys import Rows, sparse_mixtures
 
 RELU = SaeConfig(
     "relu", 48, vectors=40 * 64, batch_size=64, l1_coefficient=4.0, warmup_steps=3, learning_rate=2e-2,
     resample=Resampling(at=(0.3, 0.6), window=0.025, inputs=500),
 )  # fmt: skip
-TOPK = SaeConfig("topk", 48, vectors=40 * 64, batch_size=64, k=3, aux_k=8, dead_after_vectors=200, warmup_steps=3)
+SHARED = {"d_sae": 48, "vectors": 40 * 64, "batch_size": 64, "warmup_steps": 3, "dead_after_vectors": 200}
+TOPK = SaeConfig("topk", k=3, aux_k=8, **SHARED)
+SMALL = {
+    "relu": RELU,
+    "relu ablated": dataclasses.replace(RELU, pre_encoder_bias=False, tied_decoder=True, project_gradient=False),
+    "relu_decoder_norm": SaeConfig("relu_decoder_norm", l1_coefficient=3.0, l1_warmup_share=0.3, **SHARED),
+    "topk": TOPK,
+    "batchtopk": dataclasses.replace(TOPK, architecture="batchtopk"),
+    "matryoshka_batchtopk": dataclasses.replace(TOPK, architecture="matryoshka_batchtopk", prefixes=(4, 16, 48)),
+    "jumprelu": SaeConfig("jumprelu", l0_coefficient=1.0, l0_warmup_share=0.5, bandwidth=0.2, **SHARED),
+    "gated": SaeConfig("gated", l1_coefficient=2.0, **SHARED),
+}
 
 
 def run(folder, rows, config, every=1e9, **options):
@@ -68,7 +81,7 @@ def test_learning_rate_rises_after_start_and_resampling_and_falls_at_the_end():
     assert rates[30:] == pytest.approx([1 - i / 10 for i in range(10)])
 
 
-@pytest.mark.parametrize("config", [RELU, TOPK], ids=["relu", "topk"])
+@pytest.mark.parametrize("config", SMALL.values(), ids=SMALL)
 @pytest.mark.parametrize("kill_at", [3, 14, 38])
 def test_two_parts_equal_one_whole_bit_for_bit(tmp_path, config, kill_at):
     x, _ = sparse_mixtures(1500)
@@ -84,13 +97,17 @@ def test_two_parts_equal_one_whole_bit_for_bit(tmp_path, config, kill_at):
     assert not (tmp_path / "parts" / "c" / "state").exists()
 
 
-def test_the_runs_of_the_resume_test_do_resample_and_have_dead_latents(tmp_path):
+@pytest.mark.parametrize("name", SMALL)
+def test_the_runs_of_the_resume_test_have_something_to_resume(tmp_path, name):
     x, _ = sparse_mixtures(1500)
-    _, summary, _, _ = run(tmp_path / "relu", Rows(x), RELU)
-    assert [row["step"] for row in summary["resampled"]] == [12, 24]
-    assert sum(row["latents"] for row in summary["resampled"]) > 0
-    _, _, curve, _ = run(tmp_path / "topk", Rows(x), TOPK)
-    assert max(row["dead_share"] for row in curve) > 0
+    weights, summary, curve, _ = run(tmp_path, Rows(x), SMALL[name])
+    if SMALL[name].resample:
+        assert [row["step"] for row in summary["resampled"]] == [12, 24]
+        assert sum(row["latents"] for row in summary["resampled"]) > 0
+    if SMALL[name].k:
+        assert max(row["dead_share"] for row in curve) > 0
+    assert (summary["kept_above_scaled"] is not None) == ("batchtopk" in name)
+    assert ("threshold" in weights) == (KINDS[SMALL[name].architecture].saved_as == "jumprelu")
 
 
 def test_a_checkpoint_that_does_not_fit_is_ignored_with_a_sentence(tmp_path):
@@ -112,21 +129,33 @@ def mean_max_cosine(dictionary, truth):
     return cosine[linear_sum_assignment(-cosine)].mean()
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        SaeConfig("relu", 16, vectors=200_000, batch_size=512, l1_coefficient=0.5, learning_rate=1e-2),
-        SaeConfig("topk", 16, vectors=200_000, batch_size=512, k=4, learning_rate=5e-3, aux_k=8),
-    ],
-    ids=["relu", "topk"],
-)
+LONG = {"vectors": 200_000, "batch_size": 512, "learning_rate": 1e-2}
+RECOVERING = {
+    "relu": SaeConfig("relu", 16, l1_coefficient=0.5, **LONG),
+    "relu_decoder_norm": SaeConfig("relu_decoder_norm", 16, l1_coefficient=0.5, l1_warmup_share=0.05, **LONG),
+    "topk": SaeConfig("topk", 16, k=4, aux_k=8, **LONG),
+    "batchtopk": SaeConfig("batchtopk", 16, k=4, aux_k=8, **LONG),
+    "matryoshka_batchtopk": SaeConfig("matryoshka_batchtopk", 32, k=4, aux_k=8, prefixes=(16, 32), **LONG),
+    "jumprelu": SaeConfig("jumprelu", 32, l0_coefficient=1.0, bandwidth=0.3, start_threshold=0.3, **LONG),
+    "gated": SaeConfig("gated", 16, l1_coefficient=2.0, **LONG),
+}
+
+
+@pytest.mark.parametrize("config", RECOVERING.values(), ids=RECOVERING)
 def test_known_features_are_recovered_and_a_random_dictionary_fails(tmp_path, config):
     x, truth = sparse_mixtures(20_000)
-    weights, summary, _, _ = run(tmp_path, Rows(x), config)
+    weights, summary, curve, _ = run(tmp_path, Rows(x), config)
     assert mean_max_cosine(weights["W_dec"], truth) > 0.95
     assert summary["epochs"] == pytest.approx(10, rel=0.01)
-    random = torch.randn(16, 32, generator=torch.Generator().manual_seed(9))
+    random = torch.randn(config.d_sae, 32, generator=torch.Generator().manual_seed(9))
     assert mean_max_cosine(random, truth) < 0.5
+    cfg = {"architecture": KINDS[config.architecture].saved_as, "k": config.k}
+    sae = architectures.from_tensors(cfg, weights)
+    f = architectures.encode(sae, x)
+    error = (architectures.decode(sae, f) - x).square().sum() / (x - x.mean(0)).square().sum()
+    final = curve[-1]
+    assert 1 - error == pytest.approx(final["explained_variance"], abs=0.02)
+    assert (f > 0).float().sum(1).mean() == pytest.approx(final["l0"], rel=0.05)
 
 
 def test_summary_and_curve_are_in_units_of_the_raw_data(tmp_path):
@@ -172,6 +201,51 @@ def test_divergence_is_said_in_one_sentence(tmp_path):
         run(tmp_path, Rows(x), dataclasses.replace(TOPK, learning_rate=1e30, warmup_steps=0))
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_finite_divergence_is_noticed_and_the_last_good_checkpoint_stays(tmp_path, name):
+    x, _ = sparse_mixtures(1500)
+    config = dataclasses.replace(SMALL[name], learning_rate=30.0, warmup_steps=20, resample=None, l1_coefficient=0.1)
+    with pytest.raises(training.TrainingError, match=r"^step \d+: .*\([0-9.e+]+\)") as caught:
+        run(tmp_path, Rows(x), config, every=0)
+    failed_at = int(str(caught.value).split()[1].rstrip(":"))
+    kept, sentence = checkpoint.load(
+        tmp_path / "c" / "state", io.sha256_json([dataclasses.asdict(config), 5, "", *x.shape])
+    )
+    assert kept is not None, sentence
+    assert 0 < kept.step < failed_at < config.steps
+    assert all(row["explained_variance"] > -10 for row in kept.curve)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "knob"),
+    [
+        ("jumprelu", {"start_threshold": 1e3}, r"l0_coefficient \(1.0\) or start_threshold \(1000.0\)"),
+        ("gated", {"l1_coefficient": 1e3, "vectors": 200 * 64}, r"l1_coefficient \(1000.0\)"),
+        ("relu_decoder_norm", {"l1_coefficient": 1e3, "vectors": 200 * 64}, r"l1_coefficient \(1000.0\)"),
+    ],
+)
+def test_silence_names_the_knob_of_its_architecture(tmp_path, name, changes, knob):
+    x, _ = sparse_mixtures(1500)
+    with pytest.raises(training.TrainingError, match=r"step \d+: almost no latent fires .*" + knob):
+        run(tmp_path, Rows(x), dataclasses.replace(SMALL[name], learning_rate=0.02, **changes))
+
+
+def test_dead_latents_are_named_with_their_knob():
+    assert health.all_dead(0.99, TOPK) is None and health.many_dead(0.5, TOPK) is None
+    assert "all 48 latents are dead; raise aux_coefficient" in health.all_dead(1.0, TOPK)
+    assert "60% of the latents are dead at the end; set resample" in health.many_dead(0.6, RELU)
+    assert "lower l0_coefficient (1.0)" in health.many_dead(0.6, SMALL["jumprelu"])
+
+
+def test_a_jump_of_the_loss_after_resampling_is_no_divergence():
+    sums = {"power": 1.0, "loss": 50.0, "vectors": 10, "active": 20, "squared_error": 50.0, "variance": 1.0}
+    first = {"explained_variance": 0.0}
+    assert health.trouble(sums, 13, first, RELU) is None  # resampled after step 12
+    assert "diverges" in health.trouble(sums, 11, first, RELU)
+    assert "diverges" in health.trouble(sums | {"squared_error": 2000.0}, 13, first, RELU)
+    assert health.trouble(sums, 11, {"explained_variance": -40.0}, RELU) is None  # it started as badly
+
+
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [
@@ -180,6 +254,13 @@ def test_divergence_is_said_in_one_sentence(tmp_path):
         ({"architecture": "relu", "d_sae": 8, "vectors": 9}, "needs 'l1_coefficient'"),
         ({"architecture": "topk", "d_sae": 8, "vectors": 9, "k": 9}, "between 1 and d_sae"),
         ({"architecture": "gru", "d_sae": 8, "vectors": 9}, "gru"),
+        ({"architecture": "batchtopk", "d_sae": 8, "vectors": 9}, "needs 'k'"),
+        ({"architecture": "jumprelu", "d_sae": 8, "vectors": 9}, "needs 'l0_coefficient'"),
+        ({"architecture": "gated", "d_sae": 8, "vectors": 9}, "needs 'l1_coefficient'"),
+        (
+            {"architecture": "matryoshka_batchtopk", "d_sae": 8, "vectors": 9, "k": 2, "prefixes": [4, 4, 8]},
+            r"prefixes must rise to d_sae = 8, found \[4, 4, 8\]",
+        ),
     ],
 )
 def test_parameters_are_checked(params, sentence):

@@ -141,6 +141,52 @@ BAD = {
         "sae.runs.topk-4096.k is missing: the architecture topk needs it",
     ),
     "k for relu": ("sae.runs.relu-4096.k", 5, "sae.runs.relu-4096.k: the architecture relu has none"),
+    "an architecture's name with a hyphen": (
+        "sae.runs.topk-4096.architecture",
+        "batch-topk",
+        "sae.runs.topk-4096.architecture: expected one of relu, relu_decoder_norm, topk, batchtopk, "
+        "matryoshka_batchtopk, jumprelu, gated, found the text 'batch-topk'; did you mean 'batchtopk'?",
+    ),
+    "prefixes for batchtopk": (
+        "sae.runs.new",
+        {"architecture": "batchtopk", "d_sae": 64, "k": 4, "vectors": 9999, "prefixes": [32, 64]},
+        "sae.runs.new.prefixes: the architecture batchtopk has none",
+    ),
+    "prefixes that end below the width": (
+        "sae.runs.new",
+        {"architecture": "matryoshka_batchtopk", "d_sae": 64, "k": 4, "vectors": 9999, "prefixes": [16, 32]},
+        "sae.runs.new.prefixes: expected numbers that rise to d_sae = 64, found [16, 32]",
+    ),
+    "matryoshka without k": (
+        "sae.runs.new",
+        {"architecture": "matryoshka_batchtopk", "d_sae": 64, "vectors": 9999},
+        "sae.runs.new.k is missing: the architecture matryoshka_batchtopk needs it",
+    ),
+    "jumprelu with L1": (
+        "sae.runs.new",
+        {"architecture": "jumprelu", "d_sae": 64, "vectors": 9999, "l0_coefficient": 1.0, "l1_coefficient": 1.0},
+        "sae.runs.new.l1_coefficient: the architecture jumprelu has none",
+    ),
+    "jumprelu without a penalty": (
+        "sae.runs.new",
+        {"architecture": "jumprelu", "d_sae": 64, "vectors": 9999},
+        "sae.runs.new.l0_coefficient is missing: the architecture jumprelu needs it",
+    ),
+    "gated without a penalty": (
+        "sae.runs.new",
+        {"architecture": "gated", "d_sae": 64, "vectors": 9999},
+        "sae.runs.new.l1_coefficient is missing: the architecture gated needs it",
+    ),
+    "resampling for topk": (
+        "sae.runs.topk-4096.resample",
+        {"at": [0.5], "window": 0.1, "inputs": 9},
+        "sae.runs.topk-4096.resample: the architecture topk has none",
+    ),
+    "an ablation of another architecture": (
+        "sae.runs.topk-4096.tied_decoder",
+        True,
+        "sae.runs.topk-4096.tied_decoder: the architecture topk has none",
+    ),
     "less than a batch": (
         "sae.runs.topk-4096.vectors",
         100,

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from scripts.monosem import latent_codes, sites
-from scripts.monosem.sae.architectures import Sae
+from scripts.monosem import sites
+from scripts.monosem.sae.architectures import Sae, encode_active
 from scripts.monosem.sae.kernels import Codes
 from scripts.monosem.sites import Site
 from scripts.monosem.tokens import TokenStream, kept_positions
@@ -79,7 +79,7 @@ def read_blocks(subject: Subject, stream: TokenStream, starts: Int[np.ndarray, "
             continue
         on_device = torch.from_numpy(tokens).to(subject.model.device)
         x = sites.capture(subject.model, subject.site, on_device, stream.eos_token_id)[torch.from_numpy(kept)].float()
-        yield Block(chosen, tokens, stream.labels[places], kept, x, latent_codes.encode(subject.sae, x))
+        yield Block(chosen, tokens, stream.labels[places], kept, x, encode_active(subject.sae, x))
 
 
 def kept_labels(subject: Subject, stream: TokenStream, starts: Int[np.ndarray, " windows"]) -> Int[np.ndarray, " n"]:

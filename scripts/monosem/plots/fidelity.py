@@ -1,7 +1,7 @@
 """Figures of how faithfully autoencoders reconstruct a site: frontier, headline bars, densities, training curves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle, product
 from typing import Any
 
@@ -10,8 +10,10 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from scripts.monosem.plots import palette, style
+from scripts.monosem.sae_kinds import KINDS
+from scripts.monosem.sweeps import in_sweeps
 
-ARCHITECTURES = {"topk": ("TopK", "o"), "standard": ("ReLU + L1", "^")}
+MARKERS = dict(zip(KINDS, "^vos*DP", strict=True))  # of architectures
 BASELINES = {
     "zero_ablation": "zero ablation",
     "mean_ablation": "mean ablation",
@@ -34,17 +36,34 @@ class Point:
     l0: float  # latents per token, or numbers kept
     ce_increase_nats: float  # added to the clean loss
     explained_variance: float | None
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # over seeds, of what was repeated
 
 
 def points(document: Mapping[str, Any]) -> list[Point]:
-    """The autoencoders of a fidelity.json, then its baselines at equal L0."""
-    runs = [(name, row["architecture"], row["d_sae"], row) for name, row in document["runs"].items()]
+    """The autoencoders of a fidelity.json, then its baselines at equal L0.
+
+    Of a sweep only the first variant is drawn, as the mean of its seeds.
+    """
+    swept = in_sweeps(document)
+    runs = [
+        (name, row["architecture"], row["d_sae"], row) for name, row in document["runs"].items() if name not in swept
+    ]
     others = [(BASELINES[key], "", None, document["baselines"].get(key)) for key in AT_EQUAL_L0]
-    return [
+    alone = [
         Point(name, group, width, row["l0"], row["ce_increase_nats"], row["explained_variance"])
         for name, group, width, row in [*runs, *others]
         if row
     ]
+    return [*(_repeated(name, document) for name in document.get("sweeps", {})), *alone]
+
+
+def _repeated(sweep: str, document: Mapping[str, Any]) -> Point:
+    first = next(iter(document["sweeps"][sweep].values()))
+    example = document["runs"][first["runs"][0]]
+    measures = ("ce_increase_nats", "explained_variance")
+    ranges = {key: (first[key]["lowest"], first[key]["highest"]) for key in measures}
+    means = (first[key]["mean"] for key in ("l0", *measures))
+    return Point(sweep, example["architecture"], example["d_sae"], *means, ranges)
 
 
 def frontier(points: Sequence[Point]) -> Figure:
@@ -57,11 +76,14 @@ def frontier(points: Sequence[Point]) -> Figure:
     for axis, measure in zip(axes, ("ce_increase_nats", "explained_variance"), strict=True):
         for group, width in groups:
             drawn = sorted((p.l0, getattr(p, measure)) for p in points if (p.group, p.width) == (group, width))
-            words, marker = ARCHITECTURES[group]
+            words, marker = KINDS[group].words, MARKERS[group]
             axis.plot(
                 *zip(*drawn, strict=True), color=colours[width], marker=marker, ms=7, mec="white", lw=1,
                 label=f"{words}, {width:,} latents",
             )  # fmt: skip
+        for point in points:
+            if measure in point.ranges:
+                axis.plot([point.l0] * 2, point.ranges[measure], color=colours[point.width], lw=2.4, alpha=0.6)
         baselines = [point for point in points if not point.width and getattr(point, measure) is not None]
         for point, marker in zip(baselines, "xP*v", strict=False):
             axis.plot(point.l0, getattr(point, measure), marker, color=palette.GREY, ms=6, label=point.name)
@@ -144,7 +166,12 @@ def baselines(bars: Sequence[Bar]) -> Figure:
 
 def sites(documents: Sequence[Mapping[str, Any]]) -> Figure:
     """Loss recovered and variance explained of every autoencoder at every site and model."""
-    rows = [(d["model"], d["site"], name, run) for d in documents for name, run in d["runs"].items()]
+    rows = [
+        (d["model"], d["site"], name, run)
+        for d in documents
+        for name, run in d["runs"].items()
+        if name not in in_sweeps(d)
+    ]
     figure = style.new_figure(height=0.9 + 0.3 * len(rows))
     axes = figure.subplots(1, 3, sharey=True)
     measures = {
@@ -161,7 +188,7 @@ def sites(documents: Sequence[Mapping[str, Any]]) -> Figure:
             ends = _interval(run, key)
             if ends:
                 axis.plot(ends, [y, y], color=colour, lw=1.6)
-            axis.plot(run[key], y, ARCHITECTURES[run["architecture"]][1], color=colour, ms=6, mec="white")
+            axis.plot(run[key], y, MARKERS[run["architecture"]], color=colour, ms=6, mec="white")
         axis.set_xlabel(label)
     axes[0].set_yticks(range(len(rows)), [f"{model} · {site} · {name}" for model, site, name, _ in rows])
     axes[0].tick_params(axis="y", labelsize=6.5)

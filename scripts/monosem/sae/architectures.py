@@ -1,22 +1,33 @@
 """Sparse autoencoders at work: encode, decode, and a loader that refuses what cannot be right.
 
-    f = act((x − b_dec) W_enc + b_enc),   x̂ = f W_dec + b_dec,   act = relu, or relu of the k largest (topk)
+    z = (x − b_dec) W_enc + b_enc,   f = act(z),   x̂ = f W_dec + b_dec
+
+    standard   act = relu
+    topk       relu of the k largest
+    jumprelu   z where z > threshold, else 0                 (also BatchTopK and Matryoshka at inference)
+    gated      relu(exp(r_mag) (z − b_gate) + b_mag) where z > 0, else 0;  b_gate in the place of b_enc
 
 Weights have the SAELens layout and act on raw activations.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scripts.monosem import io
 from scripts.monosem.sae import kernels
+from scripts.monosem.sae.kernels import Codes
 
-ARCHITECTURES = ("standard", "topk")  # as SAELens names them: standard is ReLU
+TENSORS = {  # of each architecture, under SAELens' names; standard is ReLU
+    "standard": ("W_enc", "b_enc", "W_dec", "b_dec"),
+    "topk": ("W_enc", "b_enc", "W_dec", "b_dec"),
+    "jumprelu": ("W_enc", "b_enc", "W_dec", "b_dec", "threshold"),
+    "gated": ("W_enc", "b_gate", "W_dec", "b_dec", "r_mag", "b_mag"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,10 +36,13 @@ class Sae:
 
     cfg: dict[str, Any]  # SAELens 6 inference configuration, with `metadata`
     W_enc: Float[Tensor, "d_in d_sae"]
-    b_enc: Float[Tensor, " d_sae"]
+    b_enc: Float[Tensor, " d_sae"]  # gated: b_gate
     W_dec: Float[Tensor, "d_sae d_in"]  # a dictionary element is a row, of unit length
     b_dec: Float[Tensor, " d_in"]
     k: int | None = None  # topk: latents kept per vector
+    threshold: Float[Tensor, " d_sae"] | None = None  # jumprelu
+    r_mag: Float[Tensor, " d_sae"] | None = None  # gated
+    b_mag: Float[Tensor, " d_sae"] | None = None  # gated
 
     @property
     def d_in(self) -> int:
@@ -42,33 +56,51 @@ class Sae:
 
     def to(self, device: str) -> "Sae":
         """The same SAE on another device."""
-        return Sae(self.cfg, *(t.to(device) for t in (self.W_enc, self.b_enc, self.W_dec, self.b_dec)), self.k)
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
+
+
+def from_tensors(cfg: dict[str, Any], tensors: dict[str, Tensor]) -> Sae:
+    """An SAE from its configuration and tensors under SAELens' names."""
+    named = {"b_enc" if name == "b_gate" else name: tensor for name, tensor in tensors.items()}
+    return Sae(cfg, k=cfg.get("k") if cfg.get("architecture") == "topk" else None, **named)
 
 
 def pre_activations(sae: Sae, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_sae"]:
-    """(x − b_dec) W_enc + b_enc."""
+    """z = (x − b_dec) W_enc + b_enc."""
     return torch.addmm(sae.b_enc, x - sae.b_dec, sae.W_enc)
+
+
+def _on(sae: Sae, z: Float[Tensor, "n d_sae"]) -> Bool[Tensor, "n d_sae"]:
+    """Which latents may be active; not for topk."""
+    return z > (0 if sae.threshold is None else sae.threshold)
 
 
 def encode(sae: Sae, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_sae"]:
     """All latents of every vector, dense."""
-    pre = pre_activations(sae, x)
-    if sae.k is None:
-        return pre.relu_()
-    values, latents = kernels.topk(pre, sae.k)
-    return pre.zero_().scatter_(1, latents, values)
+    z = pre_activations(sae, x)
+    if sae.k is not None:
+        values, latents = kernels.topk(z, sae.k)
+        return z.zero_().scatter_(1, latents, values)
+    if sae.r_mag is not None:
+        return torch.relu((z - sae.b_enc) * sae.r_mag.exp() + sae.b_mag) * (z > 0)
+    return z.relu_() if sae.threshold is None else z * _on(sae, z)
 
 
-def encode_active(sae: Sae, x: Float[Tensor, "n d_in"]) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
-    """The k largest latents of every vector (0 where fewer are positive) and their indices, in no particular order.
+def encode_active(sae: Sae, x: Float[Tensor, "n d_in"]) -> Codes:
+    """The active latents of every vector, sparse; the dense z [n, d_sae] lives only within this call.
 
-    Raises: ValueError for an SAE without a k.
+    A topk SAE has k entries per vector, 0 where fewer are positive; a gated one an entry wherever the gate is open.
     """
-    if sae.k is None:
-        raise ValueError(
-            "encode_active needs a topk SAE; a standard one has no fixed number of active latents: use encode"
-        )
-    return kernels.topk(pre_activations(sae, x), sae.k)
+    z = pre_activations(sae, x)
+    if sae.k is not None:
+        return kernels.topk_codes(z, sae.k)
+    codes = kernels.positive_codes(z, _on(sae, z))
+    if sae.r_mag is None:
+        return codes
+    latents = codes.latents
+    values = (codes.values - sae.b_enc[latents]) * sae.r_mag.exp()[latents] + sae.b_mag[latents]
+    return replace(codes, values=values.relu_())
 
 
 def decode(sae: Sae, f: Float[Tensor, "n d_sae"]) -> Float[Tensor, "n d_in"]:
@@ -76,11 +108,20 @@ def decode(sae: Sae, f: Float[Tensor, "n d_sae"]) -> Float[Tensor, "n d_in"]:
     return torch.addmm(sae.b_dec, f, sae.W_dec)
 
 
-def decode_active(sae: Sae, values: Float[Tensor, "n k"], latents: Int[Tensor, "n k"]) -> Float[Tensor, "n d_in"]:
-    """The reconstruction from what `encode_active` returns."""
-    n, k = values.shape
-    offsets = torch.arange(0, n * k + 1, k, device=values.device)
-    return kernels.decode(kernels.Codes(values.reshape(-1), latents.reshape(-1), offsets), sae.W_dec) + sae.b_dec
+def decode_active(sae: Sae, codes: Codes) -> Float[Tensor, "n d_in"]:
+    """The same from sparse codes."""
+    return kernels.decode(codes, sae.W_dec) + sae.b_dec
+
+
+def concatenate(parts: list[Codes]) -> Codes:
+    """Codes of several batches as those of one."""
+    offsets, done = [torch.zeros_like(parts[0].offsets[:1])], 0
+    for codes in parts:
+        offsets.append(codes.offsets[1:] + done)
+        done += len(codes.values)
+    return Codes(
+        torch.cat([codes.values for codes in parts]), torch.cat([codes.latents for codes in parts]), torch.cat(offsets)
+    )
 
 
 def load_sae(
@@ -101,11 +142,12 @@ def load_sae(
     missing = [key for key in ("architecture", "d_in", "d_sae") if key not in cfg]
     if missing:
         raise io.ArtefactError(f"{cfg_path}: '{missing[0]}' is missing, so it is no SAE configuration; {again}")
-    if cfg["architecture"] not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
+    if cfg["architecture"] not in TENSORS:
+        known = ", ".join(TENSORS)
         raise io.ArtefactError(f"{cfg_path}: architecture '{cfg['architecture']}' is not known here ({known})")
     d_in, d_sae = cfg["d_in"], cfg["d_sae"]
-    shapes = {"W_enc": (d_in, d_sae), "b_enc": (d_sae,), "W_dec": (d_sae, d_in), "b_dec": (d_in,)}
+    known_shapes = {"W_enc": (d_in, d_sae), "W_dec": (d_sae, d_in), "b_dec": (d_in,)}
+    shapes = {name: known_shapes.get(name, (d_sae,)) for name in TENSORS[cfg["architecture"]]}
     for name, shape in shapes.items():
         found = tuple(tensors[name].shape) if name in tensors else None
         if found != shape:
@@ -125,4 +167,4 @@ def load_sae(
             f"{cfg_path}: this SAE was trained on model {own}, not on the one given (sha256 {expect_model_sha[:12]}); "
             "train it again or give its own model"
         )
-    return Sae(cfg, *(tensors[name].float().to(device) for name in shapes), k)
+    return from_tensors(cfg, {name: tensors[name].float().to(device) for name in shapes})

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jaxtyping import Int
+import torch
+from jaxtyping import Float, Int
 from safetensors import safe_open
 from torch import Tensor
 
@@ -22,6 +23,9 @@ class TrainingState:
     second_moment: Parameters
     since_fired: Int[Tensor, " d_sae"]  # vectors seen since each latent last fired
     statistics: Statistics
+    kept_above: Float[Tensor, ""] = field(
+        default_factory=lambda: torch.zeros(())
+    )  # batchtopk: mean smallest kept value
     step: int = 0  # steps done
     resampled: list[list[int]] = field(default_factory=list)  # [step, number of latents] of each resampling
     sums: dict[str, float] = field(default_factory=dict)  # of the curve's open interval
@@ -36,18 +40,19 @@ class TrainingState:
 
         self.weights = moved(self.weights)
         self.first_moment, self.second_moment = moved(self.first_moment), moved(self.second_moment)
-        self.since_fired = self.since_fired.to(device)
+        self.since_fired, self.kept_above = self.since_fired.to(device), self.kept_above.to(device)
         return self
 
 
 _GROUPS = ("weights", "first_moment", "second_moment")
+_TENSORS = ("since_fired", "kept_above")
 _PLAIN = ("step", "resampled", "sums", "curve", "seconds")
 
 
 def save(state: TrainingState, path: Path, identity: str) -> None:
     """Write the state atomically; `identity` is the digest of configuration, seed and data."""
     tensors = {f"{group}.{name}": t for group in _GROUPS for name, t in getattr(state, group).tensors().items()}
-    tensors["since_fired"] = state.since_fired
+    tensors |= {name: getattr(state, name) for name in _TENSORS}
     plain = {name: getattr(state, name) for name in _PLAIN}
     plain["statistics"] = [state.statistics.scale, state.statistics.variance]
     io.save_tensors(tensors, path, {"identity": identity, "state": json.dumps(plain)})
@@ -70,7 +75,7 @@ def load(path: Path, identity: str) -> tuple[TrainingState | None, str]:
             for group in _GROUPS
         }
         statistics = Statistics(*plain.pop("statistics"))
-        state = TrainingState(**groups, since_fired=tensors["since_fired"], statistics=statistics, **plain)
+        state = TrainingState(**groups, **{name: tensors[name] for name in _TENSORS}, statistics=statistics, **plain)
     except (io.ArtefactError, KeyError, TypeError, ValueError) as error:
         return None, f"{path} is not a whole checkpoint ({error}): ignored, starting from the beginning"
     return state, f"resuming from {path} at step {state.step:,}"

@@ -5,6 +5,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scripts.monosem.sae_kinds import KINDS, foreign_keys, missing_key
+
+PREFIX_SHARES = (1 / 32, 3 / 32, 7 / 32, 15 / 32, 1)  # Bussmann et al. 2025: 2,048 … 65,536 of 65,536 latents
+SPARSE_BY_COUNT = ("topk", "batchtopk", "matryoshka_batchtopk")  # architectures that keep a number of latents
+
 
 @dataclass(frozen=True)
 class Resampling:
@@ -19,9 +24,9 @@ class Resampling:
 
 @dataclass(frozen=True)
 class SaeConfig:
-    """Every parameter of one training run."""
+    """Every parameter of one training run. What belongs to which architecture stands in sae_kinds.KINDS."""
 
-    architecture: Literal["relu", "topk"]  # ReLU + L1 (Bricken et al. 2023) or TopK with AuxK (Gao et al. 2024)
+    architecture: Literal["relu", "relu_decoder_norm", "topk", "batchtopk", "matryoshka_batchtopk", "jumprelu", "gated"]
     d_sae: int  # number of latents
     vectors: int  # activations seen in training; more than there are rows means more than one epoch
     batch_size: int = 4096  # vectors per step
@@ -31,12 +36,20 @@ class SaeConfig:
     decay_share: float = 0.2  # the last share of the steps lowers the learning rate linearly to zero
     b_dec_init: Literal["geometric_median", "mean", "zero"] = "geometric_median"  # where b_dec starts
     dead_after_vectors: int | None = None  # a latent silent for longer is dead (None: a tenth of the run)
-    k: int | None = None  # topk: latents kept per vector
-    aux_k: int = 256  # topk: dead latents that try to explain the error
-    aux_coefficient: float = 1 / 32  # topk: weight of that auxiliary loss, both losses normalised
-    l1_coefficient: float | None = None  # relu: λ at data scaled to E‖x‖² = d_in, loss Σ_d (x−x̂)² + λ Σ f
-    l1_warmup_share: float = 0.0  # relu: share of the steps over which λ rises linearly to its value
+    k: int | None = None  # latents kept per vector; on average over the batch except for topk
+    aux_k: int = 256  # AuxK: dead latents that try to explain the error
+    aux_coefficient: float = 1 / 32  # AuxK: weight of that auxiliary loss, both losses normalised
+    prefixes: tuple[int, ...] | None = None  # Matryoshka: nested widths, the last d_sae (None: PREFIX_SHARES of it)
+    l1_coefficient: float | None = None  # λ of an L1 norm at data scaled to E‖x‖² = d_in, beside Σ_d (x−x̂)²
+    l1_warmup_share: float = 0.0  # share of the steps over which that λ rises linearly to its value
+    l0_coefficient: float | None = None  # λ of the L0 norm at the same scale
+    l0_warmup_share: float = 0.0  # share of the steps over which that λ rises linearly to its value
+    bandwidth: float = 0.02  # JumpReLU: ε, width of the kernel that estimates densities at the threshold
+    start_threshold: float = 0.02  # JumpReLU: θ before the first step
     resample: Resampling | None = None  # relu: resampling of dead latents
+    pre_encoder_bias: bool = True  # relu: b_dec is subtracted before the encoder
+    tied_decoder: bool = False  # relu: the encoder is the decoder's transpose
+    project_gradient: bool = True  # relu: the decoder's gradient loses its part along the rows before Adam sees it
 
     @property
     def steps(self) -> int:
@@ -53,6 +66,23 @@ class SaeConfig:
         """Steps (counted from 1) after which dead latents are resampled."""
         return tuple(max(1, round(share * self.steps)) for share in self.resample.at) if self.resample else ()
 
+    @property
+    def nested_widths(self) -> tuple[int, ...]:
+        """Matryoshka: numbers of latents that each reconstruct alone, the last being all."""
+        if self.prefixes is not None:
+            return self.prefixes
+        return tuple(dict.fromkeys(max(1, round(share * self.d_sae)) for share in PREFIX_SHARES))
+
+    @property
+    def unit_rows(self) -> bool:
+        """Whether the decoder's rows are kept at length 1."""
+        return self.architecture != "relu_decoder_norm"
+
+    def used(self) -> dict[str, Any]:
+        """The parameters that this architecture has, None left out."""
+        foreign = foreign_keys(self.architecture)
+        return {key: v for key, v in dataclasses.asdict(self).items() if key not in foreign and v is not None}
+
 
 def from_params(params: dict[str, Any]) -> SaeConfig:
     """A dict of config.yaml (defaults merged with the run; a `seed` in it is not part of the SAE) -> SaeConfig.
@@ -65,12 +95,16 @@ def from_params(params: dict[str, Any]) -> SaeConfig:
         raise ValueError(f"SAE run: unknown key '{unknown[0]}'; known are {', '.join(sorted(known))}")
     if "resample" in params:
         params["resample"] = Resampling(**{**params["resample"], "at": tuple(params["resample"]["at"])})
+    if "prefixes" in params:
+        params["prefixes"] = tuple(params["prefixes"])
     config = SaeConfig(**params)
-    needed = {"relu": "l1_coefficient", "topk": "k"}
-    if config.architecture not in needed:
-        raise ValueError(f"SAE run: architecture '{config.architecture}' is none of {', '.join(needed)}")
-    if getattr(config, needed[config.architecture]) is None:
-        raise ValueError(f"SAE run: architecture '{config.architecture}' needs '{needed[config.architecture]}'")
-    if config.architecture == "topk" and not 1 <= config.k <= config.d_sae:
+    if config.architecture not in KINDS:
+        raise ValueError(f"SAE run: architecture '{config.architecture}' is none of {', '.join(KINDS)}")
+    if missing := missing_key(config.architecture, params):
+        raise ValueError(f"SAE run: architecture '{config.architecture}' needs '{missing}'")
+    if config.architecture in SPARSE_BY_COUNT and not 1 <= config.k <= config.d_sae:
         raise ValueError(f"SAE run: k = {config.k} must lie between 1 and d_sae = {config.d_sae}")
+    widths = config.nested_widths
+    if list(widths) != sorted({*widths}) or widths[0] < 1 or widths[-1] != config.d_sae:
+        raise ValueError(f"SAE run: prefixes must rise to d_sae = {config.d_sae}, found {list(widths)}")
     return config

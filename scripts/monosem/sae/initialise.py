@@ -7,10 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scripts.monosem.sae import kernels
-from scripts.monosem.sae.config import SaeConfig
+from scripts.monosem.sae.config import SPARSE_BY_COUNT, SaeConfig
 from scripts.monosem.sae.parameters import Parameters, unit_rows_
 
 SAMPLE = 16_384  # rows from which scale, variance and b_dec are estimated
+DECODER_NORM = 0.1  # of relu_decoder_norm's first rows
 
 
 @dataclass(frozen=True)
@@ -68,19 +69,32 @@ def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generat
     """Parameters before the first step; `sample` is scaled data on the CPU, and so is the result.
 
     relu: Kaiming-uniform encoder as torch.nn.Linear has it, decoder of its own (Bricken et al. 2023: untied).
-    topk: random unit decoder, encoder its transpose, scaled so that the first reconstructions have the data's length
-    (Gao et al. 2024 and the released code).
+    relu_decoder_norm: random decoder rows of length 0.1, encoder its transpose (Anthropic, April 2024).
+    The others: random unit decoder, encoder its transpose, scaled so that the first reconstructions have the data's
+    length (Gao et al. 2024 and the released code). A gated one starts with r_mag and all biases at 0.
     """
-    d_in = sample.shape[1]
+    d_in, d_sae = sample.shape[1], config.d_sae
     b_dec = start_b_dec(sample, config.b_dec_init)
-    decoder = torch.randn(config.d_sae, d_in, generator=generator)
+    decoder = torch.randn(d_sae, d_in, generator=generator)
     unit_rows_(decoder)
-    b_enc = torch.zeros(config.d_sae)
+    b_enc = torch.zeros(d_sae)
     if config.architecture == "relu":
         bound = d_in**-0.5
-        encoder = torch.empty(config.d_sae, d_in).uniform_(-bound, bound, generator=generator)
-        return Parameters(encoder, b_enc, decoder, b_dec)
+        encoder = torch.empty(d_sae, d_in).uniform_(-bound, bound, generator=generator)
+        return Parameters(decoder.clone() if config.tied_decoder else encoder, b_enc, decoder, b_dec)
+    if config.architecture == "relu_decoder_norm":
+        decoder *= DECODER_NORM
+        return Parameters(decoder.clone(), b_enc, decoder, b_dec)
     centred = (sample - b_dec)[:1024]
-    reconstruction = kernels.decode(kernels.topk_codes(centred @ decoder.t(), config.k), decoder)
+    pre = centred @ decoder.t()
+    if config.architecture in SPARSE_BY_COUNT:
+        reconstruction = kernels.decode(kernels.topk_codes(pre, config.k), decoder)
+    else:
+        reconstruction = pre.relu_() @ decoder
     fit = (reconstruction * centred).sum() / reconstruction.square().sum().clamp_min(1e-30)
-    return Parameters(decoder * fit, b_enc, decoder, b_dec)
+    extra = {}
+    if config.architecture == "jumprelu":
+        extra = {"threshold": torch.full((d_sae,), config.start_threshold)}
+    if config.architecture == "gated":
+        extra = {"r_mag": torch.zeros(d_sae), "b_mag": torch.zeros(d_sae)}
+    return Parameters(decoder * fit, b_enc, decoder, b_dec, **extra)

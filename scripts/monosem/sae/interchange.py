@@ -7,9 +7,11 @@ from torch import Tensor
 
 from scripts.monosem import io
 from scripts.monosem.sae.config import SaeConfig
+from scripts.monosem.sae_kinds import KINDS
 
 SAE_LENS_VERSION = "6.18.0"  # whose format this is; without a version SAELens drops hook and model silently
-LAMBDA_CONVENTION = "mean_b[sum_d (x - xhat)^2 + lambda * sum_i f_i], unit decoder rows"
+L1_CONVENTION = "mean_b[sum_d (x - xhat)^2 + lambda * sum_i f_i |W_dec_i|]"
+L0_CONVENTION = "mean_b[sum_d (x - xhat)^2 + lambda * L0]"
 
 
 def saelens_cfg(
@@ -19,10 +21,10 @@ def saelens_cfg(
 
     Args: summary: of training.train; manifest: of the activations (d_in, context, model_sha256, …).
     """
-    training = {key: value for key, value in summary["config"].items() if value is not None}
     metadata = {
         "sae_lens_version": SAE_LENS_VERSION,
         "sae_lens_training_version": None,
+        "training_architecture": config.architecture,
         "model_name": model,
         "hook_name": site,
         "hook_head_index": None,
@@ -32,19 +34,23 @@ def saelens_cfg(
         "monosem_run": run,
         "drop_first_position": manifest.get("drop_first_position"),
         "model_sha256": manifest.get("model_sha256"),
-        "training": training,
+        "training": config.used(),
         "seed": summary["seed"],
         "data_scale_in_training": summary["data_scale"],
     }
-    if config.architecture == "relu":
-        metadata["l1"] = {
-            "convention": LAMBDA_CONVENTION,
-            "lambda_raw_activations": summary["l1_coefficient_raw"],
-            "lambda_scaled_activations": config.l1_coefficient,
-            "scaled_means": "x multiplied by data_scale_in_training, so that E|x|^2 = d_in",
-        }
+    scaled = "x multiplied by data_scale_in_training, so that E|x|^2 = d_in"
+    for name, convention, raw in (
+        ("l1", L1_CONVENTION, summary["l1_coefficient_raw"]), ("l0", L0_CONVENTION, summary["l0_coefficient_raw"])
+    ):  # fmt: skip
+        if raw is not None:
+            metadata[name] = {
+                "convention": convention,
+                "lambda_raw_activations": raw,
+                "lambda_scaled_activations": getattr(config, f"{name}_coefficient"),
+                "scaled_means": scaled,
+            }
     cfg = {
-        "architecture": {"relu": "standard", "topk": "topk"}[config.architecture],
+        "architecture": KINDS[config.architecture].saved_as,
         "d_in": manifest["d_in"],
         "d_sae": config.d_sae,
         "dtype": "float32",

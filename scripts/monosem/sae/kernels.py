@@ -63,15 +63,40 @@ def topk_codes(pre: Float[Tensor, "n d_sae"], k: int) -> Codes:
     return Codes(values.view(-1), columns.view(-1), torch.arange(0, len(pre) * k + 1, k, device=pre.device))
 
 
+def _where(mask: Bool[Tensor, "n d_sae"]) -> Int[Tensor, " nnz"]:
+    """Positions of the true entries in the flattened mask, ascending."""
+    if mask.device.type == "cpu":  # measured 1.6 times as fast as torch at L0 20, equal at L0 200
+        return torch.from_numpy(np.flatnonzero(mask.numpy()))
+    return mask.view(-1).nonzero().squeeze(1)
+
+
+def _codes_at(values: Float[Tensor, " nnz"], flat: Int[Tensor, " nnz"], n: int, d_sae: int) -> Codes:
+    """Codes with `values` at ascending positions `flat` of the dense [n, d_sae]."""
+    offsets = torch.searchsorted(flat, torch.arange(0, n * d_sae + 1, d_sae, device=flat.device))
+    return Codes(values, flat % d_sae, offsets)
+
+
 def positive_codes(pre: Float[Tensor, "n d_sae"], positive: Bool[Tensor, "n d_sae"]) -> Codes:
-    """All entries where `positive` (= pre > 0) holds, as codes."""
-    n, d_sae = pre.shape
-    if pre.device.type == "cpu":  # measured 1.6 times as fast as torch at L0 20, equal at L0 200
-        flat = torch.from_numpy(np.flatnonzero(positive.numpy()))
-    else:
-        flat = positive.view(-1).nonzero().squeeze(1)
-    offsets = torch.searchsorted(flat, torch.arange(0, n * d_sae + 1, d_sae, device=pre.device))
-    return Codes(pre.view(-1)[flat], flat % d_sae, offsets)
+    """All entries where `positive` (pre > 0, or another mask) holds, as codes."""
+    flat = _where(positive)
+    return _codes_at(pre.view(-1)[flat], flat, *pre.shape)
+
+
+def batch_topk_codes(pre: Float[Tensor, "n d_sae"], count: int, guess: float = 0.0) -> tuple[Codes, Float[Tensor, ""]]:
+    """The `count` largest entries of the whole batch, positive ones only, as codes; and the smallest of them.
+
+    Entries equal to the smallest are all kept, so that the result does not depend on their order. `guess` is a number
+    that the smallest is likely to exceed: only entries above it are sorted, and all positive ones if they are too few.
+    Without any positive entry the smallest is 0.
+    """
+    for bound in (guess, 0.0) if guess > 0 else (0.0,):
+        flat = _where(pre > bound)
+        values = pre.view(-1)[flat]
+        if len(values) >= count:
+            smallest = values.kthvalue(len(values) - count + 1).values
+            kept = values >= smallest
+            return _codes_at(values[kept], flat[kept], *pre.shape), smallest
+    return _codes_at(values, flat, *pre.shape), values.min() if len(values) else values.new_zeros(())
 
 
 def decode(codes: Codes, decoder: Float[Tensor, "d_sae d_in"]) -> Float[Tensor, "n d_in"]:

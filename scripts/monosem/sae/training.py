@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,14 +17,14 @@ from torch.optim.adam import adam
 from scripts.monosem import io
 from scripts.monosem.runtime import derive_seed
 from scripts.monosem.sae import checkpoint as checkpoints
-from scripts.monosem.sae import initialise, order, parameters, resampling
+from scripts.monosem.sae import health, initialise, objective, order, parameters, resampling
 from scripts.monosem.sae.checkpoint import TrainingState
 from scripts.monosem.sae.config import SaeConfig
-from scripts.monosem.sae.losses import Outcome, relu_l1, topk
+from scripts.monosem.sae.folding import folded
+from scripts.monosem.sae.losses import Outcome
 
 BETAS, EPSILON = (0.9, 0.999), 6.25e-10  # Adam; epsilon as Gao et al. 2024: gradients of rare latents are tiny
 CURVE_POINTS = 150
-SILENT_L0 = 0.01  # mean active latents below which a run has nothing left to learn from
 
 
 class TrainingError(RuntimeError):
@@ -53,12 +52,6 @@ def learning_rate(config: SaeConfig, step: int) -> float:
     return config.learning_rate * rise * fall
 
 
-def l1_coefficient(config: SaeConfig, step: int) -> float:
-    """λ of step `step`, at scaled data."""
-    warm = config.l1_warmup_share * config.steps
-    return config.l1_coefficient * (min(1.0, (step + 1) / warm) if warm else 1.0)
-
-
 def start(read: Rows, config: SaeConfig, seed: int) -> TrainingState:
     """The state before the first step."""
     rows = np.random.default_rng(derive_seed(seed, "sample")).permutation(read.n_tokens)[: initialise.SAMPLE]
@@ -73,19 +66,16 @@ def start(read: Rows, config: SaeConfig, seed: int) -> TrainingState:
     return TrainingState(weights, weights.zeros(), weights.zeros(), since_fired, statistics)
 
 
-def outcome(state: TrainingState, config: SaeConfig, x: Float[Tensor, "b d"], buffers: dict[str, Tensor]) -> Outcome:
-    """Loss and gradients of the state's next step on scaled data."""
-    if config.architecture == "topk":
-        dead = state.since_fired > config.dead_after
-        return topk.step(
-            state.weights, x, config.k, state.statistics.variance, dead, config.aux_k, config.aux_coefficient, buffers
-        )
-    return relu_l1.step(state.weights, x, l1_coefficient(config, state.step), buffers)
-
-
 def update_(state: TrainingState, config: SaeConfig, gradients: parameters.Parameters) -> None:
-    """One Adam step in place: parallel part of the decoder's gradient removed before, rows of unit length after."""
-    parameters.remove_parallel_(gradients.decoder, state.weights.decoder)
+    """One Adam step in place: parallel part of the decoder's gradient removed before, rows of unit length after.
+
+    A tied encoder follows the decoder, whose gradient is the sum of both.
+    """
+    if config.tied_decoder:
+        gradients.decoder.add_(gradients.encoder)
+        gradients.encoder.zero_()
+    if config.unit_rows and config.project_gradient:
+        parameters.remove_parallel_(gradients.decoder, state.weights.decoder)
     steps = torch.tensor(float(state.step), device=state.weights.b_dec.device)
     groups = [
         list(group.tensors().values()) for group in (state.weights, gradients, state.first_moment, state.second_moment)
@@ -103,7 +93,12 @@ def update_(state: TrainingState, config: SaeConfig, gradients: parameters.Param
         eps=EPSILON,
         maximize=False,
     )
-    parameters.unit_rows_(state.weights.decoder)
+    if config.unit_rows:
+        parameters.unit_rows_(state.weights.decoder)
+    if config.tied_decoder:
+        state.weights.encoder.copy_(state.weights.decoder)
+    if state.weights.threshold is not None:
+        state.weights.threshold.clamp_min_(0)
 
 
 def _resample_(state: TrainingState, config: SaeConfig, read: Rows, seed: int) -> None:
@@ -114,14 +109,15 @@ def _resample_(state: TrainingState, config: SaeConfig, read: Rows, seed: int) -
         rng = np.random.default_rng(derive_seed(seed, "resample", state.step))
         rows = np.sort(rng.choice(read.n_tokens, min(config.resample.inputs, read.n_tokens), replace=False))
         inputs = read.gather(rows) * state.statistics.scale
-        l1 = l1_coefficient(config, state.step)
-        losses = torch.cat([relu_l1.per_input(state.weights, x.to(device), l1).cpu() for x in inputs.split(4096)])
+        losses = torch.cat([objective.per_input(state, config, x.to(device)).cpu() for x in inputs.split(4096)])
         generator = torch.Generator().manual_seed(derive_seed(seed, "choose", state.step))
         state.to("cpu")
         state.weights, moments, changed = resampling.resample(
             state.weights, (state.first_moment, state.second_moment), dead, inputs, losses, generator
         )
         state.first_moment, state.second_moment = moments
+        if config.tied_decoder:
+            state.weights.encoder.copy_(state.weights.decoder)
         state.since_fired[changed] = 0
         state.to(device)
         state.resampled.append([state.step, len(changed)])
@@ -129,27 +125,23 @@ def _resample_(state: TrainingState, config: SaeConfig, read: Rows, seed: int) -
         state.resampled.append([state.step, 0])
 
 
+def _trouble(state: TrainingState, config: SaeConfig, sums: dict[str, float]) -> str | None:
+    return health.trouble(sums, state.step, next(iter(state.curve), None), config)
+
+
 def _record(state: TrainingState, config: SaeConfig, seconds: float) -> dict[str, float]:
     """Close the curve's interval: one row in units of the raw activations.
 
-    Raises: TrainingError when the interval shows NaN or silence.
+    Raises: TrainingError when the interval shows NaN, divergence or silence.
     """
     sums = {name: float(value) for name, value in state.sums.items()}
     n, raw = sums["vectors"], 1 / state.statistics.scale**2
-    if not math.isfinite(sums["power"]):
-        raise TrainingError(
-            f"step {state.step}: the activations hold NaN or infinity; delete them and extract them again"
-        )
-    if not math.isfinite(sums["loss"]) or not bool(torch.isfinite(state.weights.encoder).all()):
-        raise TrainingError(f"step {state.step}: the loss is not finite; lower learning_rate ({config.learning_rate})")
-    if sums["active"] / n < SILENT_L0:
-        knob = (
-            f"lower l1_coefficient ({config.l1_coefficient})"
-            if config.architecture == "relu"
-            else f"lower learning_rate ({config.learning_rate})"
-        )
-        raise TrainingError(f"step {state.step}: almost no latent fires (L0 {sums['active'] / n:.2g}); {knob}")
     dead = (state.since_fired > config.dead_after).float().mean().item()
+    sentence = _trouble(state, config, sums) or health.all_dead(dead, config)
+    if sentence is None and not health.all_finite(state.weights.tensors()):
+        sentence = f"the weights are not finite; lower learning_rate ({config.learning_rate})"
+    if sentence is not None:
+        raise TrainingError(f"step {state.step}: {sentence}")
     return {
         "step": state.step,
         "vectors": state.step * config.batch_size,
@@ -181,8 +173,7 @@ def train(
     lines. progress: called as progress(vectors, **fields). data_identity: digest of the data.
 
     Returns: weights in the SAELens layout that act on raw activations, and a summary. Training saw s·x with
-    E‖s·x‖² = d_in; both architectures are positively homogeneous, so dividing both biases by s folds that in and
-    leaves the decoder's rows at unit length.
+    E‖s·x‖² = d_in, and that is folded in (folding.py).
 
     Raises: TrainingError (one sentence) on NaN, divergence or when nothing fires; the last checkpoint stays.
     """
@@ -209,8 +200,10 @@ def train(
             following = next(indices, None)
             ahead = reader.submit(read.gather, following) if following is not None else None
 
-            result = outcome(state, config, x, buffers)
+            result = objective.outcome(state, config, x, buffers)
             update_(state, config, result.gradients)
+            if result.smallest_kept is not None:
+                objective.remember_smallest_(state, config, result.smallest_kept)
             state.step += 1
             state.since_fired += config.batch_size
             state.since_fired[result.fired] = 0
@@ -233,9 +226,11 @@ def train(
                 _save(state, checkpoint, identity, config)
                 last_saved = now
     summary = _summary(state, config, seed, read.n_tokens)
+    if warning := health.many_dead(summary["final"]["dead_share"], config):
+        say(warning)
     state.to("cpu")
     checkpoint.unlink(missing_ok=True)
-    return folded(state.weights, state.statistics.scale), summary
+    return folded(state.weights, state.statistics.scale, config, summary["kept_above_scaled"]), summary
 
 
 def _accumulate_(sums: dict[str, Any], x: Float[Tensor, "b d"], result: Outcome) -> None:
@@ -254,26 +249,19 @@ def _accumulate_(sums: dict[str, Any], x: Float[Tensor, "b d"], result: Outcome)
 
 
 def _save(state: TrainingState, path: Path, identity: str, config: SaeConfig) -> None:
+    """Replace the checkpoint, unless something is wrong with the state: then the last good one stays."""
     state.sums = {name: float(value) for name, value in state.sums.items()}
-    sound = all(math.isfinite(value) for value in state.sums.values())
-    if sound and all(bool(torch.isfinite(tensor).all()) for tensor in state.weights.tensors().values()):
+    well = not state.sums or _trouble(state, config, state.sums) is None
+    groups = (state.weights, state.first_moment, state.second_moment)
+    if well and all(health.all_finite(group.tensors()) for group in groups):
         checkpoints.save(state, path, identity)
-
-
-def folded(weights: parameters.Parameters, scale: float) -> dict[str, Tensor]:
-    """Weights for raw activations in the SAELens layout: f(x) = f'(s·x)/s, x̂ = x̂'/s."""
-    return {
-        "W_enc": weights.encoder.t().contiguous(),
-        "b_enc": weights.b_enc / scale,
-        "W_dec": weights.decoder.contiguous(),
-        "b_dec": weights.b_dec / scale,
-    }
 
 
 def _summary(state: TrainingState, config: SaeConfig, seed: int, n_rows: int) -> dict[str, Any]:
     vectors = config.steps * config.batch_size
     final = {key: value for key, value in state.curve[-1].items() if key not in ("step", "vectors", "seconds")}
-    l1 = config.l1_coefficient
+    l1, l0 = config.l1_coefficient, config.l0_coefficient
+    by_batch = objective.keeps_by_batch(config)
     return {
         "vectors": vectors,
         "seconds": state.seconds,
@@ -285,6 +273,8 @@ def _summary(state: TrainingState, config: SaeConfig, seed: int, n_rows: int) ->
         "resampled": [{"step": step, "latents": count} for step, count in state.resampled],
         "data_scale": state.statistics.scale,
         "l1_coefficient_raw": None if l1 is None else l1 / state.statistics.scale,
+        "l0_coefficient_raw": None if l0 is None else l0 / state.statistics.scale**2,
+        "kept_above_scaled": float(state.kept_above) if by_batch else None,
         "config": dataclasses.asdict(config),
         "seed": seed,
         "threads": torch.get_num_threads(),

@@ -13,6 +13,7 @@ from torch import Tensor
 from scripts.monosem.sae import architectures
 from scripts.monosem.sae import config as sae_config
 from scripts.monosem.sae import training as sae_training
+from scripts.monosem.sae_kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -45,4 +46,4 @@ def train(read: Vectors, params: dict[str, Any], seed: int, device: str = "cpu")
             read, config, seed, Path(folder, "checkpoint"), Path(folder, "curve.jsonl"), device=device,
             say=lambda text: None,
         )  # fmt: skip
-    return architectures.Sae({}, weights["W_enc"], weights["b_enc"], weights["W_dec"], weights["b_dec"], config.k)
+    return architectures.from_tensors({"architecture": KINDS[config.architecture].saved_as, "k": config.k}, weights)

@@ -19,6 +19,17 @@ class Outcome:
     loss: Float[Tensor, ""]  # batch size × training loss
     squared_error: Float[Tensor, ""]  # Σ_b Σ_d (x − x̂)²
     active: Float[Tensor, ""]  # Σ_b number of f > 0
+    smallest_kept: Float[Tensor, ""] | None = None  # batchtopk: the smallest f of the batch
+
+
+def encode(
+    weights: Parameters, x: Float[Tensor, "b d_in"], buffers: dict[str, Tensor]
+) -> tuple[Float[Tensor, "b d_in"], Float[Tensor, "b d_sae"]]:
+    """x − b_dec, and (x − b_dec) W_enc + b_enc: the one dense product of a step."""
+    centred = x - weights.b_dec
+    pre = kernels.scratch(buffers, "pre", x, len(x), len(weights.b_enc))
+    torch.addmm(weights.b_enc, centred, weights.encoder.t(), out=pre)
+    return centred, pre
 
 
 def sparse_gradients(

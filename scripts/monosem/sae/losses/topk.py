@@ -46,9 +46,7 @@ def step(
     gradients = sparse_gradients(weights, codes, entries, value_slope, slope, centred)
     loss = squared_error / variance
     if aux_coefficient and bool(dead.any()):
-        aux = _add_auxiliary_(
-            gradients, weights, centred, pre, error, dead.nonzero().squeeze(1), aux_k, aux_coefficient
-        )
+        aux = add_auxiliary_(gradients, weights, centred, pre, error, dead.nonzero().squeeze(1), aux_k, aux_coefficient)
         loss = loss + n * aux
 
     fired = torch.zeros_like(dead)
@@ -56,7 +54,7 @@ def step(
     return Outcome(gradients, fired, loss, squared_error, torch.count_nonzero(positive))
 
 
-def _add_auxiliary_(
+def add_auxiliary_(
     gradients: Parameters,
     weights: Parameters,
     centred: Float[Tensor, "b d_in"],

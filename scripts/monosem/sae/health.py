@@ -1,0 +1,71 @@
+"""What can go wrong with a run while it trains, in one sentence with the likely knob."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from scripts.monosem.sae.config import SPARSE_BY_COUNT, SaeConfig
+
+SILENT_L0 = 0.01  # mean active latents below which a run has nothing left to learn from
+WORSE = 10.0  # squared error over the data's variance that is divergence, if it is also twice that of the start
+HOPELESS = 1000.0  # the same, wherever the run started
+
+
+def all_finite(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether no tensor holds NaN or infinity."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
+
+
+def _sparsity_knob(config: SaeConfig) -> str:
+    name = "l0_coefficient" if config.architecture == "jumprelu" else "l1_coefficient"
+    if config.architecture in SPARSE_BY_COUNT:
+        return f"lower learning_rate ({config.learning_rate})"
+    also = f" or start_threshold ({config.start_threshold})" if config.architecture == "jumprelu" else ""
+    return f"lower {name} ({getattr(config, name)}){also}"
+
+
+def _revival_knob(config: SaeConfig) -> str:
+    if config.architecture in SPARSE_BY_COUNT:
+        return f"raise aux_coefficient ({config.aux_coefficient}) or lower learning_rate ({config.learning_rate})"
+    if config.architecture == "relu":
+        return f"set resample, or {_sparsity_knob(config)}"
+    return f"{_sparsity_knob(config)} or learning_rate ({config.learning_rate})"
+
+
+def trouble(sums: Mapping[str, float], step: int, first: Mapping[str, float] | None, config: SaeConfig) -> str | None:
+    """What is wrong with the steps up to `step` that are summed up in `sums`, or None.
+
+    Args: first: the first row of the curve. The loss may jump for a while after a resampling.
+    """
+    if not math.isfinite(sums["power"]):
+        return "the activations hold NaN or infinity; delete them and extract them again"
+    if not math.isfinite(sums["loss"]):
+        return f"the loss is not finite; lower learning_rate ({config.learning_rate})"
+    l0 = sums["active"] / sums["vectors"]
+    if l0 < SILENT_L0:
+        return f"almost no latent fires (L0 {l0:.2g}); {_sparsity_knob(config)}"
+    error = sums["squared_error"] / sums["variance"]
+    start = math.inf if first is None else 1 - first["explained_variance"]
+    jumpy = any(at < step <= at + 2 * config.rewarm_steps for at in config.resample_steps)
+    if error > HOPELESS or (error > WORSE and error > 2 * start and not jumpy):
+        return (
+            f"training diverges: the squared error is {error:.3g} times the variance; lower learning_rate "
+            f"({config.learning_rate})"
+        )
+    return None
+
+
+def all_dead(dead_share: float, config: SaeConfig) -> str | None:
+    """A sentence if every latent is dead, else None."""
+    if dead_share < 1:
+        return None
+    return f"all {config.d_sae:,} latents are dead; {_revival_knob(config)}"
+
+
+def many_dead(dead_share: float, config: SaeConfig) -> str | None:
+    """A sentence if most latents are dead at the end of a run, else None."""
+    if dead_share <= 0.5:
+        return None
+    return f"{dead_share:.0%} of the latents are dead at the end; {_revival_knob(config)}"

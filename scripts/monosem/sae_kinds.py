@@ -1,0 +1,44 @@
+"""The architectures of sparse autoencoders: their names, what each one's configuration needs, how files call it.
+
+Read while the workflow is parsed and by figures and tables, so it imports nothing.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One architecture."""
+
+    words: str  # for people
+    needs: tuple[str, ...]  # keys that a run must set
+    may: tuple[str, ...]  # keys that a run may set and that not every architecture has
+    saved_as: str  # the SAELens architecture that does the same at inference
+
+
+_TOPK = ("aux_k", "aux_coefficient")
+KINDS = {
+    "relu": Kind(
+        "ReLU + L1",
+        ("l1_coefficient",),
+        ("l1_warmup_share", "resample", "pre_encoder_bias", "tied_decoder", "project_gradient"),
+        "standard",
+    ),
+    "relu_decoder_norm": Kind("ReLU + L1 × norm", ("l1_coefficient",), ("l1_warmup_share",), "standard"),
+    "topk": Kind("TopK", ("k",), _TOPK, "topk"),
+    "batchtopk": Kind("BatchTopK", ("k",), _TOPK, "jumprelu"),
+    "matryoshka_batchtopk": Kind("Matryoshka", ("k",), (*_TOPK, "prefixes"), "jumprelu"),
+    "jumprelu": Kind("JumpReLU", ("l0_coefficient",), ("l0_warmup_share", "bandwidth", "start_threshold"), "jumprelu"),
+    "gated": Kind("Gated", ("l1_coefficient",), ("l1_warmup_share",), "gated"),
+}
+
+
+def foreign_keys(architecture: str) -> tuple[str, ...]:
+    """Keys that some architecture has and this one has not, sorted."""
+    own = {*KINDS[architecture].needs, *KINDS[architecture].may}
+    return tuple(sorted({key for kind in KINDS.values() for key in (*kind.needs, *kind.may)} - own))
+
+
+def missing_key(architecture: str, params: dict) -> str | None:
+    """The first key that the architecture needs and `params` lacks."""
+    return next((key for key in KINDS[architecture].needs if params.get(key) is None), None)
