@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.optim.adam import adam
 
 from scripts.monosem import io
 from scripts.monosem.runtime import derive_seed
@@ -21,9 +20,10 @@ from scripts.monosem.sae import checkpoint as checkpoints
 from scripts.monosem.sae import initialise, order, parameters, resampling
 from scripts.monosem.sae.checkpoint import TrainingState
 from scripts.monosem.sae.config import SaeConfig
+from scripts.monosem.sae.encoding import resolve_precision
 from scripts.monosem.sae.losses import Outcome, relu_l1, topk
+from scripts.monosem.sae.optimiser import adam_step_
 
-BETAS, EPSILON = (0.9, 0.999), 6.25e-10  # Adam; epsilon as Gao et al. 2024: gradients of rare latents are tiny
 CURVE_POINTS = 150
 SILENT_L0 = 0.01  # mean active latents below which a run has nothing left to learn from
 
@@ -78,32 +78,17 @@ def outcome(state: TrainingState, config: SaeConfig, x: Float[Tensor, "b d"], bu
     if config.architecture == "topk":
         dead = state.since_fired > config.dead_after
         return topk.step(
-            state.weights, x, config.k, state.statistics.variance, dead, config.aux_k, config.aux_coefficient, buffers
-        )
-    return relu_l1.step(state.weights, x, l1_coefficient(config, state.step), buffers)
+            state.weights, x, config.k, state.statistics.variance, dead, config.aux_k, config.aux_coefficient, buffers,
+            config.precision,
+        )  # fmt: skip
+    return relu_l1.step(state.weights, x, l1_coefficient(config, state.step), buffers, config.precision)
 
 
 def update_(state: TrainingState, config: SaeConfig, gradients: parameters.Parameters) -> None:
     """One Adam step in place: parallel part of the decoder's gradient removed before, rows of unit length after."""
-    parameters.remove_parallel_(gradients.decoder, state.weights.decoder)
-    steps = torch.tensor(float(state.step), device=state.weights.b_dec.device)
-    groups = [
-        list(group.tensors().values()) for group in (state.weights, gradients, state.first_moment, state.second_moment)
-    ]
-    adam(
-        *groups,
-        max_exp_avg_sqs=[],
-        state_steps=[steps.clone() for _ in groups[0]],
-        fused=True,
-        amsgrad=False,
-        beta1=BETAS[0],
-        beta2=BETAS[1],
-        lr=learning_rate(config, state.step),
-        weight_decay=0.0,
-        eps=EPSILON,
-        maximize=False,
+    adam_step_(
+        state.weights, gradients, state.first_moment, state.second_moment, state.step, learning_rate(config, state.step)
     )
-    parameters.unit_rows_(state.weights.decoder)
 
 
 def _resample_(state: TrainingState, config: SaeConfig, read: Rows, seed: int) -> None:
@@ -190,6 +175,7 @@ def train(
     if config.batch_size > read.n_tokens:
         say(f"batch_size {config.batch_size:,} is more than there are rows: {read.n_tokens:,} are used")
         config = dataclasses.replace(config, batch_size=read.n_tokens)
+    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     identity = io.sha256_json([dataclasses.asdict(config), seed, data_identity, read.n_tokens, read.d_in])
     state, sentence = checkpoints.load(checkpoint, identity)
     say(sentence)
