@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from scripts.monosem.sae import objective, parameters
+from scripts.monosem.sae import kernels, objective, parameters
 from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.sae.losses import batchtopk, gated, jumprelu, matryoshka, relu_decoder_norm, relu_l1, support, topk
 from scripts.monosem.sae.training import update_
@@ -14,6 +14,13 @@ D_IN, D_SAE, N = 6, 64, 33
 
 def data(seed=0):
     return torch.randn(N, D_IN, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + 0.3
+
+
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def _kernels(request, monkeypatch):
+    """The CPU's loops, and what other devices use."""
+    if request.param == "torch":
+        monkeypatch.setattr(kernels, "is_compiled", lambda x: False)
 
 
 def textbook_gradients(weights, loss):
@@ -42,7 +49,7 @@ def test_relu_l1(b_enc, sparse):
         return ((x - f @ W_dec - b_dec) ** 2).sum(1).mean() + l1 * f.sum(1).mean()
 
     outcome = relu_l1.step(weights, x, l1, {})
-    assert (outcome.active / (N * D_SAE) <= relu_l1.DENSE_ABOVE) == sparse
+    assert (outcome.active / (N * D_SAE) <= relu_l1.DENSE_ABOVE["float32"]) == sparse
     assert_same(outcome, *textbook_gradients(weights, loss))
     torch.testing.assert_close(relu_l1.per_input(weights, x, l1).sum(), outcome.loss)
     f = torch.relu((x - weights.b_dec) @ weights.encoder.T + weights.b_enc)

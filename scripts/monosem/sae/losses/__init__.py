@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scripts.monosem.sae import kernels
+from scripts.monosem.sae.encoding import Centred
 from scripts.monosem.sae.parameters import Parameters
 
 
@@ -41,10 +42,54 @@ def sparse_gradients(
     centred: Float[Tensor, "b d_in"],
 ) -> Parameters:
     """Gradients of any loss through a sparse code, from ∂L/∂pre of its active entries and ∂L/∂x̂."""
-    b_enc = torch.zeros_like(weights.b_enc).index_add_(0, codes.latents, value_slope)
+    b_enc = kernels.totals_by_latent(entries, value_slope)
     return Parameters(
         encoder=kernels.sum_by_latent(entries, value_slope, centred),
         b_enc=b_enc,
         decoder=kernels.sum_by_latent(entries, codes.values, slope),
         b_dec=slope.sum(0) - b_enc @ weights.encoder,
     )
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """Gradients of factor/2 · Σ_b ‖x − x̂‖² + penalty · Σ_b Σ_i f_i, and what the curve wants."""
+
+    gradients: Parameters
+    fired: Bool[Tensor, " d_sae"]  # which latents were above 0 anywhere
+    squared_error: Float[Tensor, ""]  # Σ_b ‖x − x̂‖²
+    slope: Tensor  # factor · (x̂ − x), as matrix or, on the CPU, in column blocks
+
+    def error(self, factor: float) -> Float[Tensor, "b d_in"]:
+        """x̂ − x of every row."""
+        slope = self.slope if self.slope.dim() == 2 else kernels.whole(self.slope, self.gradients.b_dec.shape[0])
+        return slope / factor
+
+
+def reconstruction(
+    weights: Parameters, codes: kernels.Codes, centred: Centred, factor: float, penalty: float = 0.0
+) -> Reconstructed:
+    """Decode, compare with x and differentiate; entries of the code that are 0 get no gradient."""
+    d_sae, d_in = weights.decoder.shape
+    entries = kernels.by_latent(codes, d_sae)
+    if centred.blocks is None:
+        out, pullback = kernels.decode_with_pullback(codes, weights.decoder)
+        error = out - centred.rows
+        squared_error = torch.linalg.vector_norm(error).square()
+        slope = error * factor
+        value_slope = (pullback(slope) + penalty) * (codes.values > 0)
+        gradients = sparse_gradients(weights, codes, entries, value_slope, slope, centred.rows)
+    else:
+        table = kernels.blocks(weights.decoder)
+        slope, pull, squares = kernels.reconstruct(codes, table, centred.blocks, factor)
+        squared_error = squares.sum()
+        value_slope = (pull + penalty) * (codes.values > 0)
+        b_enc = kernels.totals_by_latent(entries, value_slope)
+        gradients = Parameters(
+            encoder=kernels.sum_blocks_by_latent(entries, value_slope, centred.blocks, d_in),
+            b_enc=b_enc,
+            decoder=kernels.sum_blocks_by_latent(entries, codes.values, slope, d_in),
+            b_dec=slope.sum(1).view(-1)[:d_in] - b_enc @ weights.encoder,
+        )
+    fired = kernels.totals_by_latent(entries, codes.values) > 0
+    return Reconstructed(gradients, fired, squared_error, slope)

@@ -54,6 +54,8 @@ def step(
     loss = squared_error / variance
     if aux_coefficient and bool(dead.any()):
         among = dead.nonzero().squeeze(1)
-        loss = loss + n * add_auxiliary_(gradients, weights, centred, pre, error, among, aux_k, aux_coefficient)
+        loss = loss + n * add_auxiliary_(
+            gradients, weights, centred, error, among, aux_k, aux_coefficient, "float32"
+        )
     active = torch.tensor(len(codes.values), device=x.device)
     return Outcome(gradients, entries.offsets.diff() > 0, loss, squared_error, active, smallest_kept)

@@ -61,7 +61,9 @@ def step(
     loss = sum(torch.linalg.vector_norm(own).square() for own in errors) / variance
     if aux_coefficient and bool(dead.any()):
         among = dead.nonzero().squeeze(1)
-        loss = loss + n * add_auxiliary_(gradients, weights, centred, pre, error, among, aux_k, aux_coefficient)
+        loss = loss + n * add_auxiliary_(
+            gradients, weights, centred, error, among, aux_k, aux_coefficient, "float32"
+        )
     fired = torch.cat([support.entries.offsets.diff() > 0 for support in supports])
     active = torch.tensor(len(codes.values), device=x.device)
     squared_error = torch.linalg.vector_norm(error).square()

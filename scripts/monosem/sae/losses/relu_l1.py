@@ -9,48 +9,35 @@ this is s² times the same loss on raw data with λ_raw = λ / s.
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from scripts.monosem.sae import kernels
-from scripts.monosem.sae.losses import Outcome, sparse_gradients
+from scripts.monosem.sae.encoding import pre_activations, product
+from scripts.monosem.sae.losses import Outcome, reconstruction
 from scripts.monosem.sae.parameters import Parameters
 
-# share of active entries above which dense products are faster (estimated from the CPU times of the single products)
-DENSE_ABOVE = 1 / 16
+# share of active entries above which dense products are faster, by precision (measured on the CPU, see the README)
+DENSE_ABOVE = {"float32": 1 / 8, "bfloat16": 1 / 24}
 
 
-def step(weights: Parameters, x: Float[Tensor, "b d_in"], l1: float, buffers: dict[str, Tensor]) -> Outcome:
-    """Loss and gradients of one batch: dense while many latents are active, sparse as soon as few are."""
-    n, d_sae = len(x), len(weights.b_enc)
-    centred = x - weights.b_dec
-    pre = kernels.scratch(buffers, "pre", x, n, d_sae)
-    torch.addmm(weights.b_enc, centred, weights.encoder.t(), out=pre)
-    positive = torch.gt(pre, 0, out=kernels.scratch(buffers, "positive", x, n, d_sae, dtype=torch.bool))
-    active = torch.count_nonzero(positive)
-    if active > DENSE_ABOVE * positive.numel():
-        gradients, fired, squared_error, total = _dense(weights, centred, pre, l1, buffers)
-    else:
-        gradients, fired, squared_error, total = _sparse(weights, centred, pre, positive, l1)
-    return Outcome(gradients, fired, squared_error + l1 * total, squared_error, active)
-
-
-def _sparse(
+def step(
     weights: Parameters,
-    centred: Float[Tensor, "b d_in"],
-    pre: Float[Tensor, "b d_sae"],
-    positive: Bool[Tensor, "b d_sae"],
+    x: Float[Tensor, "b d_in"],
     l1: float,
-) -> tuple[Parameters, Tensor, Tensor, Tensor]:
-    n, d_sae = pre.shape
-    codes = kernels.positive_codes(pre, positive)
-    reconstruction, pullback = kernels.decode_with_pullback(codes, weights.decoder)
-    error = reconstruction - centred
-    slope = error * (2 / n)
-    value_slope = pullback(slope) + l1 / n
-    entries = kernels.by_latent(codes, d_sae)
-    gradients = sparse_gradients(weights, codes, entries, value_slope, slope, centred)
-    return gradients, entries.offsets.diff() > 0, torch.linalg.vector_norm(error).square(), codes.values.sum()
+    buffers: dict[str, Tensor],
+    precision: str = "float32",
+) -> Outcome:
+    """Loss and gradients of one batch: dense while many latents are active, sparse as soon as few are."""
+    n = len(x)
+    pre, centred = pre_activations(weights, x, precision, buffers)
+    active = kernels.count_positive(pre)
+    if active > DENSE_ABOVE[precision] * pre.numel():
+        return _dense(weights, centred.rows, pre, l1, active, precision)
+    codes = kernels.positive_codes(pre)
+    result = reconstruction(weights, codes, centred, 2 / n, l1 / n)
+    loss = result.squared_error + l1 * codes.values.sum()
+    return Outcome(result.gradients, result.fired, loss, result.squared_error, active)
 
 
 def _dense(
@@ -58,23 +45,25 @@ def _dense(
     centred: Float[Tensor, "b d_in"],
     pre: Float[Tensor, "b d_sae"],
     l1: float,
-    buffers: dict[str, Tensor],
-) -> tuple[Parameters, Tensor, Tensor, Tensor]:
-    n, d_sae = pre.shape
+    active: Tensor,
+    precision: str,
+) -> Outcome:
+    n, dtype = len(pre), centred.dtype
     f = pre.relu_()
-    error = torch.mm(f, weights.decoder) - centred
+    error = product(f, weights.decoder, precision) - centred
     slope = error * (2 / n)
-    decoder, mass = torch.mm(f.t(), slope), f.sum(0)
-    value_slope = torch.mm(slope, weights.decoder.t(), out=kernels.scratch(buffers, "value_slope", pre, n, d_sae))
+    decoder, mass = product(f.t(), slope, precision).to(dtype), f.sum(0, dtype=dtype)
+    value_slope = product(slope, weights.decoder.t(), precision)
     value_slope.add_(l1 / n).mul_(f.sign_())  # several times faster than masking with a boolean
-    b_enc = value_slope.sum(0)
+    b_enc = value_slope.sum(0, dtype=dtype)
     gradients = Parameters(
-        encoder=torch.mm(value_slope.t(), centred),
+        encoder=product(value_slope.t(), centred, precision).to(dtype),
         b_enc=b_enc,
         decoder=decoder,
         b_dec=slope.sum(0) - b_enc @ weights.encoder,
     )
-    return gradients, mass > 0, torch.linalg.vector_norm(error).square(), mass.sum()
+    squared_error = torch.linalg.vector_norm(error).square()
+    return Outcome(gradients, mass > 0, squared_error + l1 * mass.sum(), squared_error, active)
 
 
 def per_input(weights: Parameters, x: Float[Tensor, "b d_in"], l1: float) -> Float[Tensor, " b"]:

@@ -1,0 +1,125 @@
+"""The one dense product of a step, in the precision that the configuration names, and the codes that it leads to.
+
+On the CPU a few hundred rows are encoded at a time and their active latents taken while the pre-activations are in the
+cache. bfloat16 means: x − b_dec and the encoder are rounded to 8 bits of mantissa before the product, sums are float32,
+b_enc is exact, and the pre-activations are rounded again. Weights, codes' gradients and Adam stay float32.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from scripts.monosem.sae import compiled, kernels
+from scripts.monosem.sae.parallel import over_rows
+from scripts.monosem.sae.parameters import Parameters
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def has_fast_bfloat16(device: str) -> bool:
+    """Whether products in bfloat16 are faster than in float32: a CUDA card that knows it, a CPU with AVX-512 bf16.
+
+    On CPUs without these instructions torch emulates them, several times slower than float32.
+    """
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def resolve_precision(name: str, device: str) -> str:
+    """'auto' -> 'bfloat16' where the device has it, else 'float32'."""
+    if name == "auto":
+        return "bfloat16" if has_fast_bfloat16(device) else "float32"
+    return name
+
+
+@dataclass(frozen=True)
+class Centred:
+    """x − b_dec, as the rest of the step wants it."""
+
+    rows: Float[Tensor, "n d_in"]
+    blocks: Float[Tensor, "blocks n block"] | None  # on the CPU: cut into column blocks
+
+
+def product(a: Float[Tensor, "n m"], b: Float[Tensor, "m p"], precision: str) -> Float[Tensor, "n p"]:
+    """a @ b in float32, or of and to bfloat16."""
+    if precision == "bfloat16":
+        return torch.mm(a.bfloat16(), b.bfloat16())
+    return torch.mm(a, b)
+
+
+def encode_topk(
+    weights: Parameters, x: Float[Tensor, "n d_in"], k: int, precision: str, buffers: dict[str, Tensor]
+) -> tuple[kernels.Codes, Centred]:
+    """relu of the k largest pre-activations of every row."""
+    n = len(x)
+    if not kernels.is_compiled(x):
+        centred = x - weights.b_dec
+        return kernels.topk_codes(_dense(weights, centred, precision, buffers), k), Centred(centred, None)
+    values, columns = torch.empty(n, k, dtype=x.dtype), torch.empty(n, k, dtype=torch.long)
+    encode, centred = _encoder(weights, x, precision, buffers)
+
+    def work(first: int, last: int) -> None:
+        kernels.topk_into(encode(first, last, None), columns, values, first)
+
+    over_rows(work, n, kernels.ROWS)
+    return kernels.codes_of(values, columns), centred
+
+
+def pre_activations(
+    weights: Parameters, x: Float[Tensor, "n d_in"], precision: str, buffers: dict[str, Tensor]
+) -> tuple[Float[Tensor, "n d_sae"], Centred]:
+    """All pre-activations, in the precision of the product; the buffer is used again in the next step."""
+    if not kernels.is_compiled(x):
+        centred = x - weights.b_dec
+        return _dense(weights, centred, precision, buffers), Centred(centred, None)
+    dtype = torch.bfloat16 if precision == "bfloat16" else x.dtype
+    pre = kernels.scratch(buffers, "pre", x, len(x), len(weights.b_enc), dtype=dtype)
+    encode, centred = _encoder(weights, x, precision, buffers)
+    over_rows(lambda first, last: encode(first, last, pre[first:last]), len(x), kernels.ROWS)
+    return pre, centred
+
+
+def _dense(weights: Parameters, centred: Tensor, precision: str, buffers: dict[str, Tensor]) -> Tensor:
+    if precision == "bfloat16":
+        return torch.addmm(weights.b_enc.bfloat16(), centred.bfloat16(), weights.encoder.bfloat16().t())
+    pre = kernels.scratch(buffers, "pre", centred, len(centred), len(weights.b_enc))
+    return torch.addmm(weights.b_enc, centred, weights.encoder.t(), out=pre)
+
+
+def _encoder(weights: Parameters, x: Tensor, precision: str, buffers: dict[str, Tensor]):
+    """encode(first, last, out) -> pre-activations of some rows (CPU), and x − b_dec, filled in as rows are encoded."""
+    (n, d_in), d_sae = x.shape, len(weights.b_enc)
+    n_blocks = -(-d_in // compiled.BLOCK)
+    centred = Centred(
+        kernels.scratch(buffers, "centred", x, n, d_in),
+        kernels.scratch(buffers, "centred_blocks", x, n_blocks, n, compiled.BLOCK),
+    )
+    arrays = (x.numpy(), weights.b_dec.numpy(), centred.rows.numpy(), centred.blocks.numpy())
+    if precision == "float32":
+
+        def encode(first: int, last: int, out: Tensor | None) -> Tensor:
+            compiled.centre_rows(*arrays, first, last)
+            if out is None:
+                out = torch.empty(last - first, d_sae, dtype=x.dtype)
+            return torch.addmm(weights.b_enc, centred.rows[first:last], weights.encoder.t(), out=out)
+
+        return encode, centred
+
+    wide = d_in + compiled.BIAS_COLUMNS
+    rounded = kernels.scratch(buffers, "rounded_encoder", x, d_sae, wide, dtype=torch.bfloat16)
+    bits = rounded.view(torch.uint16).numpy()
+    encoder = (weights.encoder.numpy(), weights.b_enc.numpy(), bits)
+    over_rows(lambda first, last: compiled.round_encoder(*encoder, first, last), d_sae)
+
+    def encode(first: int, last: int, out: Tensor | None) -> Tensor:
+        compiled.centre_rows(*arrays, first, last)
+        rows = torch.empty(last - first, wide, dtype=torch.bfloat16)
+        compiled.round_rows(arrays[2], rows.view(torch.uint16).numpy(), first, last)
+        if out is None:
+            out = torch.empty(last - first, d_sae, dtype=torch.bfloat16)
+        return torch.mm(rows, rounded.t(), out=out)
+
+    return encode, centred
