@@ -14,8 +14,8 @@ import numpy as np
 BLOCK = 64  # columns
 BIAS_COLUMNS = 32  # that carry b_enc through a bfloat16 product; the step of AMX's inner dimension
 
-# sums may be reordered (else none of them is vectorised); NaN and infinity keep their meaning
-_compile = numba.njit(nogil=True, cache=True, fastmath={"contract", "nsz", "reassoc"})
+# sums may be reordered and x / 0 is no exception (else nothing is vectorised); NaN and infinity keep their meaning
+_compile = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
 
 
 @_compile

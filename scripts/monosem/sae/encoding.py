@@ -58,11 +58,16 @@ def encode_topk(
     if not kernels.is_compiled(x):
         centred = x - weights.b_dec
         return kernels.topk_codes(_dense(weights, centred, precision, buffers), k), Centred(centred, None)
-    values, columns = torch.empty(n, k, dtype=x.dtype), torch.empty(n, k, dtype=torch.long)
+    values, columns = torch.empty(n, k, dtype=x.dtype), torch.empty(n, k, dtype=torch.int32)
     encode, centred = _encoder(weights, x, precision, buffers)
 
     def work(first: int, last: int) -> None:
-        kernels.topk_into(encode(first, last, None), columns, values, first)
+        shape = (min(kernels.ROWS, n), len(weights.b_enc))
+        pre = kernels.scratch(buffers, f"pre from row {first}", x, *shape, dtype=_result(x, precision))
+        for start in range(first, last, kernels.ROWS):
+            stop = min(start + kernels.ROWS, last)
+            encode(start, stop, pre[: stop - start])
+            kernels.topk_into(pre[: stop - start], columns, values, start)
 
     over_rows(work, n, kernels.ROWS)
     return kernels.codes_of(values, columns), centred
@@ -75,11 +80,20 @@ def pre_activations(
     if not kernels.is_compiled(x):
         centred = x - weights.b_dec
         return _dense(weights, centred, precision, buffers), Centred(centred, None)
-    dtype = torch.bfloat16 if precision == "bfloat16" else x.dtype
-    pre = kernels.scratch(buffers, "pre", x, len(x), len(weights.b_enc), dtype=dtype)
+    pre = kernels.scratch(buffers, "pre", x, len(x), len(weights.b_enc), dtype=_result(x, precision))
     encode, centred = _encoder(weights, x, precision, buffers)
-    over_rows(lambda first, last: encode(first, last, pre[first:last]), len(x), kernels.ROWS)
+
+    def work(first: int, last: int) -> None:
+        for start in range(first, last, kernels.ROWS):
+            stop = min(start + kernels.ROWS, last)
+            encode(start, stop, pre[start:stop])
+
+    over_rows(work, len(x), kernels.ROWS)
     return pre, centred
+
+
+def _result(x: Tensor, precision: str) -> torch.dtype:
+    return torch.bfloat16 if precision == "bfloat16" else x.dtype
 
 
 def _dense(weights: Parameters, centred: Tensor, precision: str, buffers: dict[str, Tensor]) -> Tensor:
@@ -90,36 +104,36 @@ def _dense(weights: Parameters, centred: Tensor, precision: str, buffers: dict[s
 
 
 def _encoder(weights: Parameters, x: Tensor, precision: str, buffers: dict[str, Tensor]):
-    """encode(first, last, out) -> pre-activations of some rows (CPU), and x − b_dec, filled in as rows are encoded."""
+    """encode(first, last, out) writes pre-activations of some rows (CPU); and x − b_dec, filled in on the way.
+
+    It is called for the same ranges of at most kernels.ROWS rows whatever the number of threads: the bits of a product
+    may depend on how many rows it has.
+    """
     (n, d_in), d_sae = x.shape, len(weights.b_enc)
     n_blocks = -(-d_in // compiled.BLOCK)
     centred = Centred(
         kernels.scratch(buffers, "centred", x, n, d_in),
-        kernels.scratch(buffers, "centred_blocks", x, n_blocks, n, compiled.BLOCK),
+        kernels.scratch(buffers, "centred blocks", x, n_blocks, n, compiled.BLOCK),
     )
     arrays = (x.numpy(), weights.b_dec.numpy(), centred.rows.numpy(), centred.blocks.numpy())
     if precision == "float32":
 
-        def encode(first: int, last: int, out: Tensor | None) -> Tensor:
+        def encode(first: int, last: int, out: Tensor) -> None:
             compiled.centre_rows(*arrays, first, last)
-            if out is None:
-                out = torch.empty(last - first, d_sae, dtype=x.dtype)
-            return torch.addmm(weights.b_enc, centred.rows[first:last], weights.encoder.t(), out=out)
+            torch.addmm(weights.b_enc, centred.rows[first:last], weights.encoder.t(), out=out)
 
         return encode, centred
 
     wide = d_in + compiled.BIAS_COLUMNS
-    rounded = kernels.scratch(buffers, "rounded_encoder", x, d_sae, wide, dtype=torch.bfloat16)
+    rounded = kernels.scratch(buffers, "rounded encoder", x, d_sae, wide, dtype=torch.bfloat16)
     bits = rounded.view(torch.uint16).numpy()
     encoder = (weights.encoder.numpy(), weights.b_enc.numpy(), bits)
     over_rows(lambda first, last: compiled.round_encoder(*encoder, first, last), d_sae)
 
-    def encode(first: int, last: int, out: Tensor | None) -> Tensor:
+    def encode(first: int, last: int, out: Tensor) -> None:
         compiled.centre_rows(*arrays, first, last)
         rows = torch.empty(last - first, wide, dtype=torch.bfloat16)
         compiled.round_rows(arrays[2], rows.view(torch.uint16).numpy(), first, last)
-        if out is None:
-            out = torch.empty(last - first, d_sae, dtype=torch.bfloat16)
-        return torch.mm(rows, rounded.t(), out=out)
+        torch.mm(rows, rounded.t(), out=out)
 
     return encode, centred

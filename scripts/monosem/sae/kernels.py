@@ -159,10 +159,15 @@ def count_positive(pre: Float[Tensor, "n d_sae"]) -> Int[Tensor, ""]:
     return counts.sum()
 
 
-def blocks(matrix: Float[Tensor, "n d"]) -> Float[Tensor, "blocks n block"]:
-    """A matrix on the CPU cut into column blocks, the last one filled up with zeros."""
+def blocks_shape(n: int, d: int) -> tuple[int, int, int]:
+    """Shape of an [n, d] matrix that is cut into column blocks."""
+    return -(-d // compiled.BLOCK), n, compiled.BLOCK
+
+
+def blocks(matrix: Float[Tensor, "n d"], out: Tensor | None = None) -> Float[Tensor, "blocks n block"]:
+    """A matrix on the CPU cut into column blocks, the last one filled up with zeros; written to `out` if given."""
     n, d = matrix.shape
-    out = empty(matrix, -(-d // compiled.BLOCK), n, compiled.BLOCK)
+    out = empty(matrix, *blocks_shape(n, d)) if out is None else out
     over_rows(lambda first, last: compiled.to_blocks(matrix.numpy(), out.numpy(), first, last), n)
     return out
 
@@ -179,10 +184,9 @@ def _sums(
     indices: Int[Tensor, " nnz"],
     offsets: Int[Tensor, " n+1"],
     table: Float[Tensor, "blocks m block"],
-    d: int,
+    out: Float[Tensor, "n d"],
 ) -> Float[Tensor, "n d"]:
     """Σ over the entries e of row r of weights[e] · table[indices[e]], for every r; `table` is cut into blocks."""
-    out = empty(table, len(offsets) - 1, d)
     entries = (weights.numpy(), indices.numpy(), offsets.numpy())
     target = out.numpy()
 
@@ -197,7 +201,8 @@ def _sums(
 def decode(codes: Codes, decoder: Float[Tensor, "d_sae d_in"]) -> Float[Tensor, "n d_in"]:
     """Σ_i f_bi · decoder_i for every row b, without b_dec."""
     if is_compiled(decoder):
-        return _sums(codes.values, codes.latents, codes.offsets, blocks(decoder), decoder.shape[1])
+        out = empty(decoder, len(codes.offsets) - 1, decoder.shape[1])
+        return _sums(codes.values, codes.latents, codes.offsets, blocks(decoder), out)
     return embedding_bag(
         codes.latents, decoder, codes.offsets, mode="sum", per_sample_weights=codes.values, include_last_offset=True
     )
@@ -209,7 +214,8 @@ def decode_with_pullback(
     """`decode`, and the function that turns ∂L/∂x̂ into ∂L/∂f of the active entries (g_b · decoder_i each)."""
     if is_compiled(decoder):
         table = blocks(decoder)
-        out = _sums(codes.values, codes.latents, codes.offsets, table, decoder.shape[1])
+        out = empty(decoder, len(codes.offsets) - 1, decoder.shape[1])
+        _sums(codes.values, codes.latents, codes.offsets, table, out)
         return out, lambda gradient: _dots(codes, blocks(gradient), table)
     values = codes.values.detach().requires_grad_()  # torch has this kernel only as the operation's own backward
     with torch.enable_grad():
@@ -237,7 +243,7 @@ def by_latent(codes: Codes, d_sae: int) -> ByLatent:
     """Sort the entries of codes by latent (rows ascending within each)."""
     if is_compiled(codes.values):
         offsets = torch.zeros(d_sae + 1, dtype=torch.long)
-        order, rows = (torch.empty(len(codes.latents), dtype=torch.long) for _ in range(2))
+        order, rows = (torch.empty(len(codes.latents), dtype=torch.int32) for _ in range(2))
         inputs, outputs = (codes.latents, codes.offsets), (offsets, order, rows)
         compiled.sort_by_latent(*(tensor.numpy() for tensor in inputs + outputs))
         return ByLatent(order, rows, offsets)
@@ -255,7 +261,8 @@ def sum_by_latent(
 ) -> Float[Tensor, "d_sae d_in"]:
     """Σ_b weights_bi · rows_b for every latent i; `weights` are in the order of Codes."""
     if is_compiled(rows):
-        return sum_blocks_by_latent(entries, weights, blocks(rows), rows.shape[1])
+        out = empty(rows, len(entries.offsets) - 1, rows.shape[1])
+        return sum_blocks_by_latent(entries, weights, blocks(rows), out)
     return embedding_bag(
         entries.rows,
         rows,
@@ -267,13 +274,16 @@ def sum_by_latent(
 
 
 def sum_blocks_by_latent(
-    entries: ByLatent, weights: Float[Tensor, " nnz"], rows: Float[Tensor, "blocks n block"], d: int
+    entries: ByLatent,
+    weights: Float[Tensor, " nnz"],
+    rows: Float[Tensor, "blocks n block"],
+    out: Float[Tensor, "d_sae d_in"],
 ) -> Float[Tensor, "d_sae d_in"]:
-    """`sum_by_latent` of rows that are cut into column blocks (CPU)."""
+    """`sum_by_latent` of rows that are cut into column blocks (CPU), written to `out`."""
     sorted_weights = empty(weights, len(weights))
     arrays = (weights.numpy(), entries.order.numpy(), sorted_weights.numpy())
     over_rows(lambda first, last: compiled.take(*arrays, first, last), len(weights))
-    return _sums(sorted_weights, entries.rows, entries.offsets, rows, d)
+    return _sums(sorted_weights, entries.rows, entries.offsets, rows, out)
 
 
 def totals_by_latent(entries: ByLatent, weights: Float[Tensor, " nnz"]) -> Float[Tensor, " d_sae"]:
@@ -292,12 +302,13 @@ def reconstruct(
     table: Float[Tensor, "blocks d_sae block"],
     target: Float[Tensor, "blocks n block"],
     factor: float,
-) -> tuple[Float[Tensor, "blocks n block"], Float[Tensor, " nnz"], Float[Tensor, " n"]]:
+    slope: Float[Tensor, "blocks n block"],
+) -> tuple[Float[Tensor, " nnz"], Float[Tensor, " n"]]:
     """Reconstruction error and what follows from it in one pass over the decoder (CPU, matrices cut into blocks).
 
-    Returns: factor · (x̂ − target); its product with each active latent's decoder row; ‖x̂ − target‖² of each row.
+    Writes factor · (x̂ − target) to `slope`. Returns: its product with each active latent's decoder row, and
+    ‖x̂ − target‖² of each row.
     """
-    slope = empty(target, *target.shape)
     pull = torch.zeros(len(codes.latents), dtype=target.dtype)
     squares = torch.zeros(target.shape[1], dtype=torch.float64)
     entries = (codes.values.numpy(), codes.latents.numpy(), codes.offsets.numpy())
@@ -308,7 +319,7 @@ def reconstruct(
             compiled.reconstruct(*entries, rows, wanted, out, *into, scale, first, last)
 
     over_rows(work, target.shape[1])
-    return slope, pull, squares
+    return pull, squares
 
 
 def empty(like: Tensor, *shape: int, dtype: torch.dtype | None = None) -> Tensor:

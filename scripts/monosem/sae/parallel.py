@@ -16,27 +16,16 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return pool
 
 
-def over_rows(work: Callable[[int, int], None], n: int, grain: int | None = None) -> None:
-    """Call work(first, last) for consecutive ranges that cover 0 … n − 1: of `grain` rows, or one per thread.
-
-    Where what `work` computes depends on its range, `grain` keeps the result independent of the number of threads.
-    """
+def over_rows(work: Callable[[int, int], None], n: int, multiple: int = 1) -> None:
+    """Call work(first, last) for consecutive ranges that cover 0 … n − 1, one per thread; cuts are at a `multiple`."""
     threads = torch.get_num_threads()
-    if threads == 1 and grain is None:
-        work(0, n)
-        return
-    grain = grain or max(1, -(-n // threads))
-    ranges = [(first, min(first + grain, n)) for first in range(0, n, grain)]
-    threads = min(threads, len(ranges))
-
-    def share(mine: list[tuple[int, int]]) -> None:
-        for first, last in mine:
+    units = -(-n // multiple)
+    cuts = [min(n, units * i // threads * multiple) for i in range(threads + 1)]
+    ranges = [(first, last) for first, last in zip(cuts, cuts[1:], strict=False) if first < last]
+    if len(ranges) <= 1:
+        for first, last in ranges:
             work(first, last)
-
-    if threads <= 1:
-        share(ranges)
         return
-    cuts = [len(ranges) * i // threads for i in range(threads + 1)]
-    pool = _pool(torch.get_num_threads())
-    for part in [pool.submit(share, ranges[cuts[i] : cuts[i + 1]]) for i in range(threads)]:
+    pool = _pool(threads)
+    for part in [pool.submit(work, first, last) for first, last in ranges]:
         part.result()

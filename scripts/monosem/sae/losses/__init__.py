@@ -67,9 +67,18 @@ class Reconstructed:
 
 
 def reconstruction(
-    weights: Parameters, codes: kernels.Codes, centred: Centred, factor: float, penalty: float = 0.0
+    weights: Parameters,
+    codes: kernels.Codes,
+    centred: Centred,
+    factor: float,
+    buffers: dict[str, Tensor],
+    penalty: float = 0.0,
 ) -> Reconstructed:
-    """Decode, compare with x and differentiate; entries of the code that are 0 get no gradient."""
+    """Decode, compare with x and differentiate; entries of the code that are 0 get no gradient.
+
+    On the CPU the gradients of the matrices lie in `buffers`, which the next step overwrites: memory that is given back
+    and asked for again has to be cleared by the system each time (measured: a sixth of a step).
+    """
     d_sae, d_in = weights.decoder.shape
     entries = kernels.by_latent(codes, d_sae)
     if centred.blocks is None:
@@ -80,15 +89,21 @@ def reconstruction(
         value_slope = (pullback(slope) + penalty) * (codes.values > 0)
         gradients = sparse_gradients(weights, codes, entries, value_slope, slope, centred.rows)
     else:
-        table = kernels.blocks(weights.decoder)
-        slope, pull, squares = kernels.reconstruct(codes, table, centred.blocks, factor)
+        shape = kernels.blocks_shape(d_sae, d_in)
+        table = kernels.blocks(weights.decoder, kernels.scratch(buffers, "decoder blocks", weights.decoder, *shape))
+        slope = kernels.scratch(buffers, "slope", centred.blocks, *centred.blocks.shape)
+        pull, squares = kernels.reconstruct(codes, table, centred.blocks, factor, slope)
         squared_error = squares.sum()
         value_slope = (pull + penalty) * (codes.values > 0)
         b_enc = kernels.totals_by_latent(entries, value_slope)
+        into = {
+            name: kernels.scratch(buffers, f"gradient of {name}", weights.decoder, d_sae, d_in)
+            for name in ("encoder", "decoder")
+        }
         gradients = Parameters(
-            encoder=kernels.sum_blocks_by_latent(entries, value_slope, centred.blocks, d_in),
+            encoder=kernels.sum_blocks_by_latent(entries, value_slope, centred.blocks, into["encoder"]),
             b_enc=b_enc,
-            decoder=kernels.sum_blocks_by_latent(entries, codes.values, slope, d_in),
+            decoder=kernels.sum_blocks_by_latent(entries, codes.values, slope, into["decoder"]),
             b_dec=slope.sum(1).view(-1)[:d_in] - b_enc @ weights.encoder,
         )
     fired = kernels.totals_by_latent(entries, codes.values) > 0

@@ -35,7 +35,7 @@ def step(
     if active > DENSE_ABOVE[precision] * pre.numel():
         return _dense(weights, centred.rows, pre, l1, active, precision)
     codes = kernels.positive_codes(pre)
-    result = reconstruction(weights, codes, centred, 2 / n, l1 / n)
+    result = reconstruction(weights, codes, centred, 2 / n, buffers, l1 / n)
     loss = result.squared_error + l1 * codes.values.sum()
     return Outcome(result.gradients, result.fired, loss, result.squared_error, active)
 

@@ -34,7 +34,7 @@ def step(
     """Loss and gradients of one batch. Only the encoder's product is dense (and AuxK in the dead latents)."""
     codes, centred = encode_topk(weights, x, k, precision, buffers)
     factor = 2 / (len(x) * variance)
-    result = reconstruction(weights, codes, centred, factor)
+    result = reconstruction(weights, codes, centred, factor, buffers)
     loss = result.squared_error / variance
     if aux_coefficient and bool(dead.any()):
         loss = loss + len(x) * add_auxiliary_(
