@@ -31,13 +31,13 @@ def test_in_float32_codes_are_those_of_the_equation():
     expected = torch.zeros_like(pre).scatter_(1, best.indices, best.values.relu())
     torch.testing.assert_close(dense(codes), expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(centred.rows, x - weights.b_dec)
-    torch.testing.assert_close(kernels.whole(centred.blocks, D_IN), x - weights.b_dec)
+    torch.testing.assert_close(kernels.matrix_of(centred.table, D_IN), x - weights.b_dec)
 
 
 def test_in_bfloat16_only_rounding_differs():
     weights, x = world()
-    exact, _ = encoding.pre_activations(weights, x, "float32", {})
-    rounded, _ = encoding.pre_activations(weights, x, "bfloat16", {})
+    _, exact, _ = encoding.encode_above(weights, x, 0.0, 1.0, "float32", {})
+    _, rounded, _ = encoding.encode_above(weights, x, 0.0, 1.0, "bfloat16", {})
     lengths = torch.linalg.vector_norm(x - weights.b_dec, dim=1, keepdim=True) * weights.encoder.norm(dim=1)
     worst = ((rounded - exact).abs() / (lengths + weights.b_enc.abs())).max()
     assert 0 < worst < 3 * 2**-9  # three roundings to 8 bits
@@ -52,7 +52,7 @@ def test_the_bias_goes_through_the_bfloat16_product_exactly():
     weights, x = world()
     bias = weights.b_enc + torch.linspace(-3, 3, D_SAE)
     silent = dataclasses.replace(weights, encoder=torch.zeros_like(weights.encoder), b_enc=bias)
-    pre, _ = encoding.pre_activations(silent, x, "bfloat16", {})
+    _, pre, _ = encoding.encode_above(silent, x, 0.0, 1.0, "bfloat16", {})
     assert torch.equal(pre, bias.bfloat16().expand(N, -1))
 
 

@@ -117,40 +117,38 @@ def select(bits, k, shift, columns, values, first):
 
 
 @_compile
-def count_positive(bits, counts, first):
-    """Number of positive entries of each row, into counts[first:]."""
-    n, d_sae = bits.shape
-    for b in range(n):
-        row = bits[b]
-        total = numba.int32(0)
-        for i in range(d_sae):
-            total = numba.int32(total + (row[i] > 0))
-        counts[first + b] = total
+def take_above(bits, bounds, shift, latents, values, counts):
+    """The entries of each row whose key is above the column's bound, in the order of columns; returns their number.
 
-
-@_compile
-def take_positive(bits, offsets, shift, latents, values, first):
-    """The positive entries of each row, in the order of columns, from offsets[first + row] on."""
+    The key of a float orders all floats as integers: its bits, all but the first flipped where it is negative.
+    `latents` and `values` get as many as they hold, counts[row] the number of each row.
+    """
     n, d_sae = bits.shape
-    group = 32
-    place = np.empty(group + 1, np.int32)
+    group, capacity = 32, len(latents)
+    keys, place = np.empty(group, bits.dtype), np.empty(group + 1, np.int32)
+    sign, most = bits.itemsize * 8 - 1, bits.dtype.type((1 << (bits.itemsize * 8 - 1)) - 1)
+    out = 0
     for b in range(n):
-        row = bits[b]
-        out = offsets[first + b]
+        row, before = bits[b], out
         for start in range(0, d_sae, group):
-            chunk = row[start : min(start + group, d_sae)]
-            largest = chunk[0]
-            for i in range(len(chunk)):
-                largest = max(largest, chunk[i])
-            if largest > 0:
+            width = min(group, d_sae - start)
+            chunk, bound = row[start : start + width], bounds[start : start + width]
+            above = numba.int32(0)
+            for i in range(width):
+                keys[i] = chunk[i] ^ ((chunk[i] >> sign) & most)
+                above |= numba.int32(keys[i] > bound[i])
+            if above:
                 found = 0
-                for i in range(len(chunk)):
+                for i in range(width):
                     place[found] = i
-                    found += chunk[i] > 0
-                for i in range(found):
-                    latents[out + i] = start + place[i]
-                    values[out + i] = values.dtype.type(chunk[place[i]]) << shift
+                    found += keys[i] > bound[i]
+                if out + found <= capacity:
+                    for i in range(found):
+                        latents[out + i] = start + place[i]
+                        values[out + i] = values.dtype.type(chunk[place[i]]) << shift
                 out += found
+        counts[b] = out - before
+    return out
 
 
 @_compile
@@ -253,70 +251,54 @@ def sum_rows(values, indices, offsets, table, out, column, first, last):
 
 
 @_compile
-def reconstruct(values, latents, offsets, table, target, slope, pull, squares, factor, first, last):
-    """One column block of x̂ and what follows from it, for rows first … last − 1.
+def reconstruct(values, latents, offsets, table, target, slope, pull, squares, factor, nested, first, last):
+    """One column block of kernels.Reconstruction for rows first … last − 1 of the target.
 
-    slope = factor · (x̂ − target) is ∂L/∂x̂; slope · table[latents[e]] is added to pull[e], ∂L/∂f; squared errors are
-    added to squares[row].
+    slope[group] · table[latents[e]] is added to pull[e] for its entries e, squared errors are added to squares[group].
     """
     error = np.empty(BLOCK, table.dtype)
     for r in range(first, last):
         for j in range(BLOCK):
             error[j] = -target[r, j]
-        start, stop = offsets[r], offsets[r + 1]
-        fours = start + (stop - start) // 4 * 4
-        for e in range(start, fours, 4):
-            v0, v1, v2, v3 = values[e], values[e + 1], values[e + 2], values[e + 3]
-            i0, i1, i2, i3 = latents[e], latents[e + 1], latents[e + 2], latents[e + 3]
+        for g in range(r * nested, (r + 1) * nested):
+            start, stop = offsets[g], offsets[g + 1]
+            fours = start + (stop - start) // 4 * 4
+            for e in range(start, fours, 4):
+                v0, v1, v2, v3 = values[e], values[e + 1], values[e + 2], values[e + 3]
+                i0, i1, i2, i3 = latents[e], latents[e + 1], latents[e + 2], latents[e + 3]
+                for j in range(BLOCK):
+                    error[j] += (v0 * table[i0, j] + v1 * table[i1, j]) + (v2 * table[i2, j] + v3 * table[i3, j])
+            for e in range(fours, stop):
+                v, i = values[e], latents[e]
+                for j in range(BLOCK):
+                    error[j] += v * table[i, j]
+            square, own = table.dtype.type(0), slope[g]
             for j in range(BLOCK):
-                error[j] += (v0 * table[i0, j] + v1 * table[i1, j]) + (v2 * table[i2, j] + v3 * table[i3, j])
-        for e in range(fours, stop):
-            v, i = values[e], latents[e]
+                square += error[j] * error[j]
+                own[j] = error[j]
+            squares[g] += square
+        error[:] = 0
+        for g in range((r + 1) * nested - 1, r * nested - 1, -1):
+            own = slope[g]
             for j in range(BLOCK):
-                error[j] += v * table[i, j]
-        square = table.dtype.type(0)
-        for j in range(BLOCK):
-            square += error[j] * error[j]
-            error[j] *= factor
-            slope[r, j] = error[j]
-        squares[r] += square
-        for e in range(start, fours, 4):
-            i0, i1, i2, i3 = latents[e], latents[e + 1], latents[e + 2], latents[e + 3]
-            d0, d1, d2, d3 = pull[e], pull[e + 1], pull[e + 2], pull[e + 3]
-            for j in range(BLOCK):
-                d0 += error[j] * table[i0, j]
-                d1 += error[j] * table[i1, j]
-                d2 += error[j] * table[i2, j]
-                d3 += error[j] * table[i3, j]
-            pull[e], pull[e + 1], pull[e + 2], pull[e + 3] = d0, d1, d2, d3
-        for e in range(fours, stop):
-            i, d0 = latents[e], pull[e]
-            for j in range(BLOCK):
-                d0 += error[j] * table[i, j]
-            pull[e] = d0
-
-
-@_compile
-def dot_rows(rows, indices, offsets, table, out, first, last):
-    """out[e] += rows[r] · table[indices[e]] for the entries e of r, for one column block and r in a range."""
-    for r in range(first, last):
-        row = rows[r]
-        start, stop = offsets[r], offsets[r + 1]
-        fours = start + (stop - start) // 4 * 4
-        for e in range(start, fours, 4):
-            i0, i1, i2, i3 = indices[e], indices[e + 1], indices[e + 2], indices[e + 3]
-            d0, d1, d2, d3 = out[e], out[e + 1], out[e + 2], out[e + 3]
-            for j in range(BLOCK):
-                d0 += row[j] * table[i0, j]
-                d1 += row[j] * table[i1, j]
-                d2 += row[j] * table[i2, j]
-                d3 += row[j] * table[i3, j]
-            out[e], out[e + 1], out[e + 2], out[e + 3] = d0, d1, d2, d3
-        for e in range(fours, stop):
-            i, d0 = indices[e], out[e]
-            for j in range(BLOCK):
-                d0 += row[j] * table[i, j]
-            out[e] = d0
+                error[j] += factor * own[j]
+                own[j] = error[j]
+            start, stop = offsets[g], offsets[g + 1]
+            fours = start + (stop - start) // 4 * 4
+            for e in range(start, fours, 4):
+                i0, i1, i2, i3 = latents[e], latents[e + 1], latents[e + 2], latents[e + 3]
+                d0, d1, d2, d3 = pull[e], pull[e + 1], pull[e + 2], pull[e + 3]
+                for j in range(BLOCK):
+                    d0 += error[j] * table[i0, j]
+                    d1 += error[j] * table[i1, j]
+                    d2 += error[j] * table[i2, j]
+                    d3 += error[j] * table[i3, j]
+                pull[e], pull[e + 1], pull[e + 2], pull[e + 3] = d0, d1, d2, d3
+            for e in range(fours, stop):
+                i, d0 = latents[e], pull[e]
+                for j in range(BLOCK):
+                    d0 += error[j] * table[i, j]
+                pull[e] = d0
 
 
 @_compile

@@ -5,17 +5,20 @@ cache. bfloat16 means: x − b_dec and the encoder are rounded to 8 bits of mant
 b_enc is exact, and the pre-activations are rounded again. Weights, codes' gradients and Adam stay float32.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scripts.monosem.sae import compiled, kernels
+from scripts.monosem.sae import compiled, kernels, selection
 from scripts.monosem.sae.parallel import over_rows
 from scripts.monosem.sae.parameters import Parameters
+from scripts.monosem.sae.selection import ROWS
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+GUESS = 0.75  # of the last batch's smallest kept value
 
 
 def has_fast_bfloat16(device: str) -> bool:
@@ -40,7 +43,7 @@ class Centred:
     """x − b_dec, as the rest of the step wants it."""
 
     rows: Float[Tensor, "n d_in"]
-    blocks: Float[Tensor, "blocks n block"] | None  # on the CPU: cut into column blocks
+    table: kernels.Table  # the same
 
 
 def product(a: Float[Tensor, "n m"], b: Float[Tensor, "m p"], precision: str) -> Float[Tensor, "n p"]:
@@ -57,39 +60,58 @@ def encode_topk(
     n = len(x)
     if not kernels.is_compiled(x):
         centred = x - weights.b_dec
-        return kernels.topk_codes(_dense(weights, centred, precision, buffers), k), Centred(centred, None)
+        return selection.topk_codes(_dense(weights, centred, precision, buffers), k), Centred(centred, centred)
     values, columns = torch.empty(n, k, dtype=x.dtype), torch.empty(n, k, dtype=torch.int32)
     encode, centred = _encoder(weights, x, precision, buffers)
 
     def work(first: int, last: int) -> None:
-        shape = (min(kernels.ROWS, n), len(weights.b_enc))
+        shape = (min(ROWS, n), len(weights.b_enc))
         pre = kernels.scratch(buffers, f"pre from row {first}", x, *shape, dtype=_result(x, precision))
-        for start in range(first, last, kernels.ROWS):
-            stop = min(start + kernels.ROWS, last)
+        for start in range(first, last, ROWS):
+            stop = min(start + ROWS, last)
             encode(start, stop, pre[: stop - start])
-            kernels.topk_into(pre[: stop - start], columns, values, start)
+            selection.topk_into(pre[: stop - start], columns, values, start)
 
-    over_rows(work, n, kernels.ROWS)
-    return kernels.codes_of(values, columns), centred
+    over_rows(work, n, ROWS)
+    return selection.codes_of(values, columns), centred
 
 
-def pre_activations(
-    weights: Parameters, x: Float[Tensor, "n d_in"], precision: str, buffers: dict[str, Tensor]
-) -> tuple[Float[Tensor, "n d_sae"], Centred]:
-    """All pre-activations, in the precision of the product; the buffer is used again in the next step."""
+def encode_above(
+    weights: Parameters,
+    x: Float[Tensor, "n d_in"],
+    bound: float | Float[Tensor, " d_sae"],
+    share: float,
+    precision: str,
+    buffers: dict[str, Tensor],
+) -> tuple[kernels.Codes | None, Float[Tensor, "n d_sae"], Centred]:
+    """The pre-activations above `bound`, None if they are more than about this share of all (selection.codes_above);
+    and all of them, in the precision of the product, in memory that the next step uses again.
+    """
     if not kernels.is_compiled(x):
         centred = x - weights.b_dec
-        return _dense(weights, centred, precision, buffers), Centred(centred, None)
+        pre = _dense(weights, centred, precision, buffers)
+        return selection.codes_above(pre, bound, share), pre, Centred(centred, centred)
     pre = kernels.scratch(buffers, "pre", x, len(x), len(weights.b_enc), dtype=_result(x, precision))
     encode, centred = _encoder(weights, x, precision, buffers)
+    codes = selection.codes_above(pre, bound, share, lambda first, last: encode(first, last, pre[first:last]))
+    return codes, pre, centred
 
-    def work(first: int, last: int) -> None:
-        for start in range(first, last, kernels.ROWS):
-            stop = min(start + kernels.ROWS, last)
-            encode(start, stop, pre[start:stop])
 
-    over_rows(work, len(x), kernels.ROWS)
-    return pre, centred
+def encode_batch_topk(
+    weights: Parameters, x: Float[Tensor, "n d_in"], k: int, precision: str, buffers: dict[str, Tensor]
+) -> tuple[kernels.Codes, Float[Tensor, ""], Centred]:
+    """The n·k largest pre-activations of the batch, positive ones only, and the smallest of them.
+
+    The smallest of the last batch, in `buffers`, says what is not even a candidate; it makes this fast and changes
+    nothing.
+    """
+    count = k * len(x)
+    guess = GUESS * float(buffers["smallest kept"]) if "smallest kept" in buffers else math.inf
+    codes, pre, centred = encode_above(weights, x, guess, 1.0, precision, buffers)
+    if len(codes.values) < count:
+        codes = selection.batch_candidates(pre, count)
+    codes, buffers["smallest kept"] = selection.largest_of_batch(codes, count)
+    return codes, buffers["smallest kept"], centred
 
 
 def _result(x: Tensor, precision: str) -> torch.dtype:
@@ -106,7 +128,7 @@ def _dense(weights: Parameters, centred: Tensor, precision: str, buffers: dict[s
 def _encoder(weights: Parameters, x: Tensor, precision: str, buffers: dict[str, Tensor]):
     """encode(first, last, out) writes pre-activations of some rows (CPU); and x − b_dec, filled in on the way.
 
-    It is called for the same ranges of at most kernels.ROWS rows whatever the number of threads: the bits of a product
+    It is called for the same ranges of at most ROWS rows whatever the number of threads: the bits of a product
     may depend on how many rows it has.
     """
     (n, d_in), d_sae = x.shape, len(weights.b_enc)
@@ -115,7 +137,7 @@ def _encoder(weights: Parameters, x: Tensor, precision: str, buffers: dict[str, 
         kernels.scratch(buffers, "centred", x, n, d_in),
         kernels.scratch(buffers, "centred blocks", x, n_blocks, n, compiled.BLOCK),
     )
-    arrays = (x.numpy(), weights.b_dec.numpy(), centred.rows.numpy(), centred.blocks.numpy())
+    arrays = (x.numpy(), weights.b_dec.numpy(), centred.rows.numpy(), centred.table.numpy())
     if precision == "float32":
 
         def encode(first: int, last: int, out: Tensor) -> None:

@@ -14,9 +14,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from scripts.monosem.sae import kernels
-from scripts.monosem.sae.encoding import encode_topk, product
-from scripts.monosem.sae.losses import Outcome, reconstruction
+from scripts.monosem.sae import selection
+from scripts.monosem.sae.encoding import Centred, encode_topk, product
+from scripts.monosem.sae.kernels import Codes
+from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.losses.support import fired, gradients, sparse
 from scripts.monosem.sae.parameters import Parameters
 
 
@@ -33,15 +35,37 @@ def step(
 ) -> Outcome:
     """Loss and gradients of one batch. Only the encoder's product is dense (and AuxK in the dead latents)."""
     codes, centred = encode_topk(weights, x, k, precision, buffers)
-    factor = 2 / (len(x) * variance)
-    result = reconstruction(weights, codes, centred, factor, buffers)
-    loss = result.squared_error / variance
+    return from_codes(weights, codes, centred, variance, dead, aux_k, aux_coefficient, buffers, precision)
+
+
+def from_codes(
+    weights: Parameters,
+    codes: Codes,
+    centred: Centred,
+    variance: float,
+    dead: Bool[Tensor, " d_sae"],
+    aux_k: int,
+    aux_coefficient: float,
+    buffers: dict[str, Tensor],
+    precision: str,
+    nested: int = 1,
+) -> Outcome:
+    """Loss and gradients, given which latents are active; with `nested` rows of the code per vector, the sum of the
+    losses of the nested reconstructions (kernels.Reconstruction).
+    """
+    n = len(centred.rows)
+    factor = 2 / (n * variance)
+    support, f = sparse(weights, codes, centred, buffers, nested), codes.values
+    result = support.reconstruct(f, factor)
+    found = gradients(support, result.pull * (f > 0), f, result.slope)
+    loss = result.squares.sum() / variance
     if aux_coefficient and bool(dead.any()):
-        loss = loss + len(x) * add_auxiliary_(
-            result.gradients, weights, centred.rows, result.error(factor),
-            dead.nonzero().squeeze(1), aux_k, aux_coefficient, precision,
-        )  # fmt: skip
-    return Outcome(result.gradients, result.fired, loss, result.squared_error, torch.count_nonzero(codes.values))
+        error, among = support.error(result.slope, factor), dead.nonzero().squeeze(1)
+        loss = loss + n * add_auxiliary_(
+            found, weights, centred.rows, error, among, aux_k, aux_coefficient, precision
+        )
+    squared_error = result.squares[nested - 1 :: nested].sum()
+    return Outcome(found, fired(f, support), loss, squared_error, torch.count_nonzero(f))
 
 
 def add_auxiliary_(
@@ -61,7 +85,7 @@ def add_auxiliary_(
     encoder, decoder = weights.encoder[dead], weights.decoder[dead]
     f = (product(centred, encoder.t(), precision) + weights.b_enc[dead]).relu_()
     if aux_k < len(dead):
-        values, _ = kernels.topk(f, aux_k)
+        values, _ = selection.topk(f, aux_k)
         f *= f >= values.amin(1, keepdim=True)
     rest = product(f, decoder, precision) + error  # ê − e
     spread = (error - error.mean(0)).square().sum().clamp_min(1e-30)
