@@ -121,34 +121,53 @@ def take_above(bits, bounds, shift, latents, values, counts):
     """The entries of each row whose key is above the column's bound, in the order of columns; returns their number.
 
     The key of a float orders all floats as integers: its bits, all but the first flipped where it is negative.
-    `latents` and `values` get as many as they hold, counts[row] the number of each row.
+    `latents` and `values` get as many as they hold, counts[row] the number of each row. A whole row is compared at
+    once, and eight entries without any above are passed over as one word.
     """
     n, d_sae = bits.shape
-    group, capacity = 32, len(latents)
-    keys, place = np.empty(group, bits.dtype), np.empty(group + 1, np.int32)
-    sign, most = bits.itemsize * 8 - 1, bits.dtype.type((1 << (bits.itemsize * 8 - 1)) - 1)
+    capacity, sign = len(latents), bits.itemsize * 8 - 1
+    most = bits.dtype.type((1 << sign) - 1)
+    either_sign = bounds.min() < 0
+    keys, place = np.empty(d_sae, bits.dtype), np.empty(9, np.int32)
+    above = np.zeros(-(-d_sae // 8) * 8, np.uint8)
+    words = above.view(np.uint64)
     out = 0
     for b in range(n):
         row, before = bits[b], out
-        for start in range(0, d_sae, group):
-            width = min(group, d_sae - start)
-            chunk, bound = row[start : start + width], bounds[start : start + width]
-            above = numba.int32(0)
-            for i in range(width):
-                keys[i] = chunk[i] ^ ((chunk[i] >> sign) & most)
-                above |= numba.int32(keys[i] > bound[i])
-            if above:
+        if either_sign:
+            for i in range(d_sae):
+                keys[i] = row[i] ^ ((row[i] >> sign) & most)
+            for i in range(d_sae):
+                above[i] = keys[i] > bounds[i]
+        else:
+            for i in range(d_sae):
+                above[i] = row[i] > bounds[i]
+        for w in range(len(words)):
+            if words[w]:
                 found = 0
-                for i in range(width):
+                for i in range(8 * w, 8 * w + 8):
                     place[found] = i
-                    found += keys[i] > bound[i]
+                    found += above[i]
                 if out + found <= capacity:
                     for i in range(found):
-                        latents[out + i] = start + place[i]
-                        values[out + i] = values.dtype.type(chunk[place[i]]) << shift
+                        latents[out + i] = place[i]
+                        values[out + i] = values.dtype.type(row[place[i]]) << shift
                 out += found
         counts[b] = out - before
     return out
+
+
+@_compile
+def kth_largest(bits, k):
+    """The k-th largest of at least k positive floats, seen as integers."""
+    low, high = np.int64(1), np.int64(bits.max()) + 1
+    while high - low > 1:
+        middle = low + (high - low) // 2
+        if _count(bits, len(bits), bits.dtype.type(middle)) < k:
+            high = middle
+        else:
+            low = middle
+    return low
 
 
 @_compile

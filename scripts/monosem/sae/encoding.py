@@ -18,7 +18,7 @@ from scripts.monosem.sae.parameters import Parameters
 from scripts.monosem.sae.selection import ROWS
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-GUESS = 0.75  # of the last batch's smallest kept value
+GUESS = 0.9  # of the last batch's smallest kept value
 
 
 def has_fast_bfloat16(device: str) -> bool:

@@ -50,9 +50,7 @@ def adam_step_(
         parameters.unit_rows_(weights.decoder)
 
 
-def _compiled_step_(
-    everything: tuple[Parameters, ...], step: int, rate: float, unit_rows: bool, project: bool
-) -> None:
+def _compiled_step_(everything: tuple[Parameters, ...], step: int, rate: float, unit_rows: bool, project: bool) -> None:
     """One pass over each matrix: its rows stay in the cache from the projection to the renormalisation."""
     beta1, beta2 = BETAS
     scalars = (

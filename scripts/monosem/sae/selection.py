@@ -144,7 +144,12 @@ def largest_of_batch(candidates: Codes, count: int) -> tuple[Codes, Float[Tensor
     values = candidates.values
     if len(values) <= count:
         return candidates, values.min() if len(values) else values.new_zeros(())
-    smallest = values.kthvalue(len(values) - count + 1).values
+    if is_compiled(values):
+        bits = as_integers(torch.empty(1, dtype=values.dtype))
+        bits[0] = compiled.kth_largest(as_integers(values), count)
+        smallest = torch.from_numpy(bits).view(values.dtype)[0]
+    else:
+        smallest = values.kthvalue(len(values) - count + 1).values
     kept = values > smallest
     ties = (values == smallest).nonzero().squeeze(1)
     kept[ties[: count - int(kept.sum())]] = True

@@ -6,7 +6,6 @@ A loss writes its equations once, on `values`: one number per active entry. In `
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 

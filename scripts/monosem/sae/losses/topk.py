@@ -61,9 +61,7 @@ def from_codes(
     loss = result.squares.sum() / variance
     if aux_coefficient and bool(dead.any()):
         error, among = support.error(result.slope, factor), dead.nonzero().squeeze(1)
-        loss = loss + n * add_auxiliary_(
-            found, weights, centred.rows, error, among, aux_k, aux_coefficient, precision
-        )
+        loss = loss + n * add_auxiliary_(found, weights, centred.rows, error, among, aux_k, aux_coefficient, precision)
     squared_error = result.squares[nested - 1 :: nested].sum()
     return Outcome(found, fired(f, support), loss, squared_error, torch.count_nonzero(f))
 
