@@ -1,7 +1,10 @@
 """Train one sparse autoencoder: activations and one dict of parameters in, weights and curve out."""
-# ruff: noqa: F821
+# ruff: noqa: E402, F821
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: its idle threads leave the cores to compiled.py
 
 from scripts.monosem import io, joblog
 

@@ -4,7 +4,7 @@ Rows are tokens in the order of the shuffled windows they came from. What was ke
 stood, is in the manifest, so that training, evaluation and interpretation share one policy.
 """
 
-import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,17 +155,20 @@ class Activations:
     def gather(self, indices: Int[np.ndarray, "n"]) -> Float[Tensor, "n d_in"]:
         """Rows by global number, in the order asked for, as float32.
 
-        Pages are handed back to the system after each call: memory stays constant however much is read.
+        Rows are read one by one: memory stays constant however much is read, and a mapped page costs several times as
+        much as a read (measured at 1 kB a row with the file in the system's cache: 2.8 against 0.7 µs).
         """
-        bits = np.empty((len(indices), self.d_in), np.uint16)
-        order = np.argsort(indices, kind="stable")  # neighbours on disk are read together
+        order = np.argsort(indices, kind="stable")  # neighbours on disk are read one after the other
         ordered = indices[order]
         cuts = np.searchsorted(ordered, self.first_rows)
+        width, read = 2 * self.d_in, []
         for shard, first, start, stop in zip(self.shards, self.first_rows[:-1], cuts[:-1], cuts[1:], strict=True):
-            if start < stop:
-                bits[order[start:stop]] = shard[ordered[start:stop] - first]
-                shard._mmap.madvise(mmap.MADV_DONTNEED)
-        return torch.from_numpy(bits.view(np.int16)).view(DTYPES[self.manifest["dtype"]]).float()
+            places = (ordered[start:stop] - first) * width + shard.offset
+            with open(shard.filename, "rb", buffering=0) as file:
+                read += [os.pread(file.fileno(), width, place) for place in places.tolist()]
+        bits = np.empty((len(indices), self.d_in), np.int16)
+        bits[order] = np.frombuffer(b"".join(read), np.int16).reshape(bits.shape)
+        return torch.from_numpy(bits).view(DTYPES[self.manifest["dtype"]]).float()
 
 
 def open_activations(folder: str | Path) -> Activations:
@@ -182,7 +185,6 @@ def open_activations(folder: str | Path) -> Activations:
                 f"{path} holds {rows.dtype} {list(rows.shape)}, its manifest says uint16 {list(expected)}: "
                 f"delete {folder / 'manifest.json'} and run the same command again to extract anew"
             )
-        rows._mmap.madvise(mmap.MADV_RANDOM)
         shards.append(rows)
     first_rows = np.cumsum([0] + [shard["rows"] for shard in manifest["shards"]])
     return Activations(folder, manifest, tuple(shards), first_rows)

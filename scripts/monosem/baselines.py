@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scripts.monosem.sae.kernels import Codes, decode, topk_codes
+from scripts.monosem.sae.kernels import Codes, decode
+from scripts.monosem.sae.selection import topk_codes
 
 
 @dataclass(frozen=True)

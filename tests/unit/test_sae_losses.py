@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from scripts.monosem.sae import objective, parameters
+from scripts.monosem.sae import encoding, kernels, objective, parameters, selection
 from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.sae.losses import batchtopk, gated, jumprelu, matryoshka, relu_decoder_norm, relu_l1, support, topk
 from scripts.monosem.sae.training import update_
@@ -14,6 +14,14 @@ D_IN, D_SAE, N = 6, 64, 33
 
 def data(seed=0):
     return torch.randn(N, D_IN, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + 0.3
+
+
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def _kernels(request, monkeypatch):
+    """The CPU's loops, and what other devices use."""
+    if request.param == "torch":
+        for module in (kernels, selection):
+            monkeypatch.setattr(module, "is_compiled", lambda x: False)
 
 
 def textbook_gradients(weights, loss):
@@ -42,7 +50,7 @@ def test_relu_l1(b_enc, sparse):
         return ((x - f @ W_dec - b_dec) ** 2).sum(1).mean() + l1 * f.sum(1).mean()
 
     outcome = relu_l1.step(weights, x, l1, {})
-    assert (outcome.active / (N * D_SAE) <= relu_l1.DENSE_ABOVE) == sparse
+    assert (outcome.active / (N * D_SAE) <= support.DENSE_ABOVE["float32"]) == sparse
     assert_same(outcome, *textbook_gradients(weights, loss))
     torch.testing.assert_close(relu_l1.per_input(weights, x, l1).sum(), outcome.loss)
     f = torch.relu((x - weights.b_dec) @ weights.encoder.T + weights.b_enc)
@@ -83,7 +91,7 @@ def test_relu_with_decoder_norms(b_enc, is_sparse):
         return ((x - f @ W_dec - b_dec) ** 2).sum(1).mean() + l1 * (f * W_dec.norm(dim=1)).sum(1).mean()
 
     outcome = relu_decoder_norm.step(weights, x, l1, {})
-    assert (outcome.active / (N * D_SAE) <= support.DENSE_ABOVE) == is_sparse
+    assert (outcome.active / (N * D_SAE) <= support.DENSE_ABOVE["float32"]) == is_sparse
     assert_same(outcome, *textbook_gradients(weights, loss))
 
 
@@ -167,7 +175,7 @@ def test_jumprelu(b_enc, is_sparse):
         return ((x - f @ W_dec - b_dec) ** 2).sum(1).mean() + l0 * Step.apply(z, theta, width).sum(1).mean()
 
     outcome = jumprelu.step(weights, x, l0, width, {})
-    assert (outcome.active / (N * D_SAE) <= support.DENSE_ABOVE) == is_sparse
+    assert (outcome.active / (N * D_SAE) <= support.DENSE_ABOVE["float32"]) == is_sparse
     assert_same(outcome, *textbook_gradients(weights, loss))
 
 
@@ -200,7 +208,7 @@ def test_gated(b_enc, is_sparse):
         )
 
     outcome = gated.step(weights, x, l1, {})
-    assert (outcome.active / (N * D_SAE) <= support.DENSE_ABOVE) == is_sparse
+    assert (outcome.active / (N * D_SAE) <= support.DENSE_ABOVE["float32"]) == is_sparse
     assert_same(outcome, *textbook_gradients(weights, loss))
 
 
@@ -246,23 +254,31 @@ def test_batchtopk_and_matryoshka(widths, n_dead):
 
 
 @pytest.mark.parametrize("last", [1e-3, 0.5, 5.0, 1e9])
-def test_what_batchtopk_keeps_does_not_depend_on_the_last_batch(last):
-    pre = torch.randn(N, D_SAE, generator=torch.Generator().manual_seed(4))
-    fresh, smallest = batchtopk.select(pre, 3, {})
-    again, same = batchtopk.select(pre, 3, {"smallest_kept": torch.tensor(last)})
-    assert smallest == same
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_batchtopk_keeps_does_not_depend_on_the_last_batch(last, precision):
+    weights, x = random_parameters(D_IN, D_SAE, dtype=torch.float32), data(4).float()
+    fresh, smallest, _ = encoding.encode_batch_topk(weights, x, 3, precision, {})
+    again, same, _ = encoding.encode_batch_topk(weights, x, 3, precision, {"smallest kept": torch.tensor(last)})
+    assert smallest == same and len(fresh.values) == 3 * N
     for name in ("values", "latents", "offsets"):
         assert torch.equal(getattr(fresh, name), getattr(again, name))
 
 
 def test_batchtopk_keeps_only_positive_entries():
     pre = -torch.ones(4, 6)
-    codes, smallest = batchtopk.select(pre, 2, {})
+    codes, smallest = selection.largest_of_batch(selection.batch_candidates(pre, 8), 8)
     assert len(codes.values) == 0 and smallest == 0
     pre[1, 2] = 0.5
-    codes, smallest = batchtopk.select(pre, 2, {})
+    codes, smallest = selection.largest_of_batch(selection.batch_candidates(pre, 8), 8)
     assert codes.values.tolist() == [0.5] and codes.latents.tolist() == [2] and smallest == 0.5
     assert codes.offsets.tolist() == [0, 0, 1, 1, 1]
+
+
+def test_batchtopk_keeps_as_many_of_equal_entries_as_there_is_room_for():
+    pre = torch.tensor([[1.0, 2.0, 1.0], [3.0, 1.0, 0.5]])
+    codes, smallest = selection.largest_of_batch(selection.codes_above(pre, 0.0), 3)
+    assert codes.values.tolist() == [1.0, 2.0, 3.0] and codes.latents.tolist() == [0, 1, 0] and smallest == 1
+    assert codes.offsets.tolist() == [0, 2, 3]
 
 
 def test_projected_gradient_is_orthogonal_to_the_dictionary():

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from scripts.monosem import io
-from scripts.monosem.sae import kernels
+from scripts.monosem.sae import kernels, selection
 from scripts.monosem.sae.kernels import Codes
 
 TENSORS = {  # of each architecture, under SAELens' names; standard is ReLU
@@ -71,20 +71,20 @@ def pre_activations(sae: Sae, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_
     return torch.addmm(sae.b_enc, x - sae.b_dec, sae.W_enc)
 
 
-def _on(sae: Sae, z: Float[Tensor, "n d_sae"]) -> Bool[Tensor, "n d_sae"]:
-    """Which latents may be active; not for topk."""
-    return z > (0 if sae.threshold is None else sae.threshold)
+def _bound(sae: Sae) -> float | Float[Tensor, " d_sae"]:
+    """What z must exceed for a latent to be active; not for topk."""
+    return 0.0 if sae.threshold is None else sae.threshold
 
 
 def encode(sae: Sae, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_sae"]:
     """All latents of every vector, dense."""
     z = pre_activations(sae, x)
     if sae.k is not None:
-        values, latents = kernels.topk(z, sae.k)
+        values, latents = selection.topk(z, sae.k)
         return z.zero_().scatter_(1, latents, values)
     if sae.r_mag is not None:
         return torch.relu((z - sae.b_enc) * sae.r_mag.exp() + sae.b_mag) * (z > 0)
-    return z.relu_() if sae.threshold is None else z * _on(sae, z)
+    return z.relu_() if sae.threshold is None else z * (z > sae.threshold)
 
 
 def encode_active(sae: Sae, x: Float[Tensor, "n d_in"]) -> Codes:
@@ -94,8 +94,8 @@ def encode_active(sae: Sae, x: Float[Tensor, "n d_in"]) -> Codes:
     """
     z = pre_activations(sae, x)
     if sae.k is not None:
-        return kernels.topk_codes(z, sae.k)
-    codes = kernels.positive_codes(z, _on(sae, z))
+        return selection.topk_codes(z, sae.k)
+    codes = selection.codes_above(z, _bound(sae))
     if sae.r_mag is None:
         return codes
     latents = codes.latents

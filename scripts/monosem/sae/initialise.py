@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scripts.monosem.sae import kernels
+from scripts.monosem.sae import kernels, selection
 from scripts.monosem.sae.config import SPARSE_BY_COUNT, SaeConfig
 from scripts.monosem.sae.parameters import Parameters, unit_rows_
 
@@ -88,7 +88,7 @@ def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generat
     centred = (sample - b_dec)[:1024]
     pre = centred @ decoder.t()
     if config.architecture in SPARSE_BY_COUNT:
-        reconstruction = kernels.decode(kernels.topk_codes(pre, config.k), decoder)
+        reconstruction = kernels.decode(selection.topk_codes(pre, config.k), decoder)
     else:
         reconstruction = pre.relu_() @ decoder
     fit = (reconstruction * centred).sum() / reconstruction.square().sum().clamp_min(1e-30)

@@ -43,7 +43,7 @@ def outcome(state: TrainingState, config: SaeConfig, x: Float[Tensor, "b d"], bu
     """Loss and gradients of the state's next step on scaled data."""
     if config.architecture in SPARSE_BY_COUNT:
         dead = state.since_fired > config.dead_after
-        shared = (state.statistics.variance, dead, config.aux_k, config.aux_coefficient, buffers)
+        shared = (state.statistics.variance, dead, config.aux_k, config.aux_coefficient, buffers, config.precision)
         if config.architecture == "topk":
             return topk.step(state.weights, x, config.k, *shared)
         if config.architecture == "batchtopk":
@@ -51,11 +51,11 @@ def outcome(state: TrainingState, config: SaeConfig, x: Float[Tensor, "b d"], bu
         return matryoshka.step(state.weights, x, config.k, config.nested_widths, *shared)
     weight = penalty(config, state.step)
     if config.architecture == "jumprelu":
-        return jumprelu.step(state.weights, x, weight, config.bandwidth, buffers)
+        return jumprelu.step(state.weights, x, weight, config.bandwidth, buffers, config.precision)
     loss = {"relu": relu_l1, "relu_decoder_norm": relu_decoder_norm, "gated": gated}[config.architecture]
     if has_pre_bias(config):
-        return loss.step(state.weights, x, weight, buffers)
-    result = loss.step(pre_bias.with_pre_bias(state.weights), x, weight, buffers)
+        return loss.step(state.weights, x, weight, buffers, config.precision)
+    result = loss.step(pre_bias.with_pre_bias(state.weights), x, weight, buffers, config.precision)
     return replace(result, gradients=pre_bias.gradients_without(result.gradients, state.weights))
 
 

@@ -8,8 +8,6 @@ chain rule. Saved weights are written that way, too: files know one layout.
 
 from dataclasses import replace
 
-import torch
-
 from scripts.monosem.sae.parameters import Parameters
 
 
@@ -19,9 +17,6 @@ def with_pre_bias(weights: Parameters) -> Parameters:
 
 
 def gradients_without(gradients: Parameters, weights: Parameters) -> Parameters:
-    """Gradients for `weights`, which have no pre-encoder bias, from those for with_pre_bias(weights)."""
-    return replace(
-        gradients,
-        encoder=torch.addr(gradients.encoder, gradients.b_enc, weights.b_dec),
-        b_dec=gradients.b_dec + gradients.b_enc @ weights.encoder,
-    )
+    """Gradients for `weights`, which have no pre-encoder bias, from those for with_pre_bias(weights), which change."""
+    gradients.encoder.addr_(gradients.b_enc, weights.b_dec)
+    return replace(gradients, b_dec=gradients.b_dec + gradients.b_enc @ weights.encoder)

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.optim.adam import adam
 
 from scripts.monosem import io
 from scripts.monosem.runtime import derive_seed
@@ -20,10 +19,11 @@ from scripts.monosem.sae import checkpoint as checkpoints
 from scripts.monosem.sae import health, initialise, objective, order, parameters, resampling
 from scripts.monosem.sae.checkpoint import TrainingState
 from scripts.monosem.sae.config import SaeConfig
+from scripts.monosem.sae.encoding import resolve_precision
 from scripts.monosem.sae.folding import folded
 from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.optimiser import adam_step_
 
-BETAS, EPSILON = (0.9, 0.999), 6.25e-10  # Adam; epsilon as Gao et al. 2024: gradients of rare latents are tiny
 CURVE_POINTS = 150
 
 
@@ -67,34 +67,17 @@ def start(read: Rows, config: SaeConfig, seed: int) -> TrainingState:
 
 
 def update_(state: TrainingState, config: SaeConfig, gradients: parameters.Parameters) -> None:
-    """One Adam step in place: parallel part of the decoder's gradient removed before, rows of unit length after.
+    """One Adam step in place, with the configuration's constraints on the decoder.
 
     A tied encoder follows the decoder, whose gradient is the sum of both.
     """
     if config.tied_decoder:
         gradients.decoder.add_(gradients.encoder)
         gradients.encoder.zero_()
-    if config.unit_rows and config.project_gradient:
-        parameters.remove_parallel_(gradients.decoder, state.weights.decoder)
-    steps = torch.tensor(float(state.step), device=state.weights.b_dec.device)
-    groups = [
-        list(group.tensors().values()) for group in (state.weights, gradients, state.first_moment, state.second_moment)
-    ]
-    adam(
-        *groups,
-        max_exp_avg_sqs=[],
-        state_steps=[steps.clone() for _ in groups[0]],
-        fused=True,
-        amsgrad=False,
-        beta1=BETAS[0],
-        beta2=BETAS[1],
-        lr=learning_rate(config, state.step),
-        weight_decay=0.0,
-        eps=EPSILON,
-        maximize=False,
-    )
-    if config.unit_rows:
-        parameters.unit_rows_(state.weights.decoder)
+    adam_step_(
+        state.weights, gradients, state.first_moment, state.second_moment, state.step,
+        learning_rate(config, state.step), config.unit_rows, config.project_gradient,
+    )  # fmt: skip
     if config.tied_decoder:
         state.weights.encoder.copy_(state.weights.decoder)
     if state.weights.threshold is not None:
@@ -181,6 +164,7 @@ def train(
     if config.batch_size > read.n_tokens:
         say(f"batch_size {config.batch_size:,} is more than there are rows: {read.n_tokens:,} are used")
         config = dataclasses.replace(config, batch_size=read.n_tokens)
+    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     identity = io.sha256_json([dataclasses.asdict(config), seed, data_identity, read.n_tokens, read.d_in])
     state, sentence = checkpoints.load(checkpoint, identity)
     say(sentence)

@@ -10,25 +10,15 @@ a latent is on where z exceeds one threshold, the mean over batches of the small
 on average. The SAE is then a JumpReLU one and is saved as such.
 """
 
-import torch
+from dataclasses import replace
+
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from scripts.monosem.sae import kernels
-from scripts.monosem.sae.losses import Outcome, encode, sparse_gradients
-from scripts.monosem.sae.losses.topk import add_auxiliary_
+from scripts.monosem.sae.encoding import encode_batch_topk
+from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.losses.topk import from_codes
 from scripts.monosem.sae.parameters import Parameters
-
-GUESS = 0.75  # of the last batch's smallest kept value: what is below is not even a candidate
-
-
-def select(
-    pre: Float[Tensor, "b d_sae"], k: int, buffers: dict[str, Tensor]
-) -> tuple[kernels.Codes, Float[Tensor, ""]]:
-    """The batch's codes and the smallest value kept. The last one, in `buffers`, makes it fast and changes nothing."""
-    guess = GUESS * float(buffers["smallest_kept"]) if "smallest_kept" in buffers else 0.0
-    codes, buffers["smallest_kept"] = kernels.batch_topk_codes(pre, k * len(pre), guess)
-    return codes, buffers["smallest_kept"]
 
 
 def step(
@@ -40,20 +30,9 @@ def step(
     aux_k: int,
     aux_coefficient: float,
     buffers: dict[str, Tensor],
+    precision: str = "float32",
 ) -> Outcome:
     """Loss and gradients of one batch. Only the encoder's product is dense (and AuxK in the dead latents)."""
-    n, d_sae = len(x), len(weights.b_enc)
-    centred, pre = encode(weights, x, buffers)
-    codes, smallest_kept = select(pre, k, buffers)
-    reconstruction, pullback = kernels.decode_with_pullback(codes, weights.decoder)
-    error = reconstruction - centred
-    squared_error = torch.linalg.vector_norm(error).square()
-    slope = error * (2 / (n * variance))
-    entries = kernels.by_latent(codes, d_sae)
-    gradients = sparse_gradients(weights, codes, entries, pullback(slope), slope, centred)
-    loss = squared_error / variance
-    if aux_coefficient and bool(dead.any()):
-        among = dead.nonzero().squeeze(1)
-        loss = loss + n * add_auxiliary_(gradients, weights, centred, pre, error, among, aux_k, aux_coefficient)
-    active = torch.tensor(len(codes.values), device=x.device)
-    return Outcome(gradients, entries.offsets.diff() > 0, loss, squared_error, active, smallest_kept)
+    codes, smallest_kept, centred = encode_batch_topk(weights, x, k, precision, buffers)
+    result = from_codes(weights, codes, centred, variance, dead, aux_k, aux_coefficient, buffers, precision)
+    return replace(result, smallest_kept=smallest_kept)

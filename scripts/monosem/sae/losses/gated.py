@@ -8,40 +8,42 @@ H is the step function: the gate learns from the last two terms alone, the magni
 decodes with copies of W_dec and b_dec that get no gradient. `Parameters.b_enc` holds b_gate.
 """
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scripts.monosem.sae.losses import Outcome, encode
-from scripts.monosem.sae.losses.support import fired, support_of
+from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.losses.support import fired, gradients, support_above
 from scripts.monosem.sae.parameters import Parameters
 
 
-def step(weights: Parameters, x: Float[Tensor, "b d_in"], l1: float, buffers: dict[str, Tensor]) -> Outcome:
+def step(
+    weights: Parameters,
+    x: Float[Tensor, "b d_in"],
+    l1: float,
+    buffers: dict[str, Tensor],
+    precision: str = "float32",
+) -> Outcome:
     """Loss and gradients of one batch."""
     n, scale = len(x), weights.r_mag.exp()
-    centred, pi = encode(weights, x, buffers)
-    support = support_of(pi, pi > 0)
+    support = support_above(weights, x, 0.0, precision, buffers)
     gate = support.own
-    c = gate - support.column(weights.b_enc)
-    scale_at = support.column(scale)
+    via_gate = support.reconstruct(gate, 2 / n)
+    gate_slope = via_gate.pull + support.column(l1 / n)  # ∂L/∂π
+
+    c, scale_at = gate - support.column(weights.b_enc), support.column(scale)
     f = (c * scale_at + support.column(weights.b_mag)).relu_()
-    reconstruction, pullback = support.decode(f, weights.decoder)
-    via_gate, gate_pullback = support.decode(gate, weights.decoder)
-    error, gate_error = reconstruction - centred, via_gate - centred
-    slope = error * (2 / n)
-    magnitude_slope = pullback(slope) * (f > 0)  # ∂L/∂m
-    gate_slope = gate_pullback(gate_error * (2 / n)) + support.column(torch.full_like(scale, l1 / n))  # ∂L/∂π
+    result = support.reconstruct(f, 2 / n)
+    magnitude_slope = result.pull * (f > 0)  # ∂L/∂m
     scaled_slope = magnitude_slope * scale_at
-    value_slope = gate_slope + scaled_slope  # ∂L/∂c
-    gradients = Parameters(
-        encoder=support.outer(value_slope, centred),
+    found = replace(
+        gradients(support, gate_slope + scaled_slope, f, result.slope),  # the first is ∂L/∂c
         b_enc=support.total(gate_slope),
-        decoder=support.outer(f, slope),
-        b_dec=slope.sum(0) - support.total(value_slope) @ weights.encoder,
         r_mag=support.total(scaled_slope * c),
         b_mag=support.total(magnitude_slope),
     )
-    squared_error = torch.linalg.vector_norm(error).square()
-    loss = squared_error + l1 * gate.sum() + torch.linalg.vector_norm(gate_error).square()
-    return Outcome(gradients, fired(f, support), loss, squared_error, torch.count_nonzero(f))
+    squared_error = result.squares.sum()
+    loss = squared_error + l1 * gate.sum() + via_gate.squares.sum()
+    return Outcome(found, fired(f, support), loss, squared_error, torch.count_nonzero(f))

@@ -15,42 +15,38 @@ log θ; here θ itself is trained and kept at 0 or above: a step of log θ is pr
 stay where they are.
 """
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scripts.monosem.sae.losses import Outcome, encode
-from scripts.monosem.sae.losses.support import fired, support_of
+from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.losses.support import fired, gradients, support_above
 from scripts.monosem.sae.parameters import Parameters
 
 
 def step(
-    weights: Parameters, x: Float[Tensor, "b d_in"], l0: float, bandwidth: float, buffers: dict[str, Tensor]
+    weights: Parameters,
+    x: Float[Tensor, "b d_in"],
+    l0: float,
+    bandwidth: float,
+    buffers: dict[str, Tensor],
+    precision: str = "float32",
 ) -> Outcome:
     """Loss and gradients of one batch. Entries just below their threshold take part: they say what a lower one costs.
 
     Args: l0: λ; bandwidth: ε.
     """
     n = len(x)
-    centred, z = encode(weights, x, buffers)
-    support = support_of(z, z > weights.threshold - bandwidth / 2)
-    distance = support.own - support.column(weights.threshold)
+    support = support_above(weights, x, weights.threshold - bandwidth / 2, precision, buffers)
+    threshold = support.column(weights.threshold)
+    distance = support.own - threshold
     on = distance > 0
     f = support.own * on
-    reconstruction, pullback = support.decode(f, weights.decoder)
-    error = reconstruction - centred
-    slope = error * (2 / n)
-    f_slope = pullback(slope)  # ∂L/∂f, also where f is 0
-    value_slope = f_slope * on
-    near = support.column(torch.ones_like(weights.threshold)) * (distance.abs() < bandwidth / 2)  # K
-    threshold_slope = near * (f_slope * support.column(weights.threshold) + l0 / n) * (-1 / bandwidth)
-    b_enc = support.total(value_slope)
-    gradients = Parameters(
-        encoder=support.outer(value_slope, centred),
-        b_enc=b_enc,
-        decoder=support.outer(f, slope),
-        b_dec=slope.sum(0) - b_enc @ weights.encoder,
-        threshold=support.total(threshold_slope),
-    )
-    squared_error, active = torch.linalg.vector_norm(error).square(), torch.count_nonzero(f)
-    return Outcome(gradients, fired(f, support), squared_error + l0 * active.to(error), squared_error, active)
+    result = support.reconstruct(f, 2 / n)  # its pull is ∂L/∂f, also where f is 0
+    near = support.column(1.0) * (distance.abs() < bandwidth / 2)  # K
+    threshold_slope = near * (result.pull * threshold + l0 / n) * (-1 / bandwidth)
+    found = replace(gradients(support, result.pull * on, f, result.slope), threshold=support.total(threshold_slope))
+    squared_error, active = result.squares.sum(), torch.count_nonzero(f)
+    return Outcome(found, fired(f, support), squared_error + l0 * active.to(squared_error), squared_error, active)

@@ -8,17 +8,16 @@ The first latents must do without the later ones, so that general features are n
 is that of batchtopk.py.
 """
 
-from itertools import pairwise
+from dataclasses import replace
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from scripts.monosem.sae.losses import Outcome, encode
-from scripts.monosem.sae.losses.batchtopk import select
-from scripts.monosem.sae.losses.support import ring, sparse
-from scripts.monosem.sae.losses.topk import add_auxiliary_
+from scripts.monosem.sae.encoding import encode_batch_topk
+from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.losses.topk import from_codes
 from scripts.monosem.sae.parameters import Parameters
+from scripts.monosem.sae.selection import nested_groups
 
 
 def step(
@@ -31,38 +30,13 @@ def step(
     aux_k: int,
     aux_coefficient: float,
     buffers: dict[str, Tensor],
+    precision: str = "float32",
 ) -> Outcome:
-    """Loss and gradients of one batch; `widths` rise to d_sae. Sparse as batchtopk.step, one ring of latents at a time.
+    """Loss and gradients of one batch; `widths` rise to d_sae.
 
     A latent between two widths takes part in the reconstructions of the wider ones: its slope is the sum of theirs.
     """
-    n = len(x)
-    centred, pre = encode(weights, x, buffers)
-    codes, smallest_kept = select(pre, k, buffers)
-    rings = [(low, high, ring(codes, low, high)) for low, high in pairwise((0, *widths))]
-    error, errors, supports, pullbacks = -centred, [], [], []
-    for low, high, part in rings:
-        supports.append(sparse(part, high - low))
-        reconstruction, pullback = supports[-1].decode(part.values, weights.decoder[low:high])
-        error = error + reconstruction
-        errors.append(error)
-        pullbacks.append(pullback)
-
-    slope, parts = torch.zeros_like(x), []
-    for support, own_error, pullback in zip(reversed(supports), reversed(errors), reversed(pullbacks), strict=True):
-        slope = slope + own_error * (2 / (n * variance))  # of this width and all wider ones
-        value_slope = pullback(slope)
-        parts.append(
-            (support.outer(value_slope, centred), support.total(value_slope), support.outer(support.own, slope))
-        )
-    encoder, b_enc, decoder = (torch.cat(column) for column in zip(*reversed(parts), strict=True))
-    gradients = Parameters(encoder, b_enc, decoder, slope.sum(0) - b_enc @ weights.encoder)
-
-    loss = sum(torch.linalg.vector_norm(own).square() for own in errors) / variance
-    if aux_coefficient and bool(dead.any()):
-        among = dead.nonzero().squeeze(1)
-        loss = loss + n * add_auxiliary_(gradients, weights, centred, pre, error, among, aux_k, aux_coefficient)
-    fired = torch.cat([support.entries.offsets.diff() > 0 for support in supports])
-    active = torch.tensor(len(codes.values), device=x.device)
-    squared_error = torch.linalg.vector_norm(error).square()
-    return Outcome(gradients, fired, loss, squared_error, active, smallest_kept)
+    codes, smallest_kept, centred = encode_batch_topk(weights, x, k, precision, buffers)
+    auxiliary, groups = (dead, aux_k, aux_coefficient), nested_groups(codes, widths)
+    result = from_codes(weights, groups, centred, variance, *auxiliary, buffers, precision, len(widths))
+    return replace(result, smallest_kept=smallest_kept)

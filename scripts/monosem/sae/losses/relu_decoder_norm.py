@@ -12,28 +12,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scripts.monosem.sae.losses import Outcome, encode
-from scripts.monosem.sae.losses.support import fired, support_of
+from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.losses.support import gradients, support_above
 from scripts.monosem.sae.parameters import Parameters
 
 
-def step(weights: Parameters, x: Float[Tensor, "b d_in"], l1: float, buffers: dict[str, Tensor]) -> Outcome:
+def step(
+    weights: Parameters,
+    x: Float[Tensor, "b d_in"],
+    l1: float,
+    buffers: dict[str, Tensor],
+    precision: str = "float32",
+) -> Outcome:
     """Loss and gradients of one batch."""
     n, norms = len(x), torch.linalg.vector_norm(weights.decoder, dim=1)
-    centred, pre = encode(weights, x, buffers)
-    support = support_of(pre, pre > 0)
+    support = support_above(weights, x, 0.0, precision, buffers)
     f = support.own
-    reconstruction, pullback = support.decode(f, weights.decoder)
-    error = reconstruction - centred
-    slope = error * (2 / n)
-    value_slope = pullback(slope) + support.column(norms * (l1 / n))
-    mass, b_enc = support.total(f), support.total(value_slope)
-    gradients = Parameters(
-        encoder=support.outer(value_slope, centred),
-        b_enc=b_enc,
-        decoder=support.outer(f, slope) + weights.decoder * (mass * (l1 / n) / norms.clamp_min(1e-12)).unsqueeze(1),
-        b_dec=slope.sum(0) - b_enc @ weights.encoder,
-    )
-    squared_error = torch.linalg.vector_norm(error).square()
-    active = torch.count_nonzero(f)
-    return Outcome(gradients, fired(f, support), squared_error + l1 * (mass @ norms), squared_error, active)
+    result = support.reconstruct(f, 2 / n)
+    mass, squared_error = support.total(f), result.squares.sum()
+    found = gradients(support, result.pull + support.column(norms * (l1 / n)), f, result.slope)
+    found.decoder.addcmul_(weights.decoder, (mass * (l1 / n) / norms.clamp_min(1e-12)).unsqueeze(1))
+    return Outcome(found, mass > 0, squared_error + l1 * (mass @ norms), squared_error, torch.count_nonzero(f))

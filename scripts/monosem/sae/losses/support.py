@@ -4,102 +4,157 @@ A loss writes its equations once, on `values`: one number per active entry. In `
 `Dense` a matrix [n, d_sae] that is zero elsewhere; both support the same products.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scripts.monosem.sae import kernels
+from scripts.monosem.sae.encoding import Centred, encode_above, product
+from scripts.monosem.sae.kernels import Reconstruction
+from scripts.monosem.sae.parameters import Parameters
 
-# share of active entries above which dense products are faster (estimated from the CPU times of the single products)
-DENSE_ABOVE = 1 / 16
+# share of active entries above which dense products are faster, by precision (measured on the CPU, see the README)
+DENSE_ABOVE = {"float32": 1 / 8, "bfloat16": 1 / 24}
 
 
 @dataclass(frozen=True)
 class Sparse:
     """Few entries are active; their values are flat."""
 
-    codes: kernels.Codes  # its values are those of the dense matrix that the support was made from
+    codes: kernels.Codes  # active pre-activations, or what the selection made of them
     entries: kernels.ByLatent  # the same, sorted by latent
+    weights: Parameters
+    centred: Centred
+    buffers: dict[str, Tensor]  # memory of a step, used again in the next
+    nested: int = 1  # rows of the code per vector; see kernels.Reconstruction
 
     @property
     def own(self) -> Float[Tensor, " nnz"]:
-        """Active entries of the matrix that the support was made from."""
+        """Active pre-activations."""
         return self.codes.values
 
-    def column(self, per_latent: Float[Tensor, " d_sae"]) -> Float[Tensor, " nnz"]:
-        """A number per latent, at its active entries."""
-        return per_latent[self.codes.latents]
+    def column(self, per_latent: float | Float[Tensor, " d_sae"]) -> float | Float[Tensor, " nnz"]:
+        """A number, or one per latent, at its active entries."""
+        return per_latent[self.codes.latents] if isinstance(per_latent, Tensor) else per_latent
 
-    def decode(
-        self, values: Float[Tensor, " nnz"], decoder: Float[Tensor, "d_sae d_in"]
-    ) -> tuple[Float[Tensor, "n d_in"], Callable[[Tensor], Float[Tensor, " nnz"]]]:
-        """Σ_i values_bi decoder_i, and the function from g [n, d_in] to g_b · decoder_i at the active entries."""
+    def reconstruct(self, values: Float[Tensor, " nnz"], factor: float) -> Reconstruction:
+        """Σ_i values_bi decoder_i against x − b_dec."""
+        decoder, target = self.weights.decoder, self.centred.table
+        memory = {}
+        if target.dim() == 3:
+            shapes = {"decoder": kernels.table_shape(*decoder.shape), "slope": list(target.shape)}
+            shapes["slope"][1] *= self.nested
+            memory = {name: kernels.scratch(self.buffers, name, decoder, *shape) for name, shape in shapes.items()}
         codes = kernels.Codes(values, self.codes.latents, self.codes.offsets)
-        return kernels.decode_with_pullback(codes, decoder)
+        table = kernels.table_of(decoder, memory.get("decoder"))
+        return kernels.reconstruct(codes, table, target, factor, self.nested, memory.get("slope"))
 
-    def outer(self, values: Float[Tensor, " nnz"], rows: Float[Tensor, "n d_in"]) -> Float[Tensor, "d_sae d_in"]:
-        """Σ_b values_bi rows_b for every latent i."""
-        return kernels.sum_by_latent(self.entries, values, rows)
+    def outer(self, name: str, values: Float[Tensor, " nnz"], rows: kernels.Table) -> Float[Tensor, "d_sae d_in"]:
+        """Σ_b values_bi rows_b for every latent i: the gradient of the matrix `name`.
+
+        On the CPU it lies in `buffers`: memory that is given back and asked for again has to be cleared by the system
+        each time (measured: a sixth of a step).
+        """
+        into = kernels.scratch(self.buffers, f"gradient of {name}", self.weights.decoder, *self.weights.decoder.shape)
+        return kernels.sum_by_latent(self.entries, values, rows, into)
 
     def total(self, values: Float[Tensor, " nnz"]) -> Float[Tensor, " d_sae"]:
         """Σ_b values_bi for every latent i."""
-        zeros = torch.zeros(len(self.entries.offsets) - 1, dtype=values.dtype, device=values.device)
-        return zeros.index_add_(0, self.codes.latents, values)
+        return kernels.totals_by_latent(self.entries, values)
+
+    def over_vectors(self, slope: kernels.Table) -> Float[Tensor, " d_in"]:
+        """Sum of the slopes of all that is decoded."""
+        return kernels.column_sums(slope[..., :: self.nested, :], self.weights.decoder.shape[1])
+
+    def error(self, slope: kernels.Table, factor: float) -> Float[Tensor, "n d_in"]:
+        """x̂ − x, from the slope that `reconstruct` returned."""
+        last = slope[..., self.nested - 1 :: self.nested, :].contiguous()
+        return kernels.matrix_of(last, self.weights.decoder.shape[1]) / factor
+
+    @property
+    def inputs(self) -> kernels.Table:
+        """x − b_dec, as `outer` wants it."""
+        return self.centred.table
 
 
 @dataclass(frozen=True)
 class Dense:
     """Many entries are active; values are matrices with zeros elsewhere."""
 
-    own: Float[Tensor, "n d_sae"]  # active entries of the matrix that the support was made from
+    own: Float[Tensor, "n d_sae"]  # active pre-activations
     mask: Float[Tensor, "n d_sae"]  # 1 where active, else 0
+    weights: Parameters
+    centred: Centred
+    precision: str  # of the products
 
-    def column(self, per_latent: Float[Tensor, " d_sae"]) -> Float[Tensor, "n d_sae"]:
-        """A number per latent, at its active entries."""
+    def column(self, per_latent: float | Float[Tensor, " d_sae"]) -> Float[Tensor, "n d_sae"]:
+        """A number, or one per latent, at its active entries."""
         return self.mask * per_latent
 
-    def decode(
-        self, values: Float[Tensor, "n d_sae"], decoder: Float[Tensor, "d_sae d_in"]
-    ) -> tuple[Float[Tensor, "n d_in"], Callable[[Tensor], Float[Tensor, "n d_sae"]]]:
-        """Σ_i values_bi decoder_i, and the function from g [n, d_in] to g_b · decoder_i at the active entries."""
-        return torch.mm(values, decoder), lambda g: torch.mm(g, decoder.t()).mul_(self.mask)
+    def reconstruct(self, values: Float[Tensor, "n d_sae"], factor: float) -> Reconstruction:
+        """Σ_i values_bi decoder_i against x − b_dec."""
+        error = product(values, self.weights.decoder, self.precision) - self.centred.rows
+        slope = error * factor
+        pull = product(slope, self.weights.decoder.t(), self.precision) * self.mask
+        return Reconstruction(slope, pull, error.square().sum(1))
 
-    def outer(self, values: Float[Tensor, "n d_sae"], rows: Float[Tensor, "n d_in"]) -> Float[Tensor, "d_sae d_in"]:
-        """Σ_b values_bi rows_b for every latent i."""
-        return torch.mm(values.t(), rows)
+    def outer(
+        self, name: str, values: Float[Tensor, "n d_sae"], rows: Float[Tensor, "n d_in"]
+    ) -> Float[Tensor, "d_sae d_in"]:
+        """Σ_b values_bi rows_b for every latent i: the gradient of the matrix `name`."""
+        return product(values.t(), rows, self.precision).to(rows.dtype)
 
     def total(self, values: Float[Tensor, "n d_sae"]) -> Float[Tensor, " d_sae"]:
         """Σ_b values_bi for every latent i."""
         return values.sum(0)
 
+    def over_vectors(self, slope: Float[Tensor, "n d_in"]) -> Float[Tensor, " d_in"]:
+        """Sum of the slopes of all that is decoded."""
+        return slope.sum(0)
+
+    @property
+    def inputs(self) -> Float[Tensor, "n d_in"]:
+        """x − b_dec, as `outer` wants it."""
+        return self.centred.rows
+
 
 Support = Sparse | Dense
 
 
-def sparse(codes: kernels.Codes, d_sae: int) -> Sparse:
+def sparse(
+    weights: Parameters, codes: kernels.Codes, centred: Centred, buffers: dict[str, Tensor], nested: int = 1
+) -> Sparse:
     """The support of codes."""
-    return Sparse(codes, kernels.by_latent(codes, d_sae))
+    return Sparse(codes, kernels.by_latent(codes, len(weights.b_enc)), weights, centred, buffers, nested)
 
 
-def support_of(matrix: Float[Tensor, "n d_sae"], active: Bool[Tensor, "n d_sae"]) -> Support:
-    """The entries of `matrix` where `active` holds."""
-    if torch.count_nonzero(active) > DENSE_ABOVE * active.numel():
-        mask = active.to(matrix.dtype)
-        return Dense(matrix * mask, mask)
-    return sparse(kernels.positive_codes(matrix, active), matrix.shape[1])
+def support_above(
+    weights: Parameters,
+    x: Float[Tensor, "n d_in"],
+    bound: float | Float[Tensor, " d_sae"],
+    precision: str,
+    buffers: dict[str, Tensor],
+) -> Support:
+    """The pre-activations above `bound`, a number or one per latent."""
+    codes, pre, centred = encode_above(weights, x, bound, DENSE_ABOVE[precision], precision, buffers)
+    if codes is not None:
+        return sparse(weights, codes, centred, buffers)
+    mask = (pre > bound).to(centred.rows.dtype)
+    return Dense(pre * mask, mask, weights, centred, precision)
+
+
+def gradients(support: Support, value_slope: Tensor, f: Tensor, slope: Tensor) -> Parameters:
+    """Of any loss through a code: from ∂L/∂pre of its active entries, their values f, and ∂L/∂x̂."""
+    b_enc = support.total(value_slope)
+    return Parameters(
+        encoder=support.outer("encoder", value_slope, support.inputs),
+        b_enc=b_enc,
+        decoder=support.outer("decoder", f, slope),
+        b_dec=support.over_vectors(slope) - b_enc @ support.weights.encoder,
+    )
 
 
 def fired(values: Tensor, support: Support) -> Bool[Tensor, " d_sae"]:
-    """Latents with a value above 0 anywhere in the batch."""
-    return support.total((values > 0).to(values.dtype)) > 0
-
-
-def ring(codes: kernels.Codes, low: int, high: int) -> kernels.Codes:
-    """The entries of latents low … high − 1, counted from low."""
-    chosen = (codes.latents >= low) & (codes.latents < high)
-    before = torch.zeros(len(chosen) + 1, dtype=torch.long, device=chosen.device)
-    torch.cumsum(chosen, 0, out=before[1:])
-    return kernels.Codes(codes.values[chosen], codes.latents[chosen] - low, before[codes.offsets])
+    """Latents with a value above 0 anywhere in the batch; no value is below."""
+    return support.total(values) > 0

@@ -14,8 +14,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from scripts.monosem.sae import kernels
-from scripts.monosem.sae.losses import Outcome, sparse_gradients
+from scripts.monosem.sae import selection
+from scripts.monosem.sae.encoding import Centred, encode_topk, product
+from scripts.monosem.sae.kernels import Codes
+from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.losses.support import fired, gradients, sparse
 from scripts.monosem.sae.parameters import Parameters
 
 
@@ -28,58 +31,67 @@ def step(
     aux_k: int,
     aux_coefficient: float,
     buffers: dict[str, Tensor],
+    precision: str = "float32",
 ) -> Outcome:
     """Loss and gradients of one batch. Only the encoder's product is dense (and AuxK in the dead latents)."""
-    n, d_sae = len(x), len(weights.b_enc)
-    centred = x - weights.b_dec
-    pre = kernels.scratch(buffers, "pre", x, n, d_sae)
-    torch.addmm(weights.b_enc, centred, weights.encoder.t(), out=pre)
-    codes = kernels.topk_codes(pre, k)
-    reconstruction, pullback = kernels.decode_with_pullback(codes, weights.decoder)
-    error = reconstruction - centred  # x̂ − x
-    squared_error = torch.linalg.vector_norm(error).square()
+    codes, centred = encode_topk(weights, x, k, precision, buffers)
+    return from_codes(weights, codes, centred, variance, dead, aux_k, aux_coefficient, buffers, precision)
 
-    slope = error * (2 / (n * variance))  # ∂L/∂x̂
-    positive = codes.values > 0
-    value_slope = pullback(slope) * positive  # ∂L/∂pre of the active entries
-    entries = kernels.by_latent(codes, d_sae)
-    gradients = sparse_gradients(weights, codes, entries, value_slope, slope, centred)
-    loss = squared_error / variance
+
+def from_codes(
+    weights: Parameters,
+    codes: Codes,
+    centred: Centred,
+    variance: float,
+    dead: Bool[Tensor, " d_sae"],
+    aux_k: int,
+    aux_coefficient: float,
+    buffers: dict[str, Tensor],
+    precision: str,
+    nested: int = 1,
+) -> Outcome:
+    """Loss and gradients, given which latents are active; with `nested` rows of the code per vector, the sum of the
+    losses of the nested reconstructions (kernels.Reconstruction).
+    """
+    n = len(centred.rows)
+    factor = 2 / (n * variance)
+    support, f = sparse(weights, codes, centred, buffers, nested), codes.values
+    result = support.reconstruct(f, factor)
+    found = gradients(support, result.pull * (f > 0), f, result.slope)
+    loss = result.squares.sum() / variance
     if aux_coefficient and bool(dead.any()):
-        aux = add_auxiliary_(gradients, weights, centred, pre, error, dead.nonzero().squeeze(1), aux_k, aux_coefficient)
-        loss = loss + n * aux
-
-    fired = torch.zeros_like(dead)
-    fired[codes.latents[positive]] = True
-    return Outcome(gradients, fired, loss, squared_error, torch.count_nonzero(positive))
+        error, among = support.error(result.slope, factor), dead.nonzero().squeeze(1)
+        loss = loss + n * add_auxiliary_(found, weights, centred.rows, error, among, aux_k, aux_coefficient, precision)
+    squared_error = result.squares[nested - 1 :: nested].sum()
+    return Outcome(found, fired(f, support), loss, squared_error, torch.count_nonzero(f))
 
 
 def add_auxiliary_(
     gradients: Parameters,
     weights: Parameters,
     centred: Float[Tensor, "b d_in"],
-    pre: Float[Tensor, "b d_sae"],
     error: Float[Tensor, "b d_in"],
     dead: Tensor,
     aux_k: int,
     aux_coefficient: float,
+    precision: str,
 ) -> Float[Tensor, ""]:
     """Add AuxK's gradients to `gradients` in place and return α · mean ‖e − ê‖² / E. `error` is x̂ − x = −e.
 
     Dense in the dead latents: at k_aux of a few hundred that is faster than a sparse product.
     """
-    f = pre[:, dead].relu_()
+    encoder, decoder = weights.encoder[dead], weights.decoder[dead]
+    f = (product(centred, encoder.t(), precision) + weights.b_enc[dead]).relu_()
     if aux_k < len(dead):
-        smallest_kept = f.topk(aux_k, dim=1, sorted=False).values.amin(1, keepdim=True)
-        f *= f >= smallest_kept
-    decoder = weights.decoder[dead]
-    rest = f @ decoder + error  # ê − e
+        values, _ = selection.topk(f, aux_k)
+        f *= f >= values.amin(1, keepdim=True)
+    rest = product(f, decoder, precision) + error  # ê − e
     spread = (error - error.mean(0)).square().sum().clamp_min(1e-30)
     slope = rest * (2 * aux_coefficient / spread)
-    value_slope = (slope @ decoder.t()) * (f > 0)
-    b_enc = value_slope.sum(0)
-    gradients.decoder.index_add_(0, dead, f.t() @ slope)
-    gradients.encoder.index_add_(0, dead, value_slope.t() @ centred)
+    value_slope = product(slope, decoder.t(), precision) * (f > 0)
+    b_enc = value_slope.sum(0).to(f.dtype)
+    gradients.decoder.index_add_(0, dead, product(f.t(), slope, precision).to(f.dtype))
+    gradients.encoder.index_add_(0, dead, product(value_slope.t(), centred, precision).to(f.dtype))
     gradients.b_enc.index_add_(0, dead, b_enc)
-    gradients.b_dec.sub_(b_enc @ weights.encoder[dead])
+    gradients.b_dec.sub_(b_enc @ encoder)
     return aux_coefficient * rest.square().sum() / spread

@@ -1,0 +1,161 @@
+"""The one dense product of a step, in the precision that the configuration names, and the codes that it leads to.
+
+On the CPU a few hundred rows are encoded at a time and their active latents taken while the pre-activations are in the
+cache. bfloat16 means: x − b_dec and the encoder are rounded to 8 bits of mantissa before the product, sums are float32,
+b_enc is exact, and the pre-activations are rounded again. Weights, codes' gradients and Adam stay float32.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from scripts.monosem.sae import compiled, kernels, selection
+from scripts.monosem.sae.parallel import over_rows
+from scripts.monosem.sae.parameters import Parameters
+from scripts.monosem.sae.selection import ROWS
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+GUESS = 0.9  # of the last batch's smallest kept value
+
+
+def has_fast_bfloat16(device: str) -> bool:
+    """Whether products in bfloat16 are faster than in float32: a CUDA card that knows it, a CPU with AVX-512 bf16.
+
+    On CPUs without these instructions torch emulates them, several times slower than float32.
+    """
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def resolve_precision(name: str, device: str) -> str:
+    """'auto' -> 'bfloat16' where the device has it, else 'float32'."""
+    if name == "auto":
+        return "bfloat16" if has_fast_bfloat16(device) else "float32"
+    return name
+
+
+@dataclass(frozen=True)
+class Centred:
+    """x − b_dec, as the rest of the step wants it."""
+
+    rows: Float[Tensor, "n d_in"]
+    table: kernels.Table  # the same
+
+
+def product(a: Float[Tensor, "n m"], b: Float[Tensor, "m p"], precision: str) -> Float[Tensor, "n p"]:
+    """a @ b in float32, or of and to bfloat16."""
+    if precision == "bfloat16":
+        return torch.mm(a.bfloat16(), b.bfloat16())
+    return torch.mm(a, b)
+
+
+def encode_topk(
+    weights: Parameters, x: Float[Tensor, "n d_in"], k: int, precision: str, buffers: dict[str, Tensor]
+) -> tuple[kernels.Codes, Centred]:
+    """relu of the k largest pre-activations of every row."""
+    n = len(x)
+    if not kernels.is_compiled(x):
+        centred = x - weights.b_dec
+        return selection.topk_codes(_dense(weights, centred, precision, buffers), k), Centred(centred, centred)
+    values, columns = torch.empty(n, k, dtype=x.dtype), torch.empty(n, k, dtype=torch.int32)
+    encode, centred = _encoder(weights, x, precision, buffers)
+
+    def work(first: int, last: int) -> None:
+        shape = (min(ROWS, n), len(weights.b_enc))
+        pre = kernels.scratch(buffers, f"pre from row {first}", x, *shape, dtype=_result(x, precision))
+        for start in range(first, last, ROWS):
+            stop = min(start + ROWS, last)
+            encode(start, stop, pre[: stop - start])
+            selection.topk_into(pre[: stop - start], columns, values, start)
+
+    over_rows(work, n, ROWS)
+    return selection.codes_of(values, columns), centred
+
+
+def encode_above(
+    weights: Parameters,
+    x: Float[Tensor, "n d_in"],
+    bound: float | Float[Tensor, " d_sae"],
+    share: float,
+    precision: str,
+    buffers: dict[str, Tensor],
+) -> tuple[kernels.Codes | None, Float[Tensor, "n d_sae"], Centred]:
+    """The pre-activations above `bound`, None if they are more than about this share of all (selection.codes_above);
+    and all of them, in the precision of the product, in memory that the next step uses again.
+    """
+    if not kernels.is_compiled(x):
+        centred = x - weights.b_dec
+        pre = _dense(weights, centred, precision, buffers)
+        return selection.codes_above(pre, bound, share), pre, Centred(centred, centred)
+    pre = kernels.scratch(buffers, "pre", x, len(x), len(weights.b_enc), dtype=_result(x, precision))
+    encode, centred = _encoder(weights, x, precision, buffers)
+    codes = selection.codes_above(pre, bound, share, lambda first, last: encode(first, last, pre[first:last]))
+    return codes, pre, centred
+
+
+def encode_batch_topk(
+    weights: Parameters, x: Float[Tensor, "n d_in"], k: int, precision: str, buffers: dict[str, Tensor]
+) -> tuple[kernels.Codes, Float[Tensor, ""], Centred]:
+    """The n·k largest pre-activations of the batch, positive ones only, and the smallest of them.
+
+    The smallest of the last batch, in `buffers`, says what is not even a candidate; it makes this fast and changes
+    nothing.
+    """
+    count = k * len(x)
+    guess = GUESS * float(buffers["smallest kept"]) if "smallest kept" in buffers else math.inf
+    codes, pre, centred = encode_above(weights, x, guess, 1.0, precision, buffers)
+    if len(codes.values) < count:
+        codes = selection.batch_candidates(pre, count)
+    codes, buffers["smallest kept"] = selection.largest_of_batch(codes, count)
+    return codes, buffers["smallest kept"], centred
+
+
+def _result(x: Tensor, precision: str) -> torch.dtype:
+    return torch.bfloat16 if precision == "bfloat16" else x.dtype
+
+
+def _dense(weights: Parameters, centred: Tensor, precision: str, buffers: dict[str, Tensor]) -> Tensor:
+    if precision == "bfloat16":
+        return torch.addmm(weights.b_enc.bfloat16(), centred.bfloat16(), weights.encoder.bfloat16().t())
+    pre = kernels.scratch(buffers, "pre", centred, len(centred), len(weights.b_enc))
+    return torch.addmm(weights.b_enc, centred, weights.encoder.t(), out=pre)
+
+
+def _encoder(weights: Parameters, x: Tensor, precision: str, buffers: dict[str, Tensor]):
+    """encode(first, last, out) writes pre-activations of some rows (CPU); and x − b_dec, filled in on the way.
+
+    It is called for the same ranges of at most ROWS rows whatever the number of threads: the bits of a product
+    may depend on how many rows it has.
+    """
+    (n, d_in), d_sae = x.shape, len(weights.b_enc)
+    n_blocks = -(-d_in // compiled.BLOCK)
+    centred = Centred(
+        kernels.scratch(buffers, "centred", x, n, d_in),
+        kernels.scratch(buffers, "centred blocks", x, n_blocks, n, compiled.BLOCK),
+    )
+    arrays = (x.numpy(), weights.b_dec.numpy(), centred.rows.numpy(), centred.table.numpy())
+    if precision == "float32":
+
+        def encode(first: int, last: int, out: Tensor) -> None:
+            compiled.centre_rows(*arrays, first, last)
+            torch.addmm(weights.b_enc, centred.rows[first:last], weights.encoder.t(), out=out)
+
+        return encode, centred
+
+    wide = d_in + compiled.BIAS_COLUMNS
+    rounded = kernels.scratch(buffers, "rounded encoder", x, d_sae, wide, dtype=torch.bfloat16)
+    bits = rounded.view(torch.uint16).numpy()
+    encoder = (weights.encoder.numpy(), weights.b_enc.numpy(), bits)
+    over_rows(lambda first, last: compiled.round_encoder(*encoder, first, last), d_sae)
+
+    def encode(first: int, last: int, out: Tensor) -> None:
+        compiled.centre_rows(*arrays, first, last)
+        rows = torch.empty(last - first, wide, dtype=torch.bfloat16)
+        compiled.round_rows(arrays[2], rows.view(torch.uint16).numpy(), first, last)
+        torch.mm(rows, rounded.t(), out=out)
+
+    return encode, centred
