@@ -26,9 +26,7 @@ def unit_rows(directions: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     return np.divide(directions, lengths, out=np.zeros_like(directions), where=lengths > 0)
 
 
-def cosine_matrix(
-    truth: Float[np.ndarray, "n d"], dictionary: Float[np.ndarray, "k d"]
-) -> Float[np.ndarray, "n k"]:
+def cosine_matrix(truth: Float[np.ndarray, "n d"], dictionary: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "n k"]:
     """Signed cosines between all rows of both: a direction and its opposite are different features."""
     return unit_rows(truth) @ unit_rows(dictionary).T
 

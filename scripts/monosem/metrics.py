@@ -174,9 +174,7 @@ def distribution_entropy(weights: Float[np.ndarray, "... n"]) -> Float[np.ndarra
 # --- one unit against a label ---------------------------------------------------------------------------------------
 
 
-def precision_recall_f1(
-    predicted: Bool[np.ndarray, " n"], label: Bool[np.ndarray, " n"]
-) -> dict[str, float | None]:
+def precision_recall_f1(predicted: Bool[np.ndarray, " n"], label: Bool[np.ndarray, " n"]) -> dict[str, float | None]:
     """Precision, recall and F1 of a yes/no prediction; precision is None if nothing is predicted."""
     hits, n_predicted, n_label = int((predicted & label).sum()), int(predicted.sum()), int(label.sum())
     return {

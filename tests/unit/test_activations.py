@@ -14,9 +14,7 @@ from scripts.monosem.tokens import TokenStream, windows
 
 SITE = "blocks.0.mlp.hook_post"
 CONTEXT = 8
-CONFIG = GPT2Config(
-    n_layer=1, n_embd=8, n_head=2, n_positions=CONTEXT, vocab_size=30, bos_token_id=0, eos_token_id=0
-)
+CONFIG = GPT2Config(n_layer=1, n_embd=8, n_head=2, n_positions=CONTEXT, vocab_size=30, bos_token_id=0, eos_token_id=0)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +30,12 @@ def stream():
     tokens[documents[:-1]] = 0
     n = len(documents) - 1
     return TokenStream(
-        tokens, np.zeros(400, np.uint8), documents, np.ones(n, np.int32), np.ones(n, bool), eos_token_id=0,
+        tokens,
+        np.zeros(400, np.uint8),
+        documents,
+        np.ones(n, np.int32),
+        np.ones(n, bool),
+        eos_token_id=0,
         vocab_size=30,
     )
 

@@ -167,9 +167,7 @@ def test_activations_of_another_model_are_refused(folders, tmp_path):
     io.save_tensors(weights, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text((folders["model"] / "config.json").read_text())
     with pytest.raises(io.ArtefactError, match="another model"):
-        fidelity_site.evaluate_site(
-            tmp_path, folders["tokens"], folders["activations"], [], None, EVALUATION, 0, "cpu"
-        )
+        fidelity_site.evaluate_site(tmp_path, folders["tokens"], folders["activations"], [], None, EVALUATION, 0, "cpu")
 
 
 def test_loss_recovered_is_a_ratio_of_pooled_means():

@@ -46,9 +46,7 @@ def test_median_is_zero_over_the_usual_tokens(model):
 def test_a_constant_added_to_a_direction_changes_nothing(model):
     site = sites.resolve(model, "blocks.0.hook_mlp_out")
     directions = torch.randn(2, 16, generator=torch.Generator().manual_seed(2))
-    assert torch.allclose(
-        logit_weights(model, site, directions + 7), logit_weights(model, site, directions), atol=1e-4
-    )
+    assert torch.allclose(logit_weights(model, site, directions + 7), logit_weights(model, site, directions), atol=1e-4)
 
 
 def test_before_the_activation_function_there_are_none(model):

@@ -27,9 +27,7 @@ def tokenizer_path(tmp_path_factory):
     """A tokenizer of 600 tokens."""
     folder = tmp_path_factory.mktemp("tokenizer")
     corpus.write(documents_for(), folder / "documents.jsonl")
-    tokens.train_tokenizer(
-        folder / "documents.jsonl", 600, folder / "tokenizer.json", folder / "tokenizer_config.json"
-    )
+    tokens.train_tokenizer(folder / "documents.jsonl", 600, folder / "tokenizer.json", folder / "tokenizer_config.json")
     return folder / "tokenizer.json"
 
 

@@ -50,9 +50,7 @@ class LabelSums:
         return LabelSums(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
-def latent_sums(
-    block: Block, labels: Int[np.ndarray, " n"], n_labels: int, d_sae: int
-) -> LabelSums:
+def latent_sums(block: Block, labels: Int[np.ndarray, " n"], n_labels: int, d_sae: int) -> LabelSums:
     """Sums of all latents over one block, from the active ones alone."""
     values, latents = block.codes.values.double().cpu().numpy(), block.codes.latents.cpu().numpy()
     pairs = latents * n_labels + labels[block.rows()]
@@ -95,9 +93,7 @@ def specificity_by_activation(
     ]
 
 
-def histogram(
-    values: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"], n_labels: int
-) -> dict[str, np.ndarray]:
+def histogram(values: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"], n_labels: int) -> dict[str, np.ndarray]:
     """Firing tokens, and their summed activation, by label and activation: `edges`, `counts`, `mass`."""
     edges = np.linspace(0, max(float(values.max(initial=0)), np.finfo(np.float32).tiny), ACTIVATION_BINS + 1)
     counts, mass = np.zeros((n_labels, ACTIVATION_BINS), np.int64), np.zeros((n_labels, ACTIVATION_BINS))

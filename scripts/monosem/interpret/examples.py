@@ -111,9 +111,7 @@ def summary(tally: UnitTally, stream_tokens: np.ndarray, n_live: int, n_tokens: 
     }
 
 
-def excerpt(
-    tokens: Int[np.ndarray, " context"], peak: int, eos_token_id: int, reach: int = REACH
-) -> slice:
+def excerpt(tokens: Int[np.ndarray, " context"], peak: int, eos_token_id: int, reach: int = REACH) -> slice:
     """The part of a window around its peak that lies in the peak's document."""
     ends = np.flatnonzero(tokens == eos_token_id)
     before, after = ends[ends < peak], ends[ends > peak]
