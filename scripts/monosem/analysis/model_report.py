@@ -198,7 +198,9 @@ def analyse(
     peers = {folder.name: read(load_model(folder, device), names, tokens, test.eos_token_id) for folder in peer_folders}
     layer_document, layer_arrays = layer_part(reading, peers, saes, stream_names, seed)
     parts = {
-        "tokens": identity | {"conventions": measures.CONVENTIONS} | token_document,
+        "tokens": identity
+        | {"conventions": measures.CONVENTIONS, "outlier_factor": measures.OUTLIER_FACTOR}
+        | token_document,
         "similarity": identity | {"conventions": similarity.CONVENTIONS} | similar,
         "layers": identity | layer_document,
     }
