@@ -6,6 +6,7 @@ results/models/{model}/                                 language models as Huggi
 results/activations/{model}/{site}/                     shards and their manifest
 results/sae/{model}/{site}/{run}/                       sparse autoencoders in SAELens' format
 results/evaluation/{model}/{site}/{run}/{what}.json     fidelity (one per site), latents, contexts
+results/analysis/{model}/…                              tokens, similarity, layers
 results/figures/{chapter}/{figure}.svg and .png
 results/notebooks/{notebook}.ipynb and .html
 results/metrics.json, claims.json, report.md, report.html; toy.md, toy.html (`snakemake toy`)
@@ -32,6 +33,7 @@ include: "rules/model.smk"
 include: "rules/activations.smk"
 include: "rules/sae.smk"
 include: "rules/evaluate.smk"
+include: "rules/analysis.smk"
 include: "rules/report.smk"
 
 

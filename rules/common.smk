@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from scripts.monosem import configuration, imports, plan, report_files, roles, run_record, session, sweeps
+from scripts.monosem.analysis import catalogue as analysis_catalogue
 from scripts.monosem.toy import catalogue
 
 try:
@@ -15,7 +16,11 @@ except configuration.ConfigError as error:
 PLAN = plan.make_plan(config)
 CORPUS = config["corpus"]["name"]
 SITES = [f"{model}/{site}" for model, site in PLAN.sites]
-SAES = [f"{model}/{site}/{run}" for (model, site), runs in PLAN.sites.items() for run in runs]
+SAES = [
+    f"{model}/{site}/{run}"
+    for (model, site), runs in PLAN.sites.items()
+    for run in runs
+]
 INTERPRETED = ["/".join(names) for names in PLAN.interpreted]
 
 session.begin(os.environ, offline="hub" not in config["corpus"])
@@ -50,15 +55,25 @@ def tokens_of(wildcards):
 def tokenizer_of(wildcards):
     """The files behind a tokenizer's name: the corpus's own, or those that a pretrained model brings."""
     pretrained = wildcards.tokenizer in PLAN.models
-    folder = f"results/models/{wildcards.tokenizer}" if pretrained else f"results/data/{wildcards.corpus}/tokenizer"
-    return {"tokenizer": f"{folder}/tokenizer.json", "tokenizer_config": f"{folder}/tokenizer_config.json"}
+    folder = (
+        f"results/models/{wildcards.tokenizer}"
+        if pretrained
+        else f"results/data/{wildcards.corpus}/tokenizer"
+    )
+    return {
+        "tokenizer": f"{folder}/tokenizer.json",
+        "tokenizer_config": f"{folder}/tokenizer_config.json",
+    }
 
 
 def source_model(wildcards):
     """Files of the model that a shuffled one is made from."""
     source = config["models"][wildcards.model]["shuffle"]["of"]
     names = {"config": "config.json", "weights": "model.safetensors"}
-    names |= {"tokenizer": "tokenizer.json", "tokenizer_config": "tokenizer_config.json"}
+    names |= {
+        "tokenizer": "tokenizer.json",
+        "tokenizer_config": "tokenizer_config.json",
+    }
     return {key: f"results/models/{source}/{name}" for key, name in names.items()}
 
 
@@ -92,7 +107,10 @@ def sae_seed(wildcards):
 def saes_of_site(wildcards):
     """Weights of every run trained at a site."""
     folder = f"results/sae/{wildcards.model}/{wildcards.site}"
-    return [f"{folder}/{run}/sae_weights.safetensors" for run in PLAN.sites[wildcards.model, wildcards.site]]
+    return [
+        f"{folder}/{run}/sae_weights.safetensors"
+        for run in PLAN.sites[wildcards.model, wildcards.site]
+    ]
 
 
 def control_of_site(wildcards):
@@ -100,7 +118,9 @@ def control_of_site(wildcards):
     place = (wildcards.model, wildcards.site)
     if place not in PLAN.controls:
         return []
-    return [f"results/sae/{PLAN.controls[place]}/{wildcards.site}/{PLAN.references[place]}/sae_weights.safetensors"]
+    return [
+        f"results/sae/{PLAN.controls[place]}/{wildcards.site}/{PLAN.references[place]}/sae_weights.safetensors"
+    ]
 
 
 def evaluation_settings(wildcards):
@@ -115,12 +135,44 @@ def evaluation_settings(wildcards):
 
 def interpretation_settings():
     """How many units and examples, on how many tokens."""
-    return {key: value for key, value in config["interpretation"].items() if key != "use"}
+    return {
+        key: value for key, value in config["interpretation"].items() if key != "use"
+    }
+
+
+def saes_of_model(wildcards):
+    """Weights of the reference run of every site of a model, as a list."""
+    return [
+        f"results/sae/{model}/{site}/{run}/sae_weights.safetensors"
+        for (model, site), run in PLAN.references.items()
+        if model == wildcards.model
+    ]
+
+
+def peers_of_model(wildcards):
+    """Weights of the models that one is compared with, as a list."""
+    return [
+        f"results/models/{peer}/model.safetensors"
+        for peer in PLAN.analysed[wildcards.model]
+    ]
+
+
+def analysis_settings():
+    """Tokens, their context, and the texts that are looked at."""
+    settings = {
+        "tokens": config["analysis"]["tokens"],
+        "context": config["activations"]["context"],
+    }
+    return settings | {"texts": analysis_catalogue.texts(config)}
 
 
 def toy_settings(wildcards):
     """Kind and parameters of a toy experiment without its seed."""
-    return {key: value for key, value in config["toy"][wildcards.experiment].items() if key != "seed"}
+    return {
+        key: value
+        for key, value in config["toy"][wildcards.experiment].items()
+        if key != "seed"
+    }
 
 
 def toy_seed(wildcards):
@@ -131,7 +183,9 @@ def toy_seed(wildcards):
 def code_of_experiment(wildcards):
     """The module of an experiment's kind and what it imports, so that an edit reruns the experiments of that kind."""
     stem = catalogue.stem(config["toy"][wildcards.experiment]["kind"])
-    return imports.closure(Path("scripts", "monosem", "toy", "experiments", f"{stem}.py"))
+    return imports.closure(
+        Path("scripts", "monosem", "toy", "experiments", f"{stem}.py")
+    )
 
 
 def code_of_toy_figures(experiments):
@@ -158,9 +212,20 @@ def times_table():
     lines = [f"{'rule':<26}{'jobs':>5}{'wall s':>9}{'work s':>9}{'start s':>9}"]
     for row in rows:
         work = row.work_s or 0.0
-        lines.append(f"{row.rule:<26}{row.jobs:>5}{row.wall_s:>9.1f}{work:>9.1f}{max(row.wall_s - work, 0.0):>9.1f}")
+        lines.append(
+            f"{row.rule:<26}{row.jobs:>5}{row.wall_s:>9.1f}{work:>9.1f}{max(row.wall_s - work, 0.0):>9.1f}"
+        )
     wall, work = sum(row.wall_s for row in rows), sum(row.work_s or 0.0 for row in rows)
-    lines.append(f"{'together':<26}{sum(row.jobs for row in rows):>5}{wall:>9.1f}{work:>9.1f}{wall - work:>9.1f}")
+    lines.append(
+        f"{'together':<26}{sum(row.jobs for row in rows):>5}{wall:>9.1f}{work:>9.1f}{wall - work:>9.1f}"
+    )
     pages = {"The report": "results/report", "The toy chapter": "results/toy"}
-    lines += ["", *(f"{name}: {page}.html (and {page}.md)" for name, page in pages.items() if Path(f"{page}.html").exists())]
+    lines += [
+        "",
+        *(
+            f"{name}: {page}.html (and {page}.md)"
+            for name, page in pages.items()
+            if Path(f"{page}.html").exists()
+        ),
+    ]
     return "\n".join(lines)

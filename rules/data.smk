@@ -12,9 +12,9 @@ rule build_corpus:
         "results/logs/build_corpus/{corpus}.log",
     benchmark:
         "results/benchmarks/build_corpus/{corpus}.tsv"
+    priority: 1  # everything else waits for it
     conda:
         "../envs/monosem.yaml"
-    priority: 1  # everything else waits for it
     threads: 2
     resources:
         mem_mb=1500,
@@ -39,9 +39,9 @@ rule train_tokenizer:
         "results/logs/train_tokenizer/{corpus}.log",
     benchmark:
         "results/benchmarks/train_tokenizer/{corpus}.tsv"
+    priority: 1  # everything else waits for it
     conda:
         "../envs/monosem.yaml"
-    priority: 1  # everything else waits for it
     threads: 2
     resources:
         mem_mb=1500,
@@ -70,9 +70,9 @@ rule tokenize_corpus:
         "results/logs/tokenize_corpus/{corpus}_{tokenizer}.log",
     benchmark:
         "results/benchmarks/tokenize_corpus/{corpus}_{tokenizer}.tsv"
+    priority: 1  # everything else waits for it
     conda:
         "../envs/monosem.yaml"
-    priority: 1  # everything else waits for it
     threads: 2
     resources:
         mem_mb=1500,

@@ -21,9 +21,9 @@ rule train_language_model:
         "results/benchmarks/train_language_model/{model}.tsv"
     wildcard_constraints:
         model=one_of(PLAN.of_kind("train")),
+    priority: 1  # everything else waits for it
     conda:
         "../envs/monosem.yaml"
-    priority: 1  # everything else waits for it
     threads: config["threads"]["language_models"]
     resources:
         mem_mb=2500,

@@ -45,7 +45,9 @@ rule draw_rulegraph:
     resources:
         mem_mb=500,
     params:
-        configfiles=[os.path.relpath(path) for path in workflow.config_settings.configfiles],
+        configfiles=[
+            os.path.relpath(path) for path in workflow.config_settings.configfiles
+        ],
         replace=workflow.config_settings.replace_workflow_config,
     message:
         "Drawing the graph of the rules"

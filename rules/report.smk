@@ -196,7 +196,7 @@ rule compile_report:
     """Fill the report's template: strict about missing values, figures and numbers typed by hand."""
     input:
         template="paper/report.md.j2",
-        parts=["paper/toy.md.j2"],
+        parts=["paper/toy.md.j2", "paper/gpt2.md.j2"],
         style="paper/report.css",
         metrics="results/metrics.json",
         claims="results/claims.json",
@@ -212,8 +212,10 @@ rule compile_report:
         contexts="results/evaluation/{model}/{site}/{run}/contexts.json".format_map(
             ROLES
         ),
+        analyses=analysis_catalogue.results(PLAN),
         figures=[
             *expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
+            *expand("results/figures/analysis/{figure}.svg", figure=ANALYSIS_FIGURES),
             *(
                 path
                 for family in report_files.families(config, PLAN)

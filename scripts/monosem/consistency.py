@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from scripts.monosem import checkpoints, estimates, plan, sites
+from scripts.monosem.analysis import checks as analysis_checks
 from scripts.monosem.families import family_of, shape_of
 from scripts.monosem.io import ArtefactError
 from scripts.monosem.sae_kinds import KINDS, foreign_keys, missing_key
@@ -146,6 +147,29 @@ def _trained(config: Config, use: dict[str, str], where: str) -> None:
     _expect(places[model, use["site"]], use["run"], f"{where}.run", what)
 
 
+def _analysis(config: Config) -> None:
+    names = [plan.CHAPTER_GPT2, *config["models"]]
+    for number, use in enumerate(config["analysis"]["use"]):
+        where = f"analysis.use[{number}]"
+        _expect(names, use["model"], f"{where}.model", "the model")
+        model = plan.resolve(config, use["model"])
+        _site(config, model, "blocks.0.hook_resid_pre", where)
+        for other in use.get("against", ()):
+            _expect(names, other, f"{where}.against", "the model")
+            other = plan.resolve(config, other)
+            for key in ("n_layer", "tokenizer"):
+                here, there = (
+                    plan.tokenizer_of(config, name) if key == "tokenizer" else plan.architecture(config, name)[key]
+                    for name in (model, other)
+                )
+                if here != there:
+                    raise ConfigError(
+                        f"{where}.against: expected a model with the {key} of '{model}' ({here}), '{other}' has {there}"
+                    )
+    for problem in analysis_checks.words(config["analysis"]["words"]):
+        raise ConfigError(problem)
+
+
 def _toy(config: Config) -> None:
     for name, settings in catalogue.experiments(config["toy"]).items():
         for problem in checks.problems(name, settings):
@@ -162,7 +186,7 @@ def _corpus(config: Config) -> None:
 
 def check(config: Config) -> None:
     """Raise ConfigError about the first thing that does not fit. Expects a configuration that its schema has passed."""
-    for step in (_corpus, _models, _chapters, _tokens, _runs, _uses, _toy):
+    for step in (_corpus, _models, _chapters, _tokens, _runs, _uses, _analysis, _toy):
         step(config)
     if config["evaluation"]["headline"]["model"] == plan.CHAPTER_GPT2:
         raise ConfigError(f"evaluation.headline.model: expected a name under models, found '{plan.CHAPTER_GPT2}'")

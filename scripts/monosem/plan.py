@@ -33,6 +33,8 @@ class Plan:
     """(model, site) -> the run whose L0 the baselines get: the headline's run where it is trained, else the first."""
     controls: dict[tuple[str, str], str]
     """(model, site) -> the shuffled model whose autoencoder of the reference run serves as control there."""
+    analysed: dict[str, tuple[str, ...]]
+    """Model whose activations are analysed -> the models that it is compared with."""
 
     def of_kind(self, kind: str) -> list[str]:
         """Models of one kind."""
@@ -110,7 +112,12 @@ def make_plan(config: Config) -> Plan:
         place = (resolve(config, use["model"]), use["site"])
         sites[place] = tuple(dict.fromkeys([*sites.get(place, ()), *use["runs"]]))
     chapter = config["chapters"]["one_layer"]
-    used = dict.fromkeys([*(model for model, _ in sites), *chapter.values(), gpt2])
+    analysed = {
+        resolve(config, use["model"]): tuple(resolve(config, other) for other in use.get("against", ()))
+        for use in config.get("analysis", {}).get("use", ())
+    }
+    compared = [model for pair in analysed.items() for model in (pair[0], *pair[1])]
+    used = dict.fromkeys([*(model for model, _ in sites), *chapter.values(), gpt2, *compared])
     models: dict[str, str] = {}
     for model in used:
         kind = kind_of(config, model)
@@ -126,4 +133,4 @@ def make_plan(config: Config) -> Plan:
                 controls[place] = model
     uses = config["interpretation"]["use"]
     interpreted = dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses)
-    return Plan(gpt2, models, sites, tuple(interpreted), references, controls)
+    return Plan(gpt2, models, sites, tuple(interpreted), references, controls, analysed)

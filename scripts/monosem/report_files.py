@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.monosem import imports, plan, sweeps
+from scripts.monosem.analysis import catalogue as analysis
 from scripts.monosem.plan import Config, Plan
 from scripts.monosem.toy import catalogue
 
@@ -90,6 +91,7 @@ def results(config: Config, the_plan: Plan) -> list[str]:
         *(f"results/activations/{model}/{site}/manifest.json" for model, site in the_plan.sites),
         *(f"results/sae/{sae}/training.json" for sae in saes),
         *fidelities(the_plan),
+        *analysis.results(the_plan),
         *(f"results/evaluation/{sae}/{what}.json" for sae in read for what in ("interpretation", "contexts")),
     ]
 
@@ -141,6 +143,7 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
             "is_pretrained": the_plan.models[the_plan.gpt2] == "pretrained",
         },
         "toy": catalogue.experiments(config["toy"]),
+        "analysis": analysis.report_settings(config, the_plan),
         "cards_shown": min(8, config["interpretation"]["units"]),
         "contexts": list(config["corpus"]["planted"]["contexts"]),
         "drop_first_position": config["activations"]["drop_first_position"],

@@ -41,6 +41,10 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
     interpreted = {(use["model"], use["site"], use["run"]) for use in config["interpretation"]["use"]}
     control, second = one_layer.get("control"), one_layer.get("second")
     control_read = (control, site, run) if (control, site, run) in interpreted else (None, None, None)
+    analysed = {
+        gpt2_model if use["model"] == "chapters.gpt2" else use["model"]
+        for use in config.get("analysis", {}).get("use", ())
+    }
     tokenizer = config["tokenizer"].get("name", f"bpe-{config['tokenizer']['vocab_size']}")
     corpus = config["corpus"]["name"]
     return {
@@ -67,6 +71,8 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "gpt2_stream_site": deep_stream[0],
         "gpt2_stream_run": deep_stream[1][0],
         "gpt2_stream_fidelity": _evaluation(gpt2_model, deep_stream[0], None, "fidelity"),
+        "analysis": f"analysis/{model}" if model in analysed else None,
+        "gpt2_analysis": f"analysis/{gpt2_model}" if gpt2_model in analysed else None,
         "corpus": f"data/{corpus}/manifest",
         "tokens": f"data/{corpus}/tokens/{tokenizer}/manifest",
         **toy_roles(config),

@@ -7,6 +7,7 @@ import numpy as np
 
 from scripts.monosem import paired, sweeps
 from scripts.monosem.interpret import contexts as context_scores
+from tests.unit import analysis_results
 
 MODELS = ("first", "other", "permuted", "deep")
 SITE = "blocks.0.mlp.hook_post"
@@ -50,6 +51,10 @@ CONFIG = {
             {"model": "first", "site": SITE, "run": "wide"},
             {"model": "permuted", "site": SITE, "run": "wide"},
         ],
+    },
+    "analysis": {
+        "use": [{"model": "chapters.gpt2"}, {"model": "first", "against": ["other", "permuted"]}],
+        "texts": {"some-text": "Some text.", "none": None},
     },
     "toy": {
         "superposition": {"kind": "superposition", "probabilities": [1.0, 0.1, 0.01], "seed": 1},
@@ -274,3 +279,5 @@ def make(root: Path) -> None:
         fidelity(root, model, use["site"], use["runs"], control=model == "first")
     for model in ("first", "permuted"):
         interpretation(root, model)
+    analysis_results.make(root, "deep", 3, [])
+    analysis_results.make(root, "first", 1, ["other", "permuted"])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from scripts import compile_report
 from scripts.monosem import claims, io, plan, report_files, roles, rulegraph, values
+from scripts.monosem.analysis import catalogue as analysis_catalogue
 from scripts.monosem.io import ArtefactError
 from scripts.monosem.prose_lint import lint
 from scripts.monosem.report import Figures, cell, code, fixed, html, nats, number, percent, render, table
@@ -136,14 +137,15 @@ def compiled(tmp_path_factory):
     root = tmp_path_factory.mktemp("made-up")
     folder, config = root / "results", report_results.CONFIG
     report_results.make(folder)
-    names = [("toy", name) for name in TOY_FIGURES]
+    the_plan = plan.make_plan(config)
+    analysed = analysis_catalogue.figure_names(config, the_plan)
+    names = [("toy", name) for name in TOY_FIGURES] + [("analysis", name) for name in analysed]
     names += [(family, name) for family, all_of_it in report_files.FIGURES.items() for name in all_of_it]
     for family, name in names:
         path = folder / f"figures/{family}/{name}.svg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     (folder / "rulegraph.mmd").write_text("flowchart TB\n\tid0[all]\n\tid1[train]\n\tid1 --> id0\n")
-    the_plan = plan.make_plan(config)
     playing = roles.roles(config, the_plan.gpt2)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -156,7 +158,7 @@ def compiled(tmp_path_factory):
         compile_report.main(
             SimpleNamespace(
                 template=str(repository / "paper/report.md.j2"),
-                parts=[str(repository / "paper/toy.md.j2")],
+                parts=[str(repository / f"paper/{name}.md.j2") for name in ("toy", "gpt2")],
                 style=str(repository / "paper/report.css"),
                 metrics="results/metrics.json",
                 claims="results/claims.json",
@@ -166,6 +168,7 @@ def compiled(tmp_path_factory):
                 toys=[f"results/toy/{name}/result.json" for name in report_results.CONFIG["toy"]],
                 trainings=report_files.trainings(the_plan),
                 fidelities=report_files.fidelities(the_plan),
+                analyses=analysis_catalogue.results(the_plan),
                 interpretation=f"{read}/interpretation.json",
                 contexts=f"{read}/contexts.json",
                 figures=[f"results/figures/{family}/{name}.svg" for family, name in names],
@@ -186,7 +189,9 @@ def test_the_report_compiles_for_another_configuration(compiled):
     assert "onelayer-a" not in markdown and "topk-4096" not in markdown
     assert "{{" not in markdown and "None" not in markdown
     page = (compiled / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/svg+xml") == len(TOY_FIGURES) + sum(map(len, report_files.FIGURES.values()))
+    others = analysis_catalogue.figure_names(report_results.CONFIG, plan.make_plan(report_results.CONFIG))
+    drawn = len(TOY_FIGURES) + len(others) + sum(map(len, report_files.FIGURES.values()))
+    assert page.count("data:image/svg+xml") == drawn
     assert '<svg class="graph"' in page and "<table>" in page
 
 

@@ -20,7 +20,7 @@ BAD = {
         "zzz",
         1,
         "zzz is no known key; known are seed, device, threads, corpus, tokenizer, models, chapters, activations, sae, "
-        "evaluation, interpretation, toy",
+        "evaluation, interpretation, analysis, toy",
     ),
     "unknown key deep inside": (
         "models.onelayer-a.train.architecture.n_heads",
@@ -230,6 +230,21 @@ BAD = {
         f"evaluation.headline.run: under sae.use for 'onelayer-a' at {HEADLINE_SITE}, the run 'topk-1024' does "
         "not exist; "
         "did you mean",
+    ),
+    "an analysis of no model": (
+        "analysis.use",
+        [{"model": "onelayer-c"}],
+        "analysis.use[0].model: the model 'onelayer-c' does not exist; did you mean 'onelayer-",
+    ),
+    "a comparison of models of unequal depth": (
+        "analysis.use",
+        [{"model": "onelayer-a", "against": ["gpt2-mini"]}],
+        "analysis.use[0].against: expected a model with the n_layer of 'onelayer-a' (1), 'gpt2-mini' has 4",
+    ),
+    "a file of words that is not there": (
+        "analysis.words",
+        "paper/wrods.yaml",
+        "analysis.words: 'paper/wrods.yaml' cannot be read; expected a YAML file",
     ),
     "no such kind of toy experiment": (
         "toy.superposition.kind",

@@ -1,0 +1,67 @@
+"""What activations show: single tokens, similarity, layers."""
+
+ANALYSIS_FIGURES = analysis_catalogue.figure_names(config, PLAN)
+
+
+rule analyse_activations:
+    """Look at one model's activations on held-out text, at every layer, and compare it with others."""
+    input:
+        model="results/models/{model}/config.json",
+        weights="results/models/{model}/model.safetensors",
+        tokenizer="results/models/{model}/tokenizer.json",
+        tokens=tokens_of,
+        saes=saes_of_model,
+        peers=peers_of_model,
+        words=config["analysis"]["words"],
+        code=code_of("analyse_activations"),
+    output:
+        tokens="results/analysis/{model}/tokens.json",
+        similarity="results/analysis/{model}/similarity.json",
+        layers="results/analysis/{model}/layers.json",
+        arrays="results/analysis/{model}/arrays.npz",
+    log:
+        "results/logs/analyse_activations/{model}.log",
+    benchmark:
+        "results/benchmarks/analyse_activations/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(PLAN.analysed),
+    conda:
+        "../envs/monosem.yaml"
+    threads: config["threads"]["evaluation"]
+    resources:
+        mem_mb=3000,
+    params:
+        analysis=analysis_settings(),
+        seed=config["seed"],
+        device=config["device"],
+    message:
+        "Analysing activations of {wildcards.model}"
+    script:
+        "../scripts/analyse_activations.py"
+
+
+rule plot_analysis:
+    """Draw the figures of what activations show."""
+    input:
+        results=analysis_catalogue.results(PLAN),
+        arrays=expand("results/analysis/{model}/arrays.npz", model=PLAN.analysed),
+        code=code_of("plot_analysis"),
+    output:
+        svg=report(
+            expand("results/figures/analysis/{figure}.svg", figure=ANALYSIS_FIGURES),
+            category="Activations",
+        ),
+        png=expand("results/figures/analysis/{figure}.png", figure=ANALYSIS_FIGURES),
+    log:
+        "results/logs/plot_analysis/plot_analysis.log",
+    benchmark:
+        "results/benchmarks/plot_analysis/plot_analysis.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "Drawing the figures of what activations show"
+    script:
+        "../scripts/plot_analysis.py"

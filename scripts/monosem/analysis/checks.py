@@ -1,0 +1,35 @@
+"""What a schema cannot say about the files that an analysis names. Read while the workflow is parsed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def read_yaml(path: str) -> tuple[Any, str | None]:
+    """Contents of a YAML file, or a sentence about why there are none."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8")), None
+    except OSError:
+        return None, f"'{path}' cannot be read; expected a YAML file, its path from the folder of the Snakefile"
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return None, f"'{path}' is not YAML ({str(error).splitlines()[0]})"
+
+
+def words(path: str) -> Iterator[str]:
+    """Groups of words: a list of lists of text."""
+    groups, problem = read_yaml(path)
+    if problem:
+        yield f"analysis.words: {problem}"
+        return
+    good = isinstance(groups, list) and all(
+        isinstance(group, list) and all(isinstance(word, str) for word in group) for group in groups
+    )
+    if not good:
+        yield f"analysis.words: '{path}' should be a list of lists of words (quote words such as yes, no, on)"
+        return
+    listed = [word for group in groups for word in group]
+    twice = next((word for word in listed if listed.count(word) > 1), None)
+    if twice:
+        yield f"analysis.words: '{path}' has the word '{twice}' twice; each word can be in one group"

@@ -1,0 +1,30 @@
+"""Draw the family of figures about what activations show."""
+# ruff: noqa: F821
+
+from pathlib import Path
+
+import numpy as np
+
+from scripts.monosem import io, joblog
+from scripts.monosem.plots import analysis, style
+
+
+def main(results: list[str], arrays: list[str], figures: dict[str, str]) -> None:
+    """`figures` are named `{model}-{figure}`; results and arrays lie in a folder per model."""
+    for path in map(Path, arrays):
+        model = path.parent.name
+        parts = {Path(p).stem: io.read_json(p) for p in results if Path(p).parent.name == model}
+        with np.load(path) as stored:
+            drawn = analysis.figures(parts, dict(stored))
+        for name, draw in drawn.items():
+            if f"{model}-{name}" in figures:
+                style.save_figure(draw(), figures[f"{model}-{name}"])
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(
+        results=list(snakemake.input.results),
+        arrays=list(snakemake.input.arrays),
+        figures={Path(svg).stem: svg.removesuffix(".svg") for svg in snakemake.output.svg},
+    )

@@ -1,0 +1,71 @@
+"""Analyses of made-up activations by the project's own code, so that report and figures meet the keys it writes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from scripts.monosem.analysis import layers, model_report, words
+from scripts.monosem.analysis.reading import Reading, mlp_sites, stream_sites
+
+WINDOWS, CONTEXT = 12, 16
+TEXT = {
+    "tokens": ["·a", "⏎", "word"],
+    "positive_neurons": 2.0,
+    "positive_latents": 1.0,
+    "top_latents": [
+        {"latent": 7, "max_activation": 3.0, "mean_activation": 1.0, "tokens_active": 1, "strongest_on": "word"}
+    ],
+    "latents": {"index": [7], "activations": [[0.0], [0.0], [3.0]]},
+    "neurons": {"index": [3, 1], "activations": [[1.0, -1.0], [0.5, 0.2], [0.1, 0.4]]},
+}
+
+
+def reading(n_layer: int, seed: int) -> Reading:
+    """Random vectors that depend on the token, at every layer of a model that there is not."""
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(1, 9, (WINDOWS, CONTEXT))
+    kept = np.ones(tokens.shape, bool)
+    kept[:, 0] = False
+    base = rng.normal(size=(9, 12))[tokens] + rng.normal(size=(*tokens.shape, 12))
+    names = [*stream_sites(n_layer), *mlp_sites(n_layer)]
+    return Reading(tokens, kept, {name: base + 0.1 * i * rng.normal(size=base.shape) for i, name in enumerate(names)})
+
+
+def documents(model: str, n_layer: int, peers: list[str], site: str) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
+    """Contents of tokens.json, similarity.json, layers.json and arrays.npz."""
+    read, stream = reading(n_layer, 0), stream_sites(n_layer)
+    identity = {"model": model, "split": "test", "n_tokens": int(read.kept.sum())}
+    parts, arrays = {}, {}
+    for part, (found, made) in {
+        "tokens": model_report.token_part(read, stream, 0),
+        "similarity": model_report.similarity_part(read, stream, 0),
+        "layers": model_report.layer_part(read, {peer: reading(n_layer, 1) for peer in peers}, {}, stream, 0),
+    }.items():
+        parts[part] = identity | found
+        arrays |= {f"{part}/{key}": value for key, value in made.items()}
+    parts["tokens"] |= {"outlier_factor": 5.0, "examples": {"some-text": {site: TEXT}}}
+    vocabulary = words.Vocabulary(list("abcdef"), np.arange(6), list(np.split(np.arange(6), 3)), np.arange(6))
+    vectors = {kind: [np.random.default_rng(2).normal(size=(6, 5))] * len(stream) for kind in ("in_context", "alone")}
+    compared = words.by_site(stream, vectors, vocabulary, 0)
+    last = compared[stream[-1]]["in_context"]
+    parts["similarity"]["words"] = {"n_words": 6, "n_groups": 3, "sites": compared, "last_layer": last}
+    rng, shape = np.random.default_rng(3), (len(read.rows(site)), 4)
+    codes = {
+        name: sparse.csr_matrix(rng.random(shape) * (rng.random(shape) < 0.5))
+        for name in ("blocks.0.mlp.hook_post", "blocks.0.hook_resid_post")
+    }
+    parts["layers"]["matched"], lines = layers.match_latents(codes, read.window_of_row(), 0)
+    parts["layers"]["matched_summary"] = {"least_median_correlation": 0.4, "greatest_median_correlation_permuted": 0.0}
+    return parts, arrays | {f"layers/{name}.matched": line for name, line in lines.items()}
+
+
+def make(root: Path, model: str, n_layer: int, peers: list[str]) -> None:
+    """The folder of one model's analysis below a folder `results`."""
+    parts, arrays = documents(model, n_layer, peers, "blocks.0.mlp.hook_post")
+    folder = root / "analysis" / model
+    folder.mkdir(parents=True)
+    for name, part in parts.items():
+        (folder / f"{name}.json").write_text(json.dumps(part), encoding="utf-8")
+    np.savez(folder / "arrays.npz", **arrays)

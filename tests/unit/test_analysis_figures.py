@@ -1,0 +1,54 @@
+"""Every figure of the analyses is drawn, also where a part is missing; files named by a configuration are checked."""
+
+import pytest
+
+from scripts.monosem.analysis import catalogue, checks
+from scripts.monosem.plots import analysis, style
+from tests.unit import analysis_results
+
+SITE = "blocks.0.mlp.hook_post"
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    parts, arrays = analysis_results.documents("deep", 2, ["peer"], SITE)
+    return parts, arrays
+
+
+def test_every_figure_is_drawn_and_small_enough(drawn, tmp_path):
+    figures = analysis.figures(*drawn)
+    assert set(catalogue.FIGURES) | {"text-some-text"} == set(figures)
+    for name, draw in figures.items():
+        svg, png = style.save_figure(draw(), tmp_path / name)
+        assert svg.stat().st_size > 2000 and png.stat().st_size > 2000
+
+
+def test_what_a_model_lacks_is_said(drawn):
+    parts, arrays = drawn
+    without = {part: {k: v for k, v in document.items() if k != "words"} for part, document in parts.items()}
+    without["layers"] = parts["layers"] | {"matched": {}}
+    without["tokens"] = parts["tokens"] | {"examples": {"some-text": {}}}
+    said = {name: draw().axes[0].texts for name, draw in analysis.figures(without, arrays).items()}
+    for name in ("words", "matched", "text-some-text"):
+        assert len(said[name]) == 1
+
+
+@pytest.mark.parametrize(
+    ("contents", "said"),
+    [
+        ("- [a, b]\n- [c, yes]\n", "quote words"),
+        ("- [a, b]\n- [b, c]\n", "the word 'b' twice"),
+        ("a: [b]\n", "list of lists"),
+        ("- [a, b\n", "is not YAML"),
+        ("- [a, b]\n- [c, d, e]\n", None),
+    ],
+)
+def test_files_of_words(tmp_path, contents, said):
+    path = tmp_path / "words.yaml"
+    path.write_text(contents)
+    problems = list(checks.words(str(path)))
+    assert (said is None and not problems) or said in problems[0]
+
+
+def test_the_words_that_ship_are_in_order():
+    assert list(checks.words("paper/words.yaml")) == []
