@@ -8,12 +8,13 @@ import torch
 from scipy import sparse
 from torch import nn
 
-from scripts.monosem import io, joblog, latent_codes, sites
+from scripts.monosem import io, joblog, sites
 from scripts.monosem.analysis import layers, measures, similarity, texts, token_statistics, words
 from scripts.monosem.analysis.reading import Reading, chosen_windows, mlp_sites, read, stream_sites
 from scripts.monosem.fidelity_site import open_sae
 from scripts.monosem.pretrained import load_model
 from scripts.monosem.runtime import derive_seed
+from scripts.monosem.sae import architectures
 from scripts.monosem.sae.architectures import Sae
 from scripts.monosem.tokens import load_tokenizer, load_tokens
 
@@ -82,10 +83,10 @@ def similarity_part(
 def codes_of(sae: Sae, rows: np.ndarray) -> sparse.csr_matrix:
     """Latents of every row, sparse [n, d_sae]."""
     parts = [
-        latent_codes.encode(sae, torch.from_numpy(rows[begin : begin + ROWS]).to(sae.W_dec.device))
+        architectures.encode_active(sae, torch.from_numpy(rows[begin : begin + ROWS]).to(sae.W_dec.device))
         for begin in range(0, len(rows), ROWS)
     ]
-    codes = latent_codes.concatenate(parts)
+    codes = architectures.concatenate(parts)
     values, latents, offsets = (part.cpu().numpy() for part in (codes.values, codes.latents, codes.offsets))
     matrix = sparse.csr_matrix((values.astype(np.float64), latents, offsets), shape=(len(rows), sae.d_sae))
     matrix.eliminate_zeros()
