@@ -18,7 +18,7 @@ rule extract_activations:
         "../envs/monosem.yaml"
     threads: config["threads"]["activations"]
     resources:
-        mem_mb=2500,
+        mem_mb=extraction_memory_mb,
     params:
         activations=activation_settings,
         seed=config["seed"],

@@ -94,6 +94,12 @@ def activation_settings(wildcards):
     return {**same, "tokens": plan.wanted_tokens(config, wildcards.model)}
 
 
+def extraction_memory_mb(wildcards):
+    """What reading one site takes: weights up to it, and working memory."""
+    shape = plan.architecture(config, wildcards.model)
+    return max(2500, plan.extraction_bytes(config, wildcards.model, wildcards.site, shape) // 10**6)
+
+
 def sae_settings(wildcards):
     """The defaults of all runs, overlaid with one run's own."""
     return {**config["sae"]["defaults"], **config["sae"]["runs"][wildcards.run]}

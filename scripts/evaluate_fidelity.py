@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from scripts.monosem import fidelity_site, io, joblog
+from scripts.monosem.checkpoints import device_of
 from scripts.monosem.runtime import pick_device
 
 
@@ -13,7 +14,7 @@ def main(
 ) -> None:  # fmt: skip
     """`model`, `tokens`, `activations`, the members of `saes` and `control` are folders."""
     result, densities = fidelity_site.evaluate_site(
-        model, tokens, activations, saes, control, evaluation, seed, pick_device(device)
+        model, tokens, activations, saes, control, evaluation, seed, pick_device(device_of(model, device))
     )
     io.save_npz(path_to_densities, **densities)
     io.write_json(result, path_to_fidelity)

@@ -4,8 +4,9 @@
 from pathlib import Path
 
 from scripts.monosem import io, joblog
-from scripts.monosem.activations import Extraction, extract
-from scripts.monosem.pretrained import load_model
+from scripts.monosem.checkpoints import device_of
+from scripts.monosem.extracting import extract_sites
+from scripts.monosem.extraction import Extraction
 from scripts.monosem.runtime import pick_device
 from scripts.monosem.tokens import load_tokens
 
@@ -14,7 +15,6 @@ def main(model: Path, tokens: Path, site: str, activations: dict, seed: int, dev
     """`model`, `tokens` and `folder` are folders; `activations` holds the fields of `Extraction` and the context."""
     params = dict(activations)
     context = params.pop("context")
-    device = pick_device(device)
     identity = {
         "model": model.name,
         "model_sha256": io.sha256(model / "model.safetensors"),
@@ -23,7 +23,8 @@ def main(model: Path, tokens: Path, site: str, activations: dict, seed: int, dev
         "seed": seed,
     }
     stream = load_tokens(tokens, "train")
-    extract(load_model(model, device), site, stream, context, Extraction(**params), folder, seed, identity, device)
+    device = pick_device(device_of(model, device))
+    extract_sites(model, {site: folder}, stream, context, Extraction(**params), seed, identity, device)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from scripts.monosem import io, joblog
+from scripts.monosem.checkpoints import device_of
 from scripts.monosem.interpret.latents import interpret
 from scripts.monosem.runtime import pick_device
 
@@ -13,7 +14,9 @@ def main(
     path_to_interpretation: str, path_to_contexts: str, path_to_histograms: str,
 ) -> None:  # fmt: skip
     """`model`, `tokens` and `sae` are folders, `tokenizer` is a tokenizer.json."""
-    units, contexts, histograms = interpret(model, tokens, tokenizer, sae, interpretation, seed, pick_device(device))
+    units, contexts, histograms = interpret(
+        model, tokens, tokenizer, sae, interpretation, seed, pick_device(device_of(model, device))
+    )
     io.save_npz(path_to_histograms, **histograms)
     io.write_json(contexts, path_to_contexts)
     io.write_json(units, path_to_interpretation)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 ACTIVATIONS: dict[str, tuple[type[nn.Module], dict[str, Any]]] = {
@@ -93,17 +93,23 @@ class Body(nn.Module):
         self.h = nn.ModuleList(Block(*block) for _ in range(n_layer))
         self.ln_f = nn.LayerNorm(d, epsilon)
 
-    def forward(
-        self, tokens: Int[Tensor, "b c"], position_ids: Int[Tensor, "b c"] | None = None, use_cache: bool = False
-    ) -> SimpleNamespace:
-        """`position_ids` that start anew at 0 part documents, between which nothing attends."""
+    def embed(
+        self, tokens: Int[Tensor, "b c"], position_ids: Int[Tensor, "b c"] | None
+    ) -> tuple[Float[Tensor, "b c d"], Bool[Tensor, "b 1 c c"] | None]:
+        """The first residual stream, and who may look at whom where that is not all that went before."""
         mask = None
         if position_ids is None:
             position_ids = torch.arange(tokens.shape[1], device=tokens.device)
         else:
             document = (position_ids == 0).cumsum(-1)
             mask = (document[:, :, None] == document[:, None, :]).tril()[:, None]
-        x = self.wte(tokens) + self.wpe(position_ids)
+        return self.wte(tokens) + self.wpe(position_ids), mask
+
+    def forward(
+        self, tokens: Int[Tensor, "b c"], position_ids: Int[Tensor, "b c"] | None = None, use_cache: bool = False
+    ) -> SimpleNamespace:
+        """`position_ids` that start anew at 0 part documents, between which nothing attends."""
+        x, mask = self.embed(tokens, position_ids)
         for block in self.h:
             x = block(x, mask)
         return SimpleNamespace(last_hidden_state=self.ln_f(x))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.monosem.checkpoints import SETTINGS, find_pretrained
-from scripts.monosem.estimates import disk_bytes
+from scripts.monosem.estimates import disk_bytes, memory_bytes
+from scripts.monosem.families import family_of
 from scripts.monosem.io import read_json
 from scripts.monosem.sites import parse
 
@@ -92,6 +93,13 @@ def tokenizer_of(config: Config, model: str) -> str:
 def wanted_tokens(config: Config, model: str) -> int:
     """Tokens whose activations are stored for a model."""
     return config["activations"]["tokens"].get(model, config["activations"]["tokens"]["default"])
+
+
+def extraction_bytes(config: Config, model: str, site: str, shape: dict[str, Any]) -> int:
+    """Memory of reading one site; 0 for a model whose size is not known."""
+    if family_of(shape) is None or not shape.get("vocab_size"):
+        return 0
+    return memory_bytes(shape, shape.get(SETTINGS, {}).get("dtype", "float32"), parse(site, shape)[0])
 
 
 def disk_need_bytes(config: Config, plan: Plan) -> int:

@@ -28,6 +28,21 @@ def mps_agrees() -> bool:
     return bool(torch.allclose(probe("cpu"), probe("mps"), atol=1e-4))
 
 
+def matrix_product_rate(rows: int, d_in: int, d_out: int, dtype: str, device: str) -> float:
+    """Multiplications and additions per second that a matrix product of this shape reaches here."""
+    import time
+
+    import torch
+
+    x, w = (torch.randn(shape, device=device).to(getattr(torch, dtype)) for shape in ((rows, d_in), (d_in, d_out)))
+    best = float("inf")
+    for _ in range(4):
+        began = time.perf_counter()
+        float((x @ w)[0, 0])  # waits for the device
+        best = min(best, time.perf_counter() - began)
+    return 2 * rows * d_in * d_out / best
+
+
 def pick_device(name: str = "auto") -> str:
     """'auto' takes cuda, then mps if its probe agrees with the CPU, then cpu; a name is taken if it is there.
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from scripts.monosem import activations, corpus, io
+from scripts.monosem import corpus, extraction, io
 from scripts.monosem.tokens import load_tokens
 
 CONTEXT, VOCAB, WIDTH = 16, 50, 16
@@ -99,8 +99,8 @@ def make_world(root: Path, site: str) -> dict[str, Path]:
     model = make_model(folders["model"])
     make_tokens(folders["tokens"])
     digest = io.sha256(folders["model"] / "model.safetensors")
-    manifest = activations.extract(
-        model, site, load_tokens(folders["tokens"], "train"), CONTEXT, activations.Extraction(1000, "float16", True),
+    manifest = extraction.extract(
+        model, site, load_tokens(folders["tokens"], "train"), CONTEXT, extraction.Extraction(1000, "float16", True),
         folders["activations"], 0, {"model": "model", "model_sha256": digest},
     )  # fmt: skip
     centre = torch.tensor(manifest["mean"])

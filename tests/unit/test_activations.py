@@ -1,5 +1,7 @@
 """Extraction and storage: what comes back is what the model computed, and damaged shards are refused by name."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from scripts.monosem import activations as act
-from scripts.monosem import io, sites
+from scripts.monosem import extraction, io, shards, sites
 from scripts.monosem.runtime import derive_seed
 from scripts.monosem.tokens import TokenStream, windows
 
@@ -41,9 +43,9 @@ def stream():
 
 
 def extract(model, stream, folder, site=SITE, **changes):
-    config = act.Extraction(**{"tokens": 10_000, "dtype": "float16", "drop_first_position": True, **changes})
+    config = extraction.Extraction(**{"tokens": 10_000, "dtype": "float16", "drop_first_position": True, **changes})
     folder.mkdir(exist_ok=True)
-    return act.extract(model, site, stream, CONTEXT, config, folder, 0, {"model": "m", "model_sha256": "0"})
+    return extraction.extract(model, site, stream, CONTEXT, config, folder, 0, {"model": "m", "model_sha256": "0"})
 
 
 def test_rows_are_the_models_activations_in_the_windows_order(model, stream, tmp_path):
@@ -80,7 +82,7 @@ def test_exactly_as_many_rows_as_asked_for(model, stream, tmp_path):
 def small_shards(model, stream, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shards")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(act, "SHARD_BYTES", 2 * 32 * 64)  # 64 rows a shard
+        patch.setattr(shards, "SHARD_BYTES", 2 * 32 * 64)  # 64 rows a shard
         assert len(extract(model, stream, folder)["shards"]) > 4
     return act.open_activations(folder)
 
@@ -107,11 +109,53 @@ def test_float16_overflow_is_answered_with_bfloat16(stream, tmp_path):
     model = GPT2LMHeadModel(CONFIG).eval()
     with torch.no_grad():
         model.transformer.h[0].mlp.c_fc.bias[3] = 1e5
-    with pytest.raises(io.ArtefactError, match="set dtype: bfloat16"):
+    manifest = extract(model, stream, tmp_path)
+    assert (manifest["dtype_asked"], manifest["dtype"]) == ("float16", "bfloat16") and manifest["largest"] > 9e4
+    store = act.open_activations(tmp_path)
+    assert store.gather(np.arange(5))[:, 3].min() > 9e4
+    asked = tmp_path / "asked"
+    extract(model, stream, asked, dtype="bfloat16")
+    rows = np.arange(store.n_tokens)
+    assert torch.equal(store.gather(rows), act.open_activations(asked).gather(rows))
+
+
+def test_an_overflow_late_and_at_one_site_repeats_that_site_alone(stream, tmp_path):
+    """The outlier hangs on one token; other sites keep float16, and nothing of the first attempt stays."""
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(CONFIG).eval()
+    starts = windows(stream, CONTEXT, None, derive_seed(0, "windows"))
+    tokens = np.minimum(stream.tokens, 28)
+    tokens[starts[-1] + 3] = 29
+    stream = dataclasses.replace(stream, tokens=tokens)
+    with torch.no_grad():
+        model.transformer.wte.weight[29, 0] = 1e5
+    folders = {name: tmp_path / name for name in ("blocks.0.hook_resid_pre", "blocks.0.mlp.hook_post")}
+    config = extraction.Extraction(10_000, "float16", True, batch_size=4)
+    manifests = extraction.extract_all(model, folders, stream, CONTEXT, config, 0, {})
+    assert [manifest["dtype"] for manifest in manifests.values()] == ["bfloat16", "float16"]
+    for name, folder in folders.items():
+        alone = extraction.extract(model, name, stream, CONTEXT, config, tmp_path / "alone", 0, {})
+        assert alone == manifests[name]
+        assert {path.name for path in folder.iterdir()} == {"activations-00000.npy", "positions.npy", "manifest.json"}
+
+
+def test_nan_in_the_model_is_an_error_and_leaves_no_manifest(stream, tmp_path):
+    model = GPT2LMHeadModel(CONFIG).eval()
+    with torch.no_grad():
+        model.transformer.h[0].mlp.c_fc.bias[3] = float("nan")
+    with pytest.raises(io.ArtefactError, match="gives NaN or infinity"):
         extract(model, stream, tmp_path)
     assert not (tmp_path / "manifest.json").exists()
-    extract(model, stream, tmp_path, dtype="bfloat16")
-    assert act.open_activations(tmp_path).gather(np.arange(5))[:, 3].min() > 9e4
+
+
+def test_a_shard_is_the_file_that_numpy_writes(tmp_path):
+    bits = np.random.default_rng(0).integers(0, 2**16, (1000, 7)).astype(np.uint16)
+    writer = shards.ShardWriter(tmp_path, 7)
+    for part in np.split(bits, [1, 400, 999]):
+        writer.write(part)
+    writer.close()
+    np.save(tmp_path / "whole.npy", bits)
+    assert (tmp_path / "activations-00000.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
 
 
 @pytest.mark.parametrize("damage", ["cut", "foreign", "missing"])

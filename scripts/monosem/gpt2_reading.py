@@ -1,0 +1,177 @@
+"""Read sites of a GPT-2 at the speed of its matrix products: oneDNN's linear layers with packed weights, in which the
+activation function or the residual sum is part of the product.
+
+These are the operators that torch.compile's CPU backend calls. They are no public interface, so `extract` holds the
+first batch against the plain network and falls back to that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from scripts.monosem.gpt2_network import Block, Conv1D, Gpt2Network
+from scripts.monosem.sites import Site
+
+ROWS = 384  # tokens per pass: activations of a layer stay in the cache of a core
+FUSED = {
+    "relu": ("relu", ""),
+    "gelu": ("gelu", "none"),
+    "gelu_new": ("gelu", "tanh"),
+    "gelu_pytorch_tanh": ("gelu", "tanh"),
+}
+
+
+@dataclass(frozen=True)
+class Linear:
+    """x W + b with the weights in oneDNN's own layout."""
+
+    weight: Tensor  # packed, as [d_out, d_in]
+    bias: Float[Tensor, " d_out"]
+
+    def plain(self, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_out"]:
+        """x W + b."""
+        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+
+    def activated(self, x: Float[Tensor, "n d_in"], name: str, algorithm: str) -> Float[Tensor, "n d_out"]:
+        """act(x W + b)."""
+        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, name, [], algorithm)
+
+    def added(self, x: Float[Tensor, "n d_in"], stream: Float[Tensor, "n d_out"]) -> Float[Tensor, "n d_out"]:
+        """stream + x W + b."""
+        return torch.ops.mkldnn._linear_pointwise.binary(x, stream, self.weight, self.bias, "add")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One block."""
+
+    ln_1: nn.LayerNorm
+    qkv: Linear
+    attention_out: Linear
+    ln_2: nn.LayerNorm
+    up: Linear
+    down: Linear
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A network made ready for reading; its own blocks have given their weights away."""
+
+    network: Gpt2Network
+    layers: tuple[Layer, ...]
+    n_head: int
+    activation: tuple[str, str]
+
+
+def can_read(model: nn.Module) -> bool:
+    """Whether this file can stand for the network's own forward pass."""
+    if not isinstance(model, Gpt2Network) or model.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    known = model.config.to_dict().get("activation_function", "gelu_new") in FUSED
+    return known and hasattr(torch.ops.mkldnn, "_linear_pointwise") and model.dtype in (torch.float32, torch.bfloat16)
+
+
+@torch.inference_mode()
+def operators_agree(network: Gpt2Network) -> bool:
+    """Whether the operators give what torch gives, on one matrix of the network and a random batch."""
+    module, activation = network.transformer.h[0].mlp.c_fc, network.transformer.h[0].mlp.act
+    d_in, d_out = module.weight.shape
+    generator = torch.Generator().manual_seed(0)
+    x, stream = (torch.randn(16, d, generator=generator).to(network.dtype) for d in (d_in, d_out))
+    packed = Linear(torch.ops.mkldnn._reorder_linear_weight(module.weight.T.contiguous(), ROWS), module.bias)
+    fused = FUSED[network.config.to_dict().get("activation_function", "gelu_new")]
+    plain = module(x)
+    pairs = (
+        (packed.plain(x), plain),
+        (packed.activated(x, *fused), activation(plain)),
+        (packed.added(x, stream), stream + plain),
+    )
+    tolerance = 1e-4 if network.dtype == torch.float32 else 2e-2
+    return all(float((a.float() - b.float()).norm()) <= tolerance * float(b.float().norm()) for a, b in pairs)
+
+
+@torch.inference_mode()
+def prepare(network: Gpt2Network) -> Reader:
+    """Pack the weights, one matrix at a time; the network can't run by itself afterwards."""
+
+    def pack(module: Conv1D) -> Linear:
+        packed = torch.ops.mkldnn._reorder_linear_weight(module.weight.T.contiguous(), ROWS)
+        module.weight = None
+        return Linear(packed, module.bias)
+
+    def layer(block: Block) -> Layer:
+        return Layer(
+            block.ln_1, pack(block.attn.c_attn), pack(block.attn.c_proj),
+            block.ln_2, pack(block.mlp.c_fc), pack(block.mlp.c_proj),
+        )  # fmt: skip
+
+    config = network.config.to_dict()
+    layers = tuple(layer(block) for block in network.transformer.h)
+    return Reader(network, layers, config["n_head"], FUSED[config.get("activation_function", "gelu_new")])
+
+
+def _attention(qkv: Float[Tensor, "n three_d"], batch: int, n_head: int, mask: Tensor | None) -> Float[Tensor, "n d"]:
+    q, k, v = qkv.view(batch, -1, 3, n_head, qkv.shape[1] // (3 * n_head)).permute(2, 0, 3, 1, 4).unbind()
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+    return mixed.transpose(1, 2).reshape(len(qkv), -1)
+
+
+@torch.inference_mode()
+def read(
+    reader: Reader,
+    wanted: Sequence[Site],
+    tokens: Int[Tensor, "batch context"],
+    position_ids: Int[Tensor, "batch context"] | None = None,
+) -> list[Float[Tensor, "batch context d"]]:
+    """Activations at several sites; nothing after the last is computed. `position_ids` as in `gpt2_network.Body`."""
+    places = [(site.layer, site.inner) for site in wanted]
+    caught: dict[tuple[int, str], Tensor] = {}
+
+    def keep(layer: int, inner: str, value: Tensor) -> bool:
+        """Keep what is wanted; whether that was the last."""
+        if (layer, inner) in places:
+            caught[layer, inner] = value
+        return len(caught) == len(set(places))
+
+    def run() -> None:
+        body = reader.network.transformer
+        x, mask = body.embed(tokens, position_ids)
+        x = x.view(-1, x.shape[-1])
+        for number, layer in enumerate(reader.layers):
+            if keep(number, "hook_resid_pre", x):
+                return
+            mixed = _attention(layer.qkv.plain(layer.ln_1(x)), len(tokens), reader.n_head, mask)
+            if (number, "hook_attn_out") in places:
+                added = layer.attention_out.plain(mixed)
+                if keep(number, "hook_attn_out", added):
+                    return
+                x = x + added
+            else:
+                x = layer.attention_out.added(mixed, x)
+            if keep(number, "hook_resid_mid", x):
+                return
+            if (number, "mlp.hook_pre") in places:
+                pre = layer.up.plain(layer.ln_2(x))
+                if keep(number, "mlp.hook_pre", pre):
+                    return
+                post = body.h[number].mlp.act(pre)
+            else:
+                post = layer.up.activated(layer.ln_2(x), *reader.activation)
+            if keep(number, "mlp.hook_post", post):
+                return
+            if (number, "hook_mlp_out") in places:
+                added = layer.down.plain(post)
+                if keep(number, "hook_mlp_out", added):
+                    return
+                x = x + added
+            else:
+                x = layer.down.added(post, x)
+            if keep(number, "hook_resid_post", x):
+                return
+
+    run()
+    return [caught[place].view(*tokens.shape, -1) for place in places]

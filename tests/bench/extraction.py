@@ -1,0 +1,170 @@
+"""Extraction at GPT-2 small's shape: tokens per second of this workflow, of TransformerLens, of transformers, and the
+floor that the matrix products alone set.
+
+    python -m tests.bench.extraction --out extraction        # writes extraction.md and extraction.json
+
+Random weights (speed does not depend on them), blocks.6.mlp.hook_post, context 128. Contenders take turns, so that a
+busy neighbour hits all of them; the median of the turns counts. Peers that are not installed are left out and said so.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from scripts.monosem import gpt2, gpt2_network, gpt2_reading, sites
+
+LAYER, CONTEXT, VOCAB = 6, 128, 50257
+SHAPE = gpt2.Architecture(12, 768, 12, 3072, 1024, "gelu_new", VOCAB)
+FLOOR_ROWS = (256, 384, 512, 1024, 2048, 4096)
+SITE = f"blocks.{LAYER}.mlp.hook_post"
+Run = Callable[[], int]  # does some work and returns its tokens
+
+
+def tokens_of(windows: int) -> torch.Tensor:
+    return torch.randint(0, VOCAB, (windows, CONTEXT), generator=torch.Generator().manual_seed(0))
+
+
+def floor(dtype: torch.dtype, rows: int) -> Run:
+    """Matrix products of the pass and nothing else: linear layers, attention scores and mixing."""
+    generator = torch.Generator().manual_seed(0)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator).to(dtype)
+
+    d, d_mlp, heads = SHAPE.n_embd, SHAPE.n_inner, SHAPE.n_head * rows // CONTEXT
+    layers = [[random(d, 3 * d), random(d, d), random(d, d_mlp), random(d_mlp, d)] for _ in range(LAYER + 1)]
+    x, hidden = random(rows, d), random(rows, d_mlp)
+    q, scores = random(heads, CONTEXT, d // SHAPE.n_head), random(heads, CONTEXT, CONTEXT)
+    k = q.transpose(1, 2)
+
+    @torch.inference_mode()
+    def run() -> int:
+        for number, (qkv, out, up, down) in enumerate(layers):
+            torch.mm(x, qkv), torch.bmm(q, k), torch.bmm(scores, q), torch.mm(x, out), torch.mm(x, up)
+            if number < LAYER:
+                torch.mm(hidden, down)
+        return rows
+
+    return run
+
+
+def ours(dtype: torch.dtype) -> Run:
+    """The reader that the workflow's extraction uses."""
+    state = {name: value.to(dtype) for name, value in gpt2.initialise(SHAPE, 0).items()}
+    state = {name: value for name, value in state.items() if not _is_later(name)}
+    network, _, _ = gpt2_network.build(SHAPE.hf_config(0), state, LAYER + 1)
+    site, reader = sites.resolve(network, SITE), gpt2_reading.prepare(network)
+    tokens = tokens_of(gpt2_reading.ROWS // CONTEXT)
+
+    def run() -> int:
+        gpt2_reading.read(reader, [site], tokens)
+        return tokens.numel()
+
+    return run
+
+
+def _is_later(name: str) -> bool:
+    parts = name.split(".")
+    return parts[1] == "h" and int(parts[2]) > LAYER
+
+
+def plain_transformers() -> Run:
+    """GPT2LMHeadModel with a hook on the module, the whole forward pass, as a notebook would do it."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    model = GPT2LMHeadModel(GPT2Config()).eval()
+    caught: list[torch.Tensor] = []
+    model.transformer.h[LAYER].mlp.c_proj.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0]))
+    tokens = tokens_of(4)
+
+    @torch.inference_mode()
+    def run() -> int:
+        caught.clear()
+        model(tokens)
+        return tokens.numel()
+
+    return run
+
+
+def transformer_lens() -> Run:
+    """`run_with_cache` with `stop_at_layer`, at TransformerLens' default dtype (float32)."""
+    from transformer_lens import HookedTransformer, HookedTransformerConfig
+
+    config = HookedTransformerConfig(
+        n_layers=12, d_model=768, n_ctx=1024, d_head=64, n_heads=12, d_mlp=3072, d_vocab=VOCAB, act_fn="gelu_new",
+        normalization_type="LNPre", device="cpu",
+    )  # fmt: skip
+    model = HookedTransformer(config).eval()
+    tokens = tokens_of(4)
+
+    @torch.inference_mode()
+    def run() -> int:
+        model.run_with_cache(tokens, names_filter=SITE, stop_at_layer=LAYER + 1)
+        return tokens.numel()
+
+    return run
+
+
+def rates(contenders: dict[str, Run], turns: int, seconds: float) -> dict[str, float]:
+    """Median tokens per second; each turn gives every contender about `seconds`."""
+    measured: dict[str, list[float]] = {name: [] for name in contenders}
+    for run in contenders.values():
+        run()
+    for _ in range(turns):
+        for name, run in contenders.items():
+            began, done = time.perf_counter(), 0
+            while time.perf_counter() - began < seconds:
+                done += run()
+            measured[name].append(done / (time.perf_counter() - began))
+    return {name: statistics.median(values) for name, values in measured.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("extraction"), help="path without suffix")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.5)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    best, left_out = {}, {}
+    for name, dtype in dtypes.items():
+        found = rates({rows: floor(dtype, rows) for rows in FLOOR_ROWS}, 3, given.seconds / 2)
+        best[name] = max(found, key=found.get)
+    contenders = {f"floor, {name} ({best[name]} rows)": floor(dtype, best[name]) for name, dtype in dtypes.items()}
+    contenders |= {f"monosem, {name}": ours(dtype) for name, dtype in dtypes.items()}
+    for name, make in (("TransformerLens", transformer_lens), ("transformers, hook", plain_transformers)):
+        try:
+            contenders[name] = make()
+        except ImportError as error:
+            left_out[name] = str(error)
+    measured = rates(contenders, given.turns, given.seconds)
+    floors = {name: measured[f"floor, {name} ({best[name]} rows)"] for name in dtypes}
+    result = {
+        "site": SITE, "context": CONTEXT, "threads": given.threads, "torch": torch.__version__,
+        "tokens_per_s": measured, "left_out": left_out,
+        "share_of_floor": {name: measured[f"monosem, {name}"] / floors[name] for name in dtypes},
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }  # fmt: skip
+    lines = ["| extraction at GPT-2 small's shape | tokens/s | of its floor | x TransformerLens |", "|---|--:|--:|--:|"]
+    lens = measured.get("TransformerLens")
+    for name, rate in measured.items():
+        dtype = "bfloat16" if "bfloat16" in name else "float32"
+        times = f"{rate / lens:.1f}" if lens else "–"
+        lines.append(f"| {name} | {rate:,.0f} | {100 * rate / floors[dtype]:.0f} % | {times} |")
+    lines += [f"| {name} | left out: {reason} | | |" for name, reason in left_out.items()]
+    text = "\n".join(lines) + "\n"
+    given.out.with_suffix(".md").write_text(text, encoding="utf-8")
+    given.out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

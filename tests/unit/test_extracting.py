@@ -1,0 +1,176 @@
+"""From a model folder to stored activations: the fast way, several sites, bfloat16, and what is loaded for it."""
+
+import copy
+
+import family_models
+import numpy as np
+import psutil
+import pytest
+import torch
+from transformers import GPT2LMHeadModel
+
+from scripts.monosem import activations, estimates, extraction, gpt2_reading, io, parity, pretrained, sites
+from scripts.monosem.extracting import extract_sites
+from scripts.monosem.families import GPT2, family_of
+from scripts.monosem.tokens import TokenStream
+
+CONTEXT = family_models.CONTEXT
+SITES = ["blocks.0.mlp.hook_post", "blocks.1.hook_resid_post", "blocks.0.hook_resid_pre"]
+
+
+@pytest.fixture(scope="module")
+def stream():
+    tokens = np.random.default_rng(0).integers(1, family_models.VOCAB, 600).astype(np.uint16)
+    documents = np.array([*range(0, 600, 25), 600])
+    tokens[documents[:-1]] = family_models.SEPARATOR
+    n = len(documents) - 1
+    return TokenStream(
+        tokens, np.zeros(600, np.uint8), documents, np.ones(n, np.int32), np.ones(n, bool), eos_token_id=0,
+        vocab_size=family_models.VOCAB,
+    )  # fmt: skip
+
+
+def folder_of(name, path, **settings):
+    family_models.model(name).save_pretrained(path)
+    config = io.read_json(path / "config.json")
+    io.write_json({**config, "monosem": settings}, path / "config.json")
+    return path
+
+
+def run(model_folder, stream, target, names=SITES, dtype="float16"):
+    folders = {name: target / name for name in names}
+    wanted = extraction.Extraction(200, dtype, True)
+    manifests = extract_sites(model_folder, folders, stream, CONTEXT, wanted, 0, {"model": "m"}, "cpu")
+    stores = {name: activations.open_activations(folder) for name, folder in folders.items()}
+    return manifests, {name: store.gather(np.arange(store.n_tokens)) for name, store in stores.items()}
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "opt"])
+@pytest.mark.parametrize("across", [True, False])
+def test_several_sites_in_one_pass_are_those_extracted_one_by_one(stream, tmp_path, name, across):
+    folder = folder_of(name, tmp_path / "model", attention_across_documents=across)
+    together = run(folder, stream, tmp_path / "together")
+    for site in SITES:
+        alone = run(folder, stream, tmp_path / "alone" / site, [site])
+        assert alone[0][site] == together[0][site]
+        assert torch.equal(alone[1][site], together[1][site])
+
+
+def test_attention_across_documents_is_a_choice_that_the_manifest_cannot_hide(stream, tmp_path):
+    rows = [
+        run(
+            folder_of("llama", tmp_path / str(across), attention_across_documents=across),
+            stream,
+            tmp_path / f"o{across}",
+        )
+        for across in (True, False)
+    ]
+    first = "blocks.0.hook_resid_pre"
+    assert [manifests[first]["attention_across_documents"] for manifests, _ in rows] == [True, False]
+    assert torch.equal(rows[0][1][first], rows[1][1][first])  # embeddings know no other documents
+    assert not torch.allclose(rows[0][1][SITES[1]], rows[1][1][SITES[1]], atol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("activation", ["relu", "gelu", "gelu_new"])
+@pytest.mark.parametrize("across", [True, False])
+def test_packed_reading_is_the_networks_own_at_every_site(tmp_path, dtype, activation, across):
+    config = copy.deepcopy(family_models.CONFIGS["gpt2"])
+    config.activation_function = activation
+    config.monosem = {"attention_across_documents": across}
+    torch.manual_seed(0)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path)
+    network = pretrained.cast(pretrained.load_model(tmp_path), dtype)
+    assert gpt2_reading.can_read(network) and gpt2_reading.operators_agree(network)
+    names = [f"blocks.{layer}.{inner}" for layer in (1, 0) for inner in GPT2.sites]
+    wanted, tokens = [sites.resolve(network, name) for name in names], family_models.tokens()
+    tokens[0, 3] = tokens[1, 0] = family_models.SEPARATOR
+    expected = sites.capture_all(network, wanted, tokens, family_models.SEPARATOR)
+    packed = sites.packing(network, tokens, family_models.SEPARATOR)
+    single = [sites.capture(network, site, tokens, family_models.SEPARATOR) for site in wanted]
+    reader = gpt2_reading.prepare(network)
+    tolerance = 1e-5 if dtype == torch.float32 else 0.03
+    for site, values, alone, theirs in zip(
+        wanted, gpt2_reading.read(reader, wanted, tokens, **packed), single, expected, strict=True
+    ):
+        for ours in (values, gpt2_reading.read(reader, [site], tokens, **packed)[0]):
+            assert (ours.float() - theirs.float()).norm() <= tolerance * theirs.float().norm(), site.name
+        assert torch.equal(alone, theirs)
+
+
+def test_a_wide_gpt2_is_read_with_packed_weights(stream, tmp_path, monkeypatch):
+    folder = folder_of("gpt2", tmp_path / "model", attention_across_documents=True)
+    plain = run(folder, stream, tmp_path / "plain")
+    monkeypatch.setattr(extraction, "PACKED_FROM", 1)
+    fast = run(folder, stream, tmp_path / "packed")
+    for site in SITES:
+        torch.testing.assert_close(fast[1][site], plain[1][site], atol=2e-3, rtol=2e-3)
+    monkeypatch.setattr(gpt2_reading, "operators_agree", lambda _: False)
+    assert torch.equal(run(folder, stream, tmp_path / "fallback")[1][SITES[0]], plain[1][SITES[0]])
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "gemma2"])
+def test_bfloat16_is_measured_against_float32_and_the_manifest_says_how_far_it_is(stream, tmp_path, name):
+    manifests, rows = run(
+        folder_of(name, tmp_path / "a", dtype="bfloat16"), stream, tmp_path / "half", dtype="bfloat16"
+    )
+    exact = run(folder_of(name, tmp_path / "b"), stream, tmp_path / "full")
+    for site in SITES:
+        measured = manifests[site]["parity"][site]
+        assert 0 < measured["relative_error"] < 0.1 and measured["explained_variance"] > 0.98
+        off = float((rows[site] - exact[1][site]).norm() / exact[1][site].norm())
+        assert off == pytest.approx(measured["relative_error"], rel=0.7)
+    assert "parity" not in exact[0][SITES[0]] and exact[0][SITES[0]]["computed_in"] == "float32"
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "gemma2", "opt", "pythia"])
+def test_the_exact_pass_widens_one_module_at_a_time_and_gives_the_weights_back(name):
+    """bfloat16 weights in float32 arithmetic are the same weights in a float32 model."""
+    model = pretrained.cast(copy.deepcopy(family_models.model(name)), torch.bfloat16)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    wide = pretrained.cast(copy.deepcopy(model), torch.float32)
+    site = "blocks.1.mlp.hook_post"
+    measured = parity.exact(model, [sites.resolve(model, site)], family_models.tokens(), 0)[0]
+    expected = sites.capture(wide, sites.resolve(wide, site), family_models.tokens())
+    torch.testing.assert_close(measured, expected, atol=1e-5, rtol=1e-5)
+    for key, value in model.state_dict().items():
+        assert value.dtype == torch.bfloat16 and torch.equal(value, before[key]), key
+
+
+def test_parity_of_equals_and_of_a_known_error():
+    x = torch.tensor([[[3.0, 4.0], [0.0, 5.0]]])
+    assert parity.compare(x, x)["relative_error"] == 0
+    off = parity.compare(x, 1.1 * x)
+    assert off["relative_error"] == pytest.approx(0.1) and off["worst_token_relative_error"] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("name", family_models.CONFIGS)
+def test_the_size_from_config_json_is_the_models_own_but_for_norms_and_biases(name):
+    config = family_models.CONFIGS[name].to_dict()
+    model = family_models.model(name)
+    counted = sum(p.numel() for p in model.parameters() if p.dim() == 2)
+    assert estimates.size_of(config).total == pytest.approx(counted, rel=0.06)  # OPT: projections, two spare positions
+    if not name.startswith("opt"):
+        assert estimates.size_of(config).total == counted
+
+
+LLAMA_3_8B = {
+    "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256, "max_position_embeddings": 8192,
+    "tie_word_embeddings": False, "torch_dtype": "bfloat16",
+}  # fmt: skip
+
+
+def test_an_eight_billion_llama_is_planned_from_its_configuration(monkeypatch):
+    size = estimates.size_of(LLAMA_3_8B)
+    assert size.total == pytest.approx(8.03e9, rel=0.001)
+    half = estimates.memory_bytes(LLAMA_3_8B, "bfloat16", 16)
+    assert half == 2 * (size.embeddings + 17 * size.block) + estimates.WORKING_BYTES
+    assert half == pytest.approx(9.1e9, rel=0.01)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 8 * 10**9}))
+    with pytest.raises(io.ArtefactError, match="needs 9.1 GB of memory, but only 8.0 GB are available"):
+        estimates.require_memory(LLAMA_3_8B, "bfloat16", 16, "extracting blocks.16.mlp.hook_post")
+    estimates.require_memory(LLAMA_3_8B, "bfloat16", 10, "extracting blocks.10.mlp.hook_post")
+    said = estimates.sentence(LLAMA_3_8B, "bfloat16", 16, 128, 1_000_000, 1e12)
+    assert "17 of 32 blocks" in said and "9.1 GB" in said and "2 h" in said
+    assert family_of(LLAMA_3_8B).gated
