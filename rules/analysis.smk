@@ -1,5 +1,6 @@
-"""What activations show: single tokens, similarity, layers."""
+"""What activations show: single tokens, similarity, layers, sets of prompts."""
 
+PROMPT_SETS = analysis_catalogue.prompt_sets(config)
 ANALYSIS_FIGURES = analysis_catalogue.figure_names(config, PLAN)
 
 
@@ -40,11 +41,43 @@ rule analyse_activations:
         "../scripts/analyse_activations.py"
 
 
+rule separate_prompts:
+    """Find latents that tell sets of prompts from the baseline, and confirm them on other prompts."""
+    input:
+        sets=list(PROMPT_SETS.values()),
+        model="results/models/{model}/config.json",
+        weights="results/models/{model}/model.safetensors",
+        tokenizer="results/models/{model}/tokenizer.json",
+        sae="results/sae/{model}/{site}/{run}/sae_weights.safetensors",
+        code=code_of("separate_prompts"),
+    output:
+        prompts="results/analysis/{model}/{site}/{run}/prompts.json",
+        arrays="results/analysis/{model}/{site}/{run}/prompts.npz",
+    log:
+        "results/logs/separate_prompts/{model}_{site}_{run}.log",
+    benchmark:
+        "results/benchmarks/separate_prompts/{model}_{site}_{run}.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: config["threads"]["evaluation"]
+    resources:
+        mem_mb=3000,
+    params:
+        prompts=prompt_settings(),
+        sets=list(PROMPT_SETS),
+        seed=config["seed"],
+        device=config["device"],
+    message:
+        "Reading sets of prompts with {wildcards.run} on {wildcards.model} at {wildcards.site}"
+    script:
+        "../scripts/separate_prompts.py"
+
+
 rule plot_analysis:
     """Draw the figures of what activations show."""
     input:
         results=analysis_catalogue.results(PLAN),
-        arrays=expand("results/analysis/{model}/arrays.npz", model=PLAN.analysed),
+        arrays=analysis_catalogue.arrays(PLAN),
         code=code_of("plot_analysis"),
     output:
         svg=report(

@@ -172,6 +172,14 @@ def analysis_settings():
     return settings | {"texts": analysis_catalogue.texts(config)}
 
 
+def prompt_settings():
+    """How sets of prompts are compared."""
+    names = ("baseline", "always_on", "false_discovery_rate", "shuffles")
+    return {name: config["prompts"][name] for name in names} | {
+        "context": config["activations"]["context"]
+    }
+
+
 def toy_settings(wildcards):
     """Kind and parameters of a toy experiment without its seed."""
     return {

@@ -23,7 +23,7 @@ def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown:
         "models": {Path(path).parent.name: io.read_json(path) for path in inputs.trainings},
         "headline_site": next(s for s in sites if (s["model"], s["site"]) == (roles["model"], roles["site"])),
         "deep_sites": [site for site in sites if site["model"] == roles["gpt2"]],
-        "analyses": {model: {} for model in settings["analysis"]["models"]},
+        "analyses": {},
         "interpretation": io.read_json(inputs.interpretation),
         "contexts": io.read_json(inputs.contexts)["contexts"],
         "notebooks": [Path(path).stem for path in inputs.notebooks],
@@ -32,7 +32,7 @@ def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown:
         "tables": report_tables,
     }
     for path in map(Path, inputs.analyses):
-        context["analyses"][path.parent.name][path.stem] = io.read_json(path)
+        context["analyses"].setdefault("/".join(path.parts[2:-1]), {})[path.stem] = io.read_json(path)
     values = Values(io.read_json(inputs.metrics), roles)
     template = Path(inputs.template).read_text(encoding="utf-8")
     parts = {Path(path).name: Path(path).read_text(encoding="utf-8") for path in inputs.parts}

@@ -6,12 +6,19 @@ from pathlib import Path
 import numpy as np
 
 from scripts.monosem import io, joblog
-from scripts.monosem.plots import analysis, style
+from scripts.monosem.analysis import catalogue
+from scripts.monosem.plots import analysis, prompts, style
 
 
 def main(results: list[str], arrays: list[str], figures: dict[str, str]) -> None:
     """`figures` are named `{model}-{figure}`; results and arrays lie in a folder per model."""
     for path in map(Path, arrays):
+        if path.stem == "prompts":
+            document, stem = io.read_json(path.with_suffix(".json")), catalogue.figure_stem(path.parts[-4:-1])
+            with np.load(path) as stored:
+                style.save_figure(prompts.dots(document, dict(stored)), figures[f"{stem}-dots"])
+            style.save_figure(prompts.ranking(document), figures[f"{stem}-ranking"])
+            continue
         model = path.parent.name
         parts = {Path(p).stem: io.read_json(p) for p in results if Path(p).parent.name == model}
         with np.load(path) as stored:

@@ -170,6 +170,14 @@ def _analysis(config: Config) -> None:
         raise ConfigError(problem)
 
 
+def _prompts(config: Config) -> None:
+    for number, use in enumerate(config["prompts"]["use"]):
+        _trained(config, use, f"prompts.use[{number}]")
+    sets = {name: path for name, path in config["prompts"]["sets"].items() if path is not None}
+    for problem in analysis_checks.prompts(sets, config["prompts"]["baseline"]):
+        raise ConfigError(problem)
+
+
 def _toy(config: Config) -> None:
     for name, settings in catalogue.experiments(config["toy"]).items():
         for problem in checks.problems(name, settings):
@@ -186,7 +194,7 @@ def _corpus(config: Config) -> None:
 
 def check(config: Config) -> None:
     """Raise ConfigError about the first thing that does not fit. Expects a configuration that its schema has passed."""
-    for step in (_corpus, _models, _chapters, _tokens, _runs, _uses, _analysis, _toy):
+    for step in (_corpus, _models, _chapters, _tokens, _runs, _uses, _analysis, _prompts, _toy):
         step(config)
     if config["evaluation"]["headline"]["model"] == plan.CHAPTER_GPT2:
         raise ConfigError(f"evaluation.headline.model: expected a name under models, found '{plan.CHAPTER_GPT2}'")

@@ -36,6 +36,10 @@ class Plan:
     """(model, site) -> the shuffled model whose autoencoder of the reference run serves as control there."""
     analysed: dict[str, tuple[str, ...]]
     """Model whose activations are analysed -> the models that it is compared with."""
+    prompted: tuple[tuple[str, str, str], ...]
+    """(model, site, run) of the autoencoders that read sets of prompts."""
+    intervened: tuple[tuple[str, str, str], ...]
+    """(model, site, run) of the autoencoders whose latents are changed while the model runs."""
 
     def of_kind(self, kind: str) -> list[str]:
         """Models of one kind."""
@@ -139,6 +143,12 @@ def make_plan(config: Config) -> Plan:
             place = (config["models"][model]["shuffle"]["of"], site)
             if references.get(place) in sites[model, site]:
                 controls[place] = model
-    uses = config["interpretation"]["use"]
-    interpreted = dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses)
-    return Plan(gpt2, models, sites, tuple(interpreted), references, controls, analysed)
+
+    def autoencoders(section: str) -> tuple[tuple[str, str, str], ...]:
+        uses = config.get(section, {}).get("use", ())
+        return tuple(dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses))
+
+    return Plan(
+        gpt2, models, sites, autoencoders("interpretation"), references, controls, analysed, autoencoders("prompts"),
+        autoencoders("interventions"),
+    )  # fmt: skip

@@ -27,6 +27,14 @@ def _evaluation(model: str | None, site: str | None, run: str | None, what: str)
     return key_prefix("/".join(["results/evaluation", *parts, f"{what}.json"])) if complete else None
 
 
+def _first_of(config: Mapping[str, Any], section: str, gpt2_model: str | None) -> str | None:
+    """The part of a key that is a section's result on the first autoencoder that it uses on the chapter's model."""
+    for use in config.get(section, {}).get("use", ()):
+        if use["model"] in ("chapters.gpt2", gpt2_model):
+            return f"analysis/{gpt2_model}/{use['site']}/{use['run']}/{section}"
+    return None
+
+
 def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | None]:
     """Role -> the part of a key (or the name) that plays it; None for a role that this configuration leaves out.
 
@@ -73,6 +81,7 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "gpt2_stream_fidelity": _evaluation(gpt2_model, deep_stream[0], None, "fidelity"),
         "analysis": f"analysis/{model}" if model in analysed else None,
         "gpt2_analysis": f"analysis/{gpt2_model}" if gpt2_model in analysed else None,
+        "gpt2_prompts": _first_of(config, "prompts", gpt2_model),
         "corpus": f"data/{corpus}/manifest",
         "tokens": f"data/{corpus}/tokens/{tokenizer}/manifest",
         **toy_roles(config),

@@ -12,7 +12,7 @@ from scripts.monosem import derived, io
 RESULTS = "results/"
 
 # what a unit looks like (text with activations): the report's cards show it, it is no number of the run
-NOT_NUMBERS = {"examples", "top_tokens", "logit_weights"}
+NOT_NUMBERS = {"examples", "ranking", "top_tokens", "logit_weights"}
 
 # the last name of a key, or its ending -> unit; the first that fits wins
 UNITS = (

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from scripts.monosem.analysis import layers, model_report, words
+from scripts.monosem import io
+from scripts.monosem.analysis import layers, model_report, separation, words
+from scripts.monosem.analysis.prompts import summary as separation_summary
 from scripts.monosem.analysis.reading import Reading, mlp_sites, stream_sites
 
 WINDOWS, CONTEXT = 12, 16
@@ -59,6 +61,33 @@ def documents(model: str, n_layer: int, peers: list[str], site: str) -> tuple[di
     parts["layers"]["matched"], lines = layers.match_latents(codes, read.window_of_row(), 0)
     parts["layers"]["matched_summary"] = {"least_median_correlation": 0.4, "greatest_median_correlation_permuted": 0.0}
     return parts, arrays | {f"layers/{name}.matched": line for name, line in lines.items()}
+
+
+def prompts(folder: Path, model: str, site: str, run: str) -> None:
+    """prompts.json and prompts.npz of one autoencoder, from random activations."""
+    rng = np.random.default_rng(4)
+
+    def half() -> separation.Half:
+        label = np.repeat([True, False], 8)
+        values = rng.exponential(size=(16, 20)) * (rng.random((16, 20)) < 0.6)
+        values[:, :2] += 1
+        values[:, 2] = 0
+        return separation.Half(values / 2, values, label)
+
+    found, masks = separation.separate(half(), half(), 0.9, 0.05, 5, 0)
+    for row in found["ranking"]:
+        row["strongest_on"] = ["·a", "⏎"]
+    arrays = {f"happy.{name}": mask for name, mask in masks.items()}
+    for pooling in separation.POOLINGS:
+        arrays |= {f"happy.{pooling}.{side}": rng.random(20) for side in ("set", "baseline")}
+    document = {
+        "model": model, "site": site, "run": run, "baseline": "neutral", "always_on": 0.9,
+        "prompts": {"happy": 16, "neutral": 16}, "sets": {"happy": found},
+        "summary": separation_summary({"happy": found}),
+    }  # fmt: skip
+    folder.mkdir(parents=True)
+    (folder / "prompts.json").write_text(json.dumps(io.plain(document)), encoding="utf-8")
+    np.savez(folder / "prompts.npz", **arrays)
 
 
 def make(root: Path, model: str, n_layer: int, peers: list[str]) -> None:

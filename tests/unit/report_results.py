@@ -56,6 +56,7 @@ CONFIG = {
         "use": [{"model": "chapters.gpt2"}, {"model": "first", "against": ["other", "permuted"]}],
         "texts": {"some-text": "Some text.", "none": None},
     },
+    "prompts": {"use": [{"model": "chapters.gpt2", "site": "blocks.2.hook_resid_post", "run": "narrow"}]},
     "toy": {
         "superposition": {"kind": "superposition", "probabilities": [1.0, 0.1, 0.01], "seed": 1},
         "recovery": {"kind": "recovery"},
@@ -280,4 +281,6 @@ def make(root: Path) -> None:
     for model in ("first", "permuted"):
         interpretation(root, model)
     analysis_results.make(root, "deep", 3, [])
+    place = ("deep", "blocks.2.hook_resid_post", "narrow")
+    analysis_results.prompts(root / "analysis" / "/".join(place), *place)
     analysis_results.make(root, "first", 1, ["other", "permuted"])

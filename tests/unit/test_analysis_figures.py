@@ -1,9 +1,11 @@
 """Every figure of the analyses is drawn, also where a part is missing; files named by a configuration are checked."""
 
+import numpy as np
 import pytest
 
+from scripts.monosem import io
 from scripts.monosem.analysis import catalogue, checks
-from scripts.monosem.plots import analysis, style
+from scripts.monosem.plots import analysis, prompts, style
 from tests.unit import analysis_results
 
 SITE = "blocks.0.mlp.hook_post"
@@ -23,6 +25,17 @@ def test_every_figure_is_drawn_and_small_enough(drawn, tmp_path):
         assert svg.stat().st_size > 2000 and png.stat().st_size > 2000
 
 
+def test_figures_of_prompts(tmp_path):
+    analysis_results.prompts(tmp_path / "made", "deep", SITE, "narrow")
+    document = io.read_json(tmp_path / "made/prompts.json")
+    figure = prompts.dots(document, dict(np.load(tmp_path / "made/prompts.npz")))
+    before, after = figure.axes[0], figure.axes[1]
+    n_points = [sum(len(line.get_xdata()) for line in axis.lines[:2]) for axis in (before, after)]
+    assert n_points[0] == 20 > n_points[1]  # every latent, then without those that are always on or hardly ever
+    style.save_figure(figure, tmp_path / "dots")
+    style.save_figure(prompts.ranking(document), tmp_path / "ranking")
+
+
 def test_what_a_model_lacks_is_said(drawn):
     parts, arrays = drawn
     without = {part: {k: v for k, v in document.items() if k != "words"} for part, document in parts.items()}
@@ -31,6 +44,22 @@ def test_what_a_model_lacks_is_said(drawn):
     said = {name: draw().axes[0].texts for name, draw in analysis.figures(without, arrays).items()}
     for name in ("words", "matched", "text-some-text"):
         assert len(said[name]) == 1
+
+
+@pytest.mark.parametrize(
+    ("contents", "said"),
+    [
+        ("- one\n" * 8, None),
+        ("- one\n", "has 1 prompts"),
+        ("- one: two\n" * 8, "quote a prompt that holds a colon"),
+    ],
+)
+def test_files_of_prompts(tmp_path, contents, said):
+    path = tmp_path / "prompts.yaml"
+    path.write_text(contents)
+    problems = list(checks.prompts({"one": str(path)}, "one"))
+    assert (said is None and not problems) or said in problems[0]
+    assert "expected one of prompts.sets (one)" in next(checks.prompts({"one": str(path)}, "other"))
 
 
 @pytest.mark.parametrize(

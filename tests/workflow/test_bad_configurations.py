@@ -20,7 +20,7 @@ BAD = {
         "zzz",
         1,
         "zzz is no known key; known are seed, device, threads, corpus, tokenizer, models, chapters, activations, sae, "
-        "evaluation, interpretation, analysis, toy",
+        "evaluation, interpretation, analysis, prompts, toy",
     ),
     "unknown key deep inside": (
         "models.onelayer-a.train.architecture.n_heads",
@@ -245,6 +245,21 @@ BAD = {
         "analysis.words",
         "paper/wrods.yaml",
         "analysis.words: 'paper/wrods.yaml' cannot be read; expected a YAML file",
+    ),
+    "a baseline that is no set": (
+        "prompts.baseline",
+        "sober",
+        "prompts.baseline: expected one of prompts.sets (happy, neutral), found 'sober'",
+    ),
+    "a file of prompts that is not there": (
+        "prompts.sets.happy",
+        "happy.yaml",
+        "prompts.sets.happy: 'happy.yaml' cannot be read; expected a YAML file",
+    ),
+    "prompts on an autoencoder that is not trained": (
+        "prompts.use",
+        [{"model": "chapters.gpt2", "site": "blocks.1.hook_resid_post", "run": "topk-4096"}],
+        "prompts.use[0].site: under sae.use for 'gpt2-mini', the site 'blocks.1.hook_resid_post' does not exist; did",
     ),
     "no such kind of toy experiment": (
         "toy.superposition.kind",

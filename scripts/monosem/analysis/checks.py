@@ -17,6 +17,24 @@ def read_yaml(path: str) -> tuple[Any, str | None]:
         return None, f"'{path}' is not YAML ({str(error).splitlines()[0]})"
 
 
+FEWEST_PROMPTS = 8
+
+
+def prompts(sets: dict[str, str], baseline: str) -> Iterator[str]:
+    """Files of prompts: lists of text, long enough for two halves."""
+    if baseline not in sets:
+        yield f"prompts.baseline: expected one of prompts.sets ({', '.join(sets)}), found '{baseline}'"
+    for name, path in sets.items():
+        lines, problem = read_yaml(path)
+        where = f"prompts.sets.{name}"
+        if problem:
+            yield f"{where}: {problem}"
+        elif not (isinstance(lines, list) and all(isinstance(line, str) and line.strip() for line in lines)):
+            yield f"{where}: '{path}' should be a list of texts (quote a prompt that holds a colon)"
+        elif len(lines) < FEWEST_PROMPTS:
+            yield f"{where}: '{path}' has {len(lines)} prompts, at least {FEWEST_PROMPTS} are needed for two halves"
+
+
 def words(path: str) -> Iterator[str]:
     """Groups of words: a list of lists of text."""
     groups, problem = read_yaml(path)
