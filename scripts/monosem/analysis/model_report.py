@@ -161,7 +161,7 @@ def analyse(
     Returns: {"tokens", "similarity", "layers"} -> contents of that JSON file; arrays for figures, keyed by part.
     """
     model, tokenizer = load_model(model_folder, device), load_tokenizer(tokenizer_path)
-    n_layer = model.config.num_hidden_layers
+    n_layer = len(sites.blocks_of(model))
     stream_names = stream_sites(n_layer)
     test, train = load_tokens(tokens_folder, "test"), load_tokens(tokens_folder, "train")
     tokens = chosen_windows(test, settings["context"], settings["tokens"], derive_seed(seed, "analysis windows"))

@@ -10,13 +10,12 @@ from torch import nn
 
 from scripts.monosem import io, joblog, sites
 from scripts.monosem.analysis import separation
-from scripts.monosem.analysis.reading import capture_sites
 from scripts.monosem.analysis.texts import pieces
 from scripts.monosem.fidelity_site import open_sae
 from scripts.monosem.pretrained import load_model
 from scripts.monosem.runtime import derive_seed
 from scripts.monosem.sae.architectures import Sae, encode
-from scripts.monosem.sites import Site
+from scripts.monosem.sites import Site, capture_all
 from scripts.monosem.tokens import end_of_text_id, load_tokenizer
 
 PEAKS = 3  # tokens named per listed latent
@@ -28,7 +27,7 @@ def latents_of(
 ) -> Float[np.ndarray, "tokens latents"]:
     """Latents on every token of one prompt, which is read behind <|endoftext|>."""
     tokens = torch.tensor([[eos_token_id, *ids]], device=model.device)
-    (x,) = capture_sites(model, [site], tokens)
+    (x,) = capture_all(model, [site], tokens)
     return encode(sae, x[0, 1:].float()).cpu().numpy()
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import nn
 
-from scripts.monosem.sites import Site, resolve
+from scripts.monosem.sites import capture_all, resolve
 from scripts.monosem.tokens import TokenStream, kept_positions, windows
 
 BATCH_TOKENS = 2048  # of one forward pass
@@ -23,34 +22,6 @@ def stream_sites(n_layer: int) -> list[str]:
 def mlp_sites(n_layer: int) -> list[str]:
     """The neurons of every block."""
     return [f"blocks.{layer}.mlp.hook_post" for layer in range(n_layer)]
-
-
-@torch.inference_mode()
-def capture_sites(
-    model: nn.Module, sites: Sequence[Site], tokens: Int[Tensor, "batch context"]
-) -> list[Float[Tensor, "batch context d"]]:
-    """Activations at several sites from one pass without the unembedding."""
-    caught: dict[int, Tensor] = {}
-
-    def keep(number: int) -> Any:
-        def seen(_module: nn.Module, *values: Any) -> None:
-            value = values[-1]  # a pre-hook is given (inputs), a forward hook (inputs, output)
-            caught[number] = value[0] if isinstance(value, tuple) else value
-
-        return seen
-
-    handles = []
-    for number, site in enumerate(sites):
-        module, hook = site.module, keep(number)
-        handles.append(
-            module.register_forward_pre_hook(hook) if site.side == "input" else module.register_forward_hook(hook)
-        )
-    try:
-        model.base_model(tokens, use_cache=False)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [caught[number] for number in range(len(sites))]
 
 
 @dataclass(frozen=True)
@@ -89,7 +60,7 @@ def read(
     parts: list[list[np.ndarray]] = [[] for _ in names]
     for begin in range(0, len(tokens), at_once):
         batch = torch.from_numpy(tokens[begin : begin + at_once]).to(model.device)
-        for part, values in zip(parts, capture_sites(model, places, batch), strict=True):
+        for part, values in zip(parts, capture_all(model, places, batch, eos_token_id), strict=True):
             part.append(values.float().cpu().numpy())
     kept = kept_positions(tokens, eos_token_id, drop_first_position=True)
     return Reading(tokens, kept, {name: np.concatenate(part) for name, part in zip(names, parts, strict=True)})

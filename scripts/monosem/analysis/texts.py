@@ -8,9 +8,8 @@ from jaxtyping import Float, Int
 from tokenizers import Tokenizer
 from torch import nn
 
-from scripts.monosem.analysis.reading import capture_sites
 from scripts.monosem.sae.architectures import Sae, encode
-from scripts.monosem.sites import Site
+from scripts.monosem.sites import Site, capture_all
 
 TOP_LATENTS = 20
 SHOWN = 20  # units per heat map
@@ -35,7 +34,7 @@ def read_text(
 ) -> dict[str, Any]:
     """One text behind <|endoftext|>, cut to the context: tokens, top latents, and both heat maps."""
     ids = [eos_token_id, *tokenizer.encode(text, add_special_tokens=False).ids][:context]
-    (caught,) = capture_sites(model, [site], torch.tensor([ids], device=model.device))
+    (caught,) = capture_all(model, [site], torch.tensor([ids], device=model.device))
     x = caught[0, 1:].float()
     neurons, latents = x.cpu().numpy(), encode(sae, x).cpu().numpy()
     names = pieces(tokenizer, ids[1:])

@@ -10,8 +10,7 @@ from jaxtyping import Float, Int
 from tokenizers import Tokenizer
 from torch import nn
 
-from scripts.monosem.analysis.reading import capture_sites
-from scripts.monosem.sites import Site
+from scripts.monosem.sites import Site, capture_all
 from scripts.monosem.tokens import TokenStream
 
 BEFORE = 15  # tokens read before an occurrence
@@ -84,7 +83,7 @@ def represent(
     parts: dict[str, list[list[np.ndarray]]] = {"in_context": [], "alone": []}
     for kind, block in (("in_context", rows), ("alone", pairs)):
         for begin in range(0, len(block), batch):
-            caught = capture_sites(model, sites, torch.from_numpy(block[begin : begin + batch]).to(model.device))
+            caught = capture_all(model, sites, torch.from_numpy(block[begin : begin + batch]).to(model.device))
             parts[kind].append([values[:, -1].float().cpu().numpy() for values in caught])
     stacked = {
         kind: [np.concatenate(values).astype(np.float64) for values in zip(*blocks, strict=True)]
