@@ -26,14 +26,15 @@ def _stack(axes: Any, W1: np.ndarray, W2: np.ndarray) -> None:
         ranked = np.argsort(-np.abs(weights))
         for rank, feature in enumerate(ranked[:SHADES]):
             sign = float(np.sign(weights[feature])) or 1.0
-            axes.bar(place, weights[feature], 0.9, bottom=ends[sign], color=colour, alpha=1.0 - 0.17 * rank,
+            axes.bar(place, weights[feature], 0.9, bottom=ends[sign], color=colour, alpha=1.0 - 0.17 * rank, zorder=1,
                      linewidth=0)  # fmt: skip
             ends[sign] += weights[feature]
         for sign in ends:
             rest = weights[ranked[SHADES:]]
             rest = rest[np.sign(rest) == sign].sum()
-            axes.bar(place, rest, 0.9, bottom=ends[sign], color="#CCCCCC", linewidth=0)
-    axes.axhline(0.0, color="black", linewidth=0.5)
+            axes.bar(place, rest, 0.9, bottom=ends[sign], color="#CCCCCC", linewidth=0, zorder=1)
+    axes.set_rasterization_zorder(1.5)  # hundreds of bars: one image in the svg instead
+    axes.axhline(0.0, color="black", linewidth=0.5, zorder=2)
     axes.grid(axis="x", visible=False)
     axes.set_xticks([])
 
@@ -70,7 +71,7 @@ def sharing(result: dict[str, Any]) -> Figure:
     """Share of monosemantic neurons and loss beside the bound without superposition, against sparsity."""
     levels, control = result["models"]["relu"], result["models"]["linear"]
     p = [level["probability"] for level in levels]
-    figure = style.new_figure(height=2.6)
+    figure = style.new_figure(height=2.8)
     left, right = figure.subplots(1, 2)
     left.plot(p, [level["monosemantic_share"] for level in levels], "o-", color=style.BLUE)
     left.set(ylim=(-0.04, 1.06), ylabel="share of monosemantic neurons")
@@ -82,7 +83,7 @@ def sharing(result: dict[str, Any]) -> Figure:
         right.plot(p, bounds, color=style.GREY, label="least without superposition", **RULE)
     right.set_yscale("log")
     right.set_ylabel("loss / loss of the best constant")
-    right.legend(loc="center left")
+    figure.legend(loc="outside lower center", ncols=3)
     for axes in (left, right):
         axes.set_xscale("log")
         axes.set_xlim(max(p) * 1.4, min(p) / 1.4)

@@ -20,7 +20,7 @@ def vulnerability(result: dict[str, Any]) -> Figure:
     """Vulnerability and features per dimension against sparsity, and one against the other."""
     figure = style.new_figure(height=2.7)
     left, middle, right = figure.subplots(1, 3)
-    highest = 1.0
+    lowest, highest = 0.0, 1.0
     for name, levels in result["models"].items():
         words, colour, marker = NAMES[name]
         p = [level["probability"] for level in levels]
@@ -29,7 +29,7 @@ def vulnerability(result: dict[str, Any]) -> Figure:
         left.plot(p, values, marker=marker, color=colour, label=words)
         middle.plot(p, shared, marker=marker, color=colour)
         right.plot(shared, values, marker, color=colour)
-        highest = max(highest, *values, *shared)
+        lowest, highest = min(lowest, *values), max(highest, *values, *shared)
     right.plot([1, highest], [1, highest], color=style.GREY, **RULE)
     right.annotate("equal", (highest, highest), xytext=(-4, 0), textcoords="offset points", ha="right", va="top",
                    color=style.GREY, fontsize=7.5)  # fmt: skip
@@ -40,11 +40,11 @@ def vulnerability(result: dict[str, Any]) -> Figure:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.tick_params(axis="x", rotation=45)
         axes.set_xlabel("feature probability p")
-        axes.set_ylim(0, 1.08 * highest)
+        axes.set_ylim(1.15 * lowest, 1.08 * highest)
     left.set_ylabel("vulnerability (loss added,\northogonal model = 1)")
     middle.set_ylabel("features per dimension, 1/D*")
     right.set(xlabel="features per dimension, 1/D*", ylabel="vulnerability", xlim=(0, 1.08 * highest),
-              ylim=(0, 1.08 * highest))  # fmt: skip
+              ylim=(1.15 * lowest, 1.08 * highest))  # fmt: skip
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 

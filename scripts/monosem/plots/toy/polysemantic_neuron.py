@@ -32,7 +32,7 @@ def choice(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
                   xlim=(-0.6, sizes[-1] + 0.6))  # fmt: skip
         panel.set_xticks(range(sizes[-1] + 1))
         panel.margins(y=0.25)
-        panel.legend(loc="lower left" if kind == "cross_entropy" else "upper left")
+        panel.legend(loc="center left" if kind == "cross_entropy" else "upper left")
     width = 0.38
     for offset, (kind, (name, _, colour)) in zip((-width / 2, width / 2), NAMES.items(), strict=True):
         shares = result["trained"][kind]["share_by_group"]
