@@ -35,6 +35,7 @@ class SaeConfig:
     rewarm_steps: int = 10  # the same after each resampling: Adam's cleared moments make the first steps large
     decay_share: float = 0.2  # the last share of the steps lowers the learning rate linearly to zero
     b_dec_init: Literal["geometric_median", "mean", "zero"] = "geometric_median"  # where b_dec starts
+    decoder_init: Literal["random", "data"] = "random"  # all but relu: rows start in random directions, or at data
     dead_after_vectors: int | None = None  # a latent silent for longer is dead (None: a tenth of the run)
     k: int | None = None  # latents kept per vector; on average over the batch except for topk
     aux_k: int = 256  # AuxK: dead latents that try to explain the error
