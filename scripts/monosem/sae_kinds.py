@@ -31,7 +31,7 @@ KINDS = {
     "jumprelu": Kind(
         "JumpReLU",
         ("l0_coefficient",),
-        ("l0_warmup_share", "bandwidth", "start_threshold", "decoder_init"),
+        ("l0_warmup_share", "bandwidth", "threshold_rate", "start_l0", "decoder_init"),
         "jumprelu",
     ),
     "gated": Kind("Gated", ("l1_coefficient",), ("l1_warmup_share", "decoder_init"), "gated"),

@@ -45,8 +45,9 @@ class SaeConfig:
     l1_warmup_share: float = 0.0  # share of the steps over which that λ rises linearly to its value
     l0_coefficient: float | None = None  # λ of the L0 norm at the same scale
     l0_warmup_share: float = 0.0  # share of the steps over which that λ rises linearly to its value
-    bandwidth: float = 0.02  # JumpReLU: ε, width of the kernel that estimates densities at the threshold
-    start_threshold: float = 0.02  # JumpReLU: θ before the first step
+    bandwidth: float = 0.5  # JumpReLU: ε, width of the kernel that estimates densities at the threshold
+    threshold_rate: float = 10.0  # JumpReLU: learning rate of θ over that of the other parameters
+    start_l0: float = 64.0  # JumpReLU: L0 before the first step, which decides where all θ start
     resample: Resampling | None = None  # relu: resampling of dead latents
     pre_encoder_bias: bool = True  # relu: b_dec is subtracted before the encoder
     tied_decoder: bool = False  # relu: the encoder is the decoder's transpose

@@ -86,7 +86,8 @@ def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generat
     relu: Kaiming-uniform encoder as torch.nn.Linear has it, decoder of its own (Bricken et al. 2023: untied).
     relu_decoder_norm: decoder rows of length 0.1, encoder its transpose (Anthropic, April 2024).
     The others: unit decoder, encoder its transpose, scaled so that the first reconstructions have the data's
-    length (Gao et al. 2024 and the released code). A gated one starts with r_mag and all biases at 0.
+    length (Gao et al. 2024 and the released code). A gated one starts with r_mag and all biases at 0; the thresholds of
+    a JumpReLU one start at one value for all, which `start_l0` latents per vector exceed.
     """
     d_in, d_sae = sample.shape[1], config.d_sae
     b_dec = start_b_dec(sample, config.b_dec_init)
@@ -101,14 +102,17 @@ def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generat
         return Parameters(decoder.clone(), b_enc, decoder, b_dec)
     centred = (sample - b_dec)[:1024]
     pre = centred @ decoder.t()
+    threshold, extra = torch.zeros(()), {}
     if config.architecture in SPARSE_BY_COUNT:
         reconstruction = kernels.decode(kernels.topk_codes(pre, config.k), decoder)
     else:
-        reconstruction = pre.relu_() @ decoder
+        if config.architecture == "jumprelu":
+            above = max(1, round(min(1.0, config.start_l0 / d_sae) * pre.numel()))
+            threshold = pre.flatten().topk(above).values[-1].clamp_min(0)
+        reconstruction = (pre * (pre > threshold)) @ decoder
     fit = (reconstruction * centred).sum() / reconstruction.square().sum().clamp_min(1e-30)
-    extra = {}
     if config.architecture == "jumprelu":
-        extra = {"threshold": torch.full((d_sae,), config.start_threshold)}
-    if config.architecture == "gated":
+        extra = {"threshold": torch.full((d_sae,), (threshold * fit).item())}
+    elif config.architecture == "gated":
         extra = {"r_mag": torch.zeros(d_sae), "b_mag": torch.zeros(d_sae)}
     return Parameters(decoder * fit, b_enc, decoder, b_dec, **extra)

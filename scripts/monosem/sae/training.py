@@ -76,6 +76,7 @@ def update_(state: TrainingState, config: SaeConfig, gradients: parameters.Param
         gradients.encoder.zero_()
     if config.unit_rows and config.project_gradient:
         parameters.remove_parallel_(gradients.decoder, state.weights.decoder)
+    threshold = None if state.weights.threshold is None else state.weights.threshold.clone()
     steps = torch.tensor(float(state.step), device=state.weights.b_dec.device)
     groups = [
         list(group.tensors().values()) for group in (state.weights, gradients, state.first_moment, state.second_moment)
@@ -97,8 +98,8 @@ def update_(state: TrainingState, config: SaeConfig, gradients: parameters.Param
         parameters.unit_rows_(state.weights.decoder)
     if config.tied_decoder:
         state.weights.encoder.copy_(state.weights.decoder)
-    if state.weights.threshold is not None:
-        state.weights.threshold.clamp_min_(0)
+    if threshold is not None:  # a larger learning rate, and never below 0
+        state.weights.threshold.lerp_(threshold, 1 - config.threshold_rate).clamp_min_(0)
 
 
 def _resample_(state: TrainingState, config: SaeConfig, read: Rows, seed: int) -> None:
