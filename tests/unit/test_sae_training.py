@@ -136,7 +136,7 @@ RECOVERING = {
     "topk": SaeConfig("topk", 16, k=4, aux_k=8, **LONG),
     "batchtopk": SaeConfig("batchtopk", 16, k=4, aux_k=8, **LONG),
     "matryoshka_batchtopk": SaeConfig("matryoshka_batchtopk", 32, k=4, aux_k=8, prefixes=(16, 32), **LONG),
-    "jumprelu": SaeConfig("jumprelu", 32, l0_coefficient=1.0, bandwidth=0.3, start_threshold=0.3, **LONG),
+    "jumprelu": SaeConfig("jumprelu", 32, l0_coefficient=1.0, bandwidth=0.3, **LONG),
     "gated": SaeConfig("gated", 16, l1_coefficient=2.0, **LONG),
 }
 
@@ -219,7 +219,7 @@ def test_finite_divergence_is_noticed_and_the_last_good_checkpoint_stays(tmp_pat
 @pytest.mark.parametrize(
     ("name", "changes", "knob"),
     [
-        ("jumprelu", {"start_threshold": 1e3}, r"l0_coefficient \(1.0\) or start_threshold \(1000.0\)"),
+        ("jumprelu", {"l0_coefficient": 1e5, "vectors": 200 * 64}, r"l0_coefficient \(100000.0\)"),
         ("gated", {"l1_coefficient": 1e3, "vectors": 200 * 64}, r"l1_coefficient \(1000.0\)"),
         ("relu_decoder_norm", {"l1_coefficient": 1e3, "vectors": 200 * 64}, r"l1_coefficient \(1000.0\)"),
     ],

@@ -74,14 +74,15 @@ def update_(state: TrainingState, config: SaeConfig, gradients: parameters.Param
     if config.tied_decoder:
         gradients.decoder.add_(gradients.encoder)
         gradients.encoder.zero_()
+    threshold = None if state.weights.threshold is None else state.weights.threshold.clone()
     adam_step_(
         state.weights, gradients, state.first_moment, state.second_moment, state.step,
         learning_rate(config, state.step), config.unit_rows, config.project_gradient,
     )  # fmt: skip
     if config.tied_decoder:
         state.weights.encoder.copy_(state.weights.decoder)
-    if state.weights.threshold is not None:
-        state.weights.threshold.clamp_min_(0)
+    if threshold is not None:  # a larger learning rate, and never below 0
+        state.weights.threshold.lerp_(threshold, 1 - config.threshold_rate).clamp_min_(0)
 
 
 def _resample_(state: TrainingState, config: SaeConfig, read: Rows, seed: int) -> None:
