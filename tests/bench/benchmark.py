@@ -1,8 +1,8 @@
 """`make bench`: our trainer, SAELens, dictionary_learning and the floor, on the same data in alternating segments.
 
-Each contestant is a process of its own (its memory is its own, its idle threads sleep). A run trains them side by side,
-a few steps each in turn, so that a change of the machine's speed hits all alike. Floor: the one dense product of a step,
-at the rate that this machine reaches with torch in the precision that ours uses.
+Each contestant is a process of its own (its memory is its own, its idle threads sleep). A run trains them side by
+side, a few steps each in turn, so that a change of the machine's speed hits all alike. Floor: the one dense product of
+a step, at the rate that this machine reaches with torch in the precision that ours uses.
 """
 
 import argparse
@@ -127,7 +127,7 @@ def markdown(title: str, table: list[dict]) -> str:
     lines = [
         f"### {title}",
         "",
-        "| | vectors/s | ours is faster by | share of floor | memory, MB | explained variance | L0 | best learning rate |",
+        "| | vectors/s | ours is faster by | share of floor | memory, MB | explained variance | L0 | best rate |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in table:

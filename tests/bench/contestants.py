@@ -68,6 +68,7 @@ def _ours(task: Task, sample: Tensor) -> Contestant:
         k=task.k if task.architecture == "topk" else None,
         l1_coefficient=task.l1 if task.architecture == "relu" else None,
         precision=resolve_precision(task.precision, task.device),
+        dead_after_vectors=10_000_000,  # as dictionary_learning; SAELens: 1,000 steps. So no one runs AuxK here
     )
 
     class Sample:

@@ -3,12 +3,31 @@
 Commands, one JSON object a line: {"steps": n}, {"evaluate": true}. Answers likewise.
 """
 
+import contextlib
 import importlib
 import json
 import os
 import resource
 import sys
 import time
+from pathlib import Path
+
+
+def start_of_peak() -> float:
+    """Forget the peak so far where the system can; resident memory in MB."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return peak_memory()
+
+
+def peak_memory() -> float:
+    """The process's largest resident memory since `start_of_peak`, in MB."""
+    try:
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        return int(status["VmHWM"].split()[0]) / 1024
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (2**20 if sys.platform == "darwin" else 1024)
 
 
 def main(spec: dict) -> None:
@@ -39,7 +58,7 @@ def main(spec: dict) -> None:
         )
     )  # libraries are no part of a run's memory
     sample = torch.from_numpy(np.array(train[:16_384])).float()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = start_of_peak()
     contestant = contestants.start(task, sample)
     done = 0
     for line in sys.stdin:
@@ -53,8 +72,7 @@ def main(spec: dict) -> None:
                 torch.cuda.synchronize()
             seconds = time.perf_counter() - began
             done += len(batches)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            memory = torch.cuda.max_memory_allocated() / 2**20 if cuda else (peak - before) / 1024
+            memory = torch.cuda.max_memory_allocated() / 2**20 if cuda else peak_memory() - before
             answer = {"seconds": seconds, "steps": len(batches), "memory_mb": memory}
         else:
             error = power = total = active = 0.0
