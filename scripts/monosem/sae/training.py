@@ -85,6 +85,18 @@ def update_(state: TrainingState, config: SaeConfig, gradients: parameters.Param
         state.weights.threshold.lerp_(threshold, 1 - config.threshold_rate).clamp_min_(0)
 
 
+def advance_(state: TrainingState, config: SaeConfig, x: Float[Tensor, "b d"], buffers: dict[str, Tensor]) -> Outcome:
+    """One step of training on scaled data, in place."""
+    result = objective.outcome(state, config, x, buffers)
+    update_(state, config, result.gradients)
+    if result.smallest_kept is not None:
+        objective.remember_smallest_(state, config, result.smallest_kept)
+    state.step += 1
+    state.since_fired += config.batch_size
+    state.since_fired[result.fired] = 0
+    return result
+
+
 def _resample_(state: TrainingState, config: SaeConfig, read: Rows, seed: int) -> None:
     window = round(config.resample.window * config.steps) * config.batch_size
     dead = (state.since_fired >= window).cpu()
@@ -185,13 +197,7 @@ def train(
             following = next(indices, None)
             ahead = reader.submit(read.gather, following) if following is not None else None
 
-            result = objective.outcome(state, config, x, buffers)
-            update_(state, config, result.gradients)
-            if result.smallest_kept is not None:
-                objective.remember_smallest_(state, config, result.smallest_kept)
-            state.step += 1
-            state.since_fired += config.batch_size
-            state.since_fired[result.fired] = 0
+            result = advance_(state, config, x, buffers)
             _accumulate_(state.sums, x, result)
             if state.step in config.resample_steps:
                 _resample_(state, config, read, seed)
