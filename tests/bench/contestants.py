@@ -53,7 +53,7 @@ def start(task: Task, sample: Tensor) -> Contestant:
 
 
 def _ours(task: Task, sample: Tensor) -> Contestant:
-    from scripts.monosem.sae import training
+    from scripts.monosem.sae import folding, training
     from scripts.monosem.sae.architectures import Sae, decode, encode
     from scripts.monosem.sae.config import SaeConfig
     from scripts.monosem.sae.encoding import resolve_precision
@@ -83,7 +83,7 @@ def _ours(task: Task, sample: Tensor) -> Contestant:
 
     def reconstruct(x: Tensor) -> tuple[Tensor, Tensor]:
         cfg = {"architecture": {"relu": "standard"}.get(task.architecture, task.architecture)}
-        tensors = training.folded(state.weights, state.statistics.scale)
+        tensors = folding.folded(state.weights, state.statistics.scale, config)
         sae = Sae(cfg, *tensors.values(), k=config.k)
         f = encode(sae, x)
         return f, decode(sae, f)
