@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
@@ -266,3 +268,14 @@ def test_a_jump_of_the_loss_after_resampling_is_no_divergence():
 def test_parameters_are_checked(params, sentence):
     with pytest.raises(ValueError, match=sentence):
         from_params(params)
+
+
+def test_schema_and_training_know_the_same_keys():
+    schema = yaml.safe_load(Path("rules/config.schema.yaml").read_text(encoding="utf-8"))
+    allowed = set(schema["properties"]["sae"]["properties"]["defaults"]["properties"])
+    fields = {field.name for field in dataclasses.fields(SaeConfig)}
+    assert allowed - {"seed"} == fields - {"rewarm_steps"}
+    named = {key for kind in KINDS.values() for key in (*kind.needs, *kind.may)}
+    assert named <= fields
+    enum = schema["properties"]["sae"]["properties"]["defaults"]["properties"]["architecture"]["enum"]
+    assert enum == list(KINDS)
