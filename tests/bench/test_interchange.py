@@ -11,6 +11,7 @@ from scripts.monosem.sae import foreign, training
 from scripts.monosem.sae.architectures import decode, encode, load_sae
 from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.sae.interchange import saelens_cfg, save_sae
+from tests.unit.sae_toys import sparse_mixtures
 
 D_IN, D_SAE, K = 16, 64, 4
 HOOK = "blocks.2.mlp.hook_post"
@@ -20,7 +21,7 @@ class Rows:
     """Activations with a mean and a scale, so that neither bias nor folding is idle."""
 
     n_tokens, d_in = 4096, D_IN
-    x = 7 * torch.rand(4096, D_IN, generator=torch.Generator().manual_seed(0)) + 3
+    x = 7 * sparse_mixtures(4096, D_IN)[0] + 3
 
     def gather(self, rows):
         return self.x[torch.from_numpy(np.asarray(rows))]

@@ -1,10 +1,10 @@
 """Sparse autoencoders of other libraries as ours, and ours as theirs.
 
-In between stands what SAELens 6 calls an inference configuration (cfg.json as a dict) and its tensors by name, acting on
-raw activations, with b_dec subtracted before encoding. What a format says in another way is folded into the weights.
+In between stands what SAELens 6 calls an inference configuration (cfg.json as a dict) and its tensors by name, acting
+on raw activations, with b_dec subtracted before encoding. What a format says in another way is folded into the weights.
 
     SAELens              cfg.json, sae_weights.safetensors
-    dictionary_learning  config.json, ae.pt (a pickle by their format: only tensors are written and only tensors are read)
+    dictionary_learning  config.json, ae.pt (a pickle, as they want it: only tensors are written, only tensors read)
     sparsify             cfg.json, sae.safetensors            (read only)
 """
 
@@ -65,7 +65,8 @@ def read(folder: str | Path) -> Configured:
             cfg, tensors = reader(folder, path)
             return cfg, {name: tensor.float().contiguous() for name, tensor in tensors.items()}
     raise io.ArtefactError(
-        f"{folder} holds none of sae_weights.safetensors (SAELens), ae.pt (dictionary_learning), sae.safetensors (sparsify)"
+        f"{folder} holds none of sae_weights.safetensors (SAELens), ae.pt (dictionary_learning), "
+        "sae.safetensors (sparsify)"
     )
 
 
