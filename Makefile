@@ -1,6 +1,8 @@
 # make report   the whole reproduction, down to results/report.html
 # make test     the tests
 # Both set up .venv from the lock on first use, and again when the lock changes.
+# make bench        speed beside SAELens and dictionary_learning, in an environment of its own (.venv-bench)
+# make bench-test   our files in their hands, and theirs in ours
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -8,7 +10,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 CORES ?= all
 READY := .venv/ready
 
-.PHONY: report test clean-venv
+BENCH := .venv-bench/ready
+
+.PHONY: report test bench bench-test clean-venv
 
 report: $(READY)
 	@.venv/bin/python -m scripts.fetch_model gpt2 --revision 607a30d783dfa663caf39e06633721c8d4cfcd7e --optional
@@ -16,6 +20,20 @@ report: $(READY)
 
 test: $(READY)
 	.venv/bin/python -m pytest -q
+
+bench: $(BENCH)
+	.venv-bench/bin/python -m tests.bench.benchmark $(BENCH_ARGUMENTS)
+
+bench-test: $(BENCH)
+	.venv-bench/bin/python -m pytest -q tests/bench
+
+# torch first and with its dependencies, the rest exactly as locked and without: pip keeps the build of torch it has
+$(BENCH): envs/bench.lock
+	@[ -x .venv-bench/bin/pip ] || $(PYTHON) -m venv --clear .venv-bench
+	@echo "Installing what envs/bench.lock names"
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch==' envs/bench.lock)
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/bench.lock
+	@touch $@
 
 $(READY): envs/requirements.lock
 	@if [ -z "$(PYTHON)" ]; then \
@@ -29,4 +47,4 @@ $(READY): envs/requirements.lock
 	@touch $@
 
 clean-venv:
-	rm -rf .venv
+	rm -rf .venv .venv-bench

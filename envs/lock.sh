@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# requirements.in -> requirements.lock and monosem.yaml: one exact version of everything, for Python 3.11 to 3.13 on
+# requirements.in -> requirements.lock and monosem.yaml; bench.in -> bench.lock: one exact version of everything, for Python 3.11 to 3.13 on
 # Linux and macOS. Arguments go to uv, e.g. `envs/lock.sh --upgrade-package numpy`; without any, pins stay as they are.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -11,6 +11,14 @@ uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest 
 # and what is for other systems only.
 kept=$(grep -vE "^(nvidia-|cuda-|triton==)|sys_platform == '(win32|emscripten)'|implementation_name == 'pypy'" \
   requirements.lock | sed -E "s/ (;|and) sys_platform != '(emscripten|win32)'//g")
+
+# The peers of `make bench`: without torchvision, which one of them asks for and no one uses; its only build that pip
+# finds beside a CPU build of torch is for CUDA and breaks the import of transformers.
+uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-annotate --no-header \
+  --constraint requirements.lock --output-file bench.lock "$@" bench.in
+bench=$(grep -vE "^(nvidia-|cuda-|triton==|torchvision==)|sys_platform == '(win32|emscripten)'|^#" bench.lock \
+  | sed -E "s/ (;|and) sys_platform != '(emscripten|win32)'//g")
+printf '# Made from bench.in by envs/lock.sh; installed without dependencies, after torch.\n%s\n' "$bench" > bench.lock
 
 printf '# Made from requirements.in by envs/lock.sh; see README.md here.\n%s\n' "$kept" > requirements.lock
 {

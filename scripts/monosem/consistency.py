@@ -113,6 +113,9 @@ def _runs(config: Config) -> None:
                 raise ConfigError(f"{where}.{key}: the architecture {architecture} has none")
         if merged.get("k", 0) > merged["d_sae"] and "k" in KINDS[architecture].needs:
             raise ConfigError(f"{where}.k: expected at most d_sae = {merged['d_sae']}, found {merged['k']}")
+        if merged.get("start_l0", 0) > merged["d_sae"] and architecture == "jumprelu":
+            start = merged["start_l0"]
+            raise ConfigError(f"{where}.start_l0: expected at most d_sae = {merged['d_sae']}, found {start}")
         prefixes = merged.get("prefixes", [merged["d_sae"]])
         if prefixes != sorted({*prefixes}) or prefixes[-1] != merged["d_sae"]:
             raise ConfigError(

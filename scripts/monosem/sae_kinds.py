@@ -16,7 +16,7 @@ class Kind:
     saved_as: str  # the SAELens architecture that does the same at inference
 
 
-_TOPK = ("aux_k", "aux_coefficient")
+_TOPK = ("aux_k", "aux_coefficient", "decoder_init")
 KINDS = {
     "relu": Kind(
         "ReLU + L1",
@@ -24,12 +24,17 @@ KINDS = {
         ("l1_warmup_share", "resample", "pre_encoder_bias", "tied_decoder", "project_gradient"),
         "standard",
     ),
-    "relu_decoder_norm": Kind("ReLU + L1 × norm", ("l1_coefficient",), ("l1_warmup_share",), "standard"),
+    "relu_decoder_norm": Kind("ReLU + L1 × norm", ("l1_coefficient",), ("l1_warmup_share", "decoder_init"), "standard"),
     "topk": Kind("TopK", ("k",), _TOPK, "topk"),
     "batchtopk": Kind("BatchTopK", ("k",), _TOPK, "jumprelu"),
     "matryoshka_batchtopk": Kind("Matryoshka", ("k",), (*_TOPK, "prefixes"), "jumprelu"),
-    "jumprelu": Kind("JumpReLU", ("l0_coefficient",), ("l0_warmup_share", "bandwidth", "start_threshold"), "jumprelu"),
-    "gated": Kind("Gated", ("l1_coefficient",), ("l1_warmup_share",), "gated"),
+    "jumprelu": Kind(
+        "JumpReLU",
+        ("l0_coefficient",),
+        ("l0_warmup_share", "bandwidth", "threshold_rate", "start_l0", "decoder_init"),
+        "jumprelu",
+    ),
+    "gated": Kind("Gated", ("l1_coefficient",), ("l1_warmup_share", "decoder_init"), "gated"),
 }
 
 

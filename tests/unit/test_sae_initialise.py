@@ -58,6 +58,41 @@ def test_topk_starts_with_tied_directions_and_reconstructions_of_fitting_length(
     assert ((centred - reconstruction) * reconstruction).sum().abs() < 1e-2 * centred.square().sum()
 
 
+def test_a_dictionary_that_starts_at_data_holds_centred_rows_of_it_once_each():
+    sample = torch.randn(100, 16, generator=torch.Generator().manual_seed(0)) + 1
+    config = SaeConfig("batchtopk", 120, vectors=1, k=4, decoder_init="data", b_dec_init="mean")
+    w = initialise.start_parameters(sample, config, torch.Generator().manual_seed(1))
+    cosine = torch.cosine_similarity(w.decoder.unsqueeze(1), (sample - sample.mean(0)).unsqueeze(0), dim=-1)
+    best = cosine.max(1)
+    assert best.values[:100].min() > 1 - 1e-5 and sorted(best.indices[:100].tolist()) == list(range(100))
+    assert best.values[100:].max() < 0.99
+    assert (w.decoder.norm(dim=1) - 1).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("architecture", ["jumprelu", "gated"])
+def test_gated_and_jumprelu_start_with_reconstructions_of_fitting_length(architecture):
+    sample = torch.randn(1024, 16, generator=torch.Generator().manual_seed(0))
+    config = SaeConfig(architecture, 64, vectors=1, start_l0=5.0)
+    w = initialise.start_parameters(sample, config, torch.Generator().manual_seed(1))
+    centred = sample - w.b_dec
+    f = torch.relu(centred @ w.encoder.T)
+    if architecture == "jumprelu":
+        f = f * (f > w.threshold)
+        assert (f > 0).float().sum(1).mean() == pytest.approx(5.0, rel=0.01) and len(w.threshold.unique()) == 1
+    else:
+        assert not w.r_mag.any() and not w.b_mag.any()
+    reconstruction = f @ w.decoder
+    assert ((centred - reconstruction) * reconstruction).sum().abs() < 1e-2 * centred.square().sum()
+
+
+def test_rows_of_free_length_start_short_and_tied():
+    sample = torch.randn(200, 16, generator=torch.Generator().manual_seed(0))
+    config = SaeConfig("relu_decoder_norm", 64, 1, l1_coefficient=1.0)
+    w = initialise.start_parameters(sample, config, torch.Generator().manual_seed(1))
+    assert torch.equal(w.encoder, w.decoder)
+    torch.testing.assert_close(w.decoder.norm(dim=1), torch.full((64,), 0.1))
+
+
 def test_relu_starts_untied():
     sample = torch.randn(200, 16, generator=torch.Generator().manual_seed(0))
     w = initialise.start_parameters(

@@ -191,6 +191,25 @@ def test_jumprelu_thresholds_follow_the_slope_of_the_expected_loss():
     assert slope == pytest.approx(exact, rel=0.03)
 
 
+@pytest.mark.parametrize("rate", [1.0, 7.0])
+def test_thresholds_move_at_their_own_rate_and_not_below_zero(rate):
+    weights = random_parameters(D_IN, D_SAE, dtype=torch.float32, extra={"threshold"})
+    weights.threshold[:2] = torch.tensor([1e-4, 1e4])
+    config = SaeConfig(
+        "jumprelu", D_SAE, vectors=N, batch_size=N, l0_coefficient=1.0, threshold_rate=rate, learning_rate=1e-3,
+        warmup_steps=0, decay_share=0.0,
+    )  # fmt: skip
+    before, gradients = weights.clone(), weights.zeros()
+    gradients.threshold[:4] = torch.tensor([1.0, 1.0, -2.0, 3.0])  # Adam's first step is the rate times the sign
+    gradients.b_dec.fill_(1.0)
+    state = state_of(weights)
+    update_(state, config, gradients)
+    moved = state.weights.threshold - before.threshold
+    assert state.weights.threshold[0] == 0 and (moved[4:] == 0).all()
+    torch.testing.assert_close(moved[2:4], rate * torch.tensor([1e-3, -1e-3]), rtol=1e-3, atol=0)
+    torch.testing.assert_close(state.weights.b_dec - before.b_dec, torch.full((D_IN,), -1e-3), rtol=1e-3, atol=0)
+
+
 @pytest.mark.parametrize(("b_enc", "is_sparse"), [(0.0, False), (-2.2, True)])
 def test_gated(b_enc, is_sparse):
     weights, x, l1 = random_parameters(D_IN, D_SAE, b_enc, extra={"r_mag", "b_mag"}), data(), 0.37

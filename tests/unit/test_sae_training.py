@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
@@ -136,7 +138,7 @@ RECOVERING = {
     "topk": SaeConfig("topk", 16, k=4, aux_k=8, **LONG),
     "batchtopk": SaeConfig("batchtopk", 16, k=4, aux_k=8, **LONG),
     "matryoshka_batchtopk": SaeConfig("matryoshka_batchtopk", 32, k=4, aux_k=8, prefixes=(16, 32), **LONG),
-    "jumprelu": SaeConfig("jumprelu", 32, l0_coefficient=1.0, bandwidth=0.3, start_threshold=0.3, **LONG),
+    "jumprelu": SaeConfig("jumprelu", 32, l0_coefficient=1.0, bandwidth=0.3, **LONG),
     "gated": SaeConfig("gated", 16, l1_coefficient=2.0, **LONG),
 }
 
@@ -219,7 +221,7 @@ def test_finite_divergence_is_noticed_and_the_last_good_checkpoint_stays(tmp_pat
 @pytest.mark.parametrize(
     ("name", "changes", "knob"),
     [
-        ("jumprelu", {"start_threshold": 1e3}, r"l0_coefficient \(1.0\) or start_threshold \(1000.0\)"),
+        ("jumprelu", {"l0_coefficient": 1e5, "vectors": 200 * 64}, r"l0_coefficient \(100000.0\)"),
         ("gated", {"l1_coefficient": 1e3, "vectors": 200 * 64}, r"l1_coefficient \(1000.0\)"),
         ("relu_decoder_norm", {"l1_coefficient": 1e3, "vectors": 200 * 64}, r"l1_coefficient \(1000.0\)"),
     ],
@@ -266,3 +268,14 @@ def test_a_jump_of_the_loss_after_resampling_is_no_divergence():
 def test_parameters_are_checked(params, sentence):
     with pytest.raises(ValueError, match=sentence):
         from_params(params)
+
+
+def test_schema_and_training_know_the_same_keys():
+    schema = yaml.safe_load(Path("rules/config.schema.yaml").read_text(encoding="utf-8"))
+    allowed = set(schema["properties"]["sae"]["properties"]["defaults"]["properties"])
+    fields = {field.name for field in dataclasses.fields(SaeConfig)}
+    assert allowed - {"seed"} == fields - {"rewarm_steps"}
+    named = {key for kind in KINDS.values() for key in (*kind.needs, *kind.may)}
+    assert named <= fields
+    enum = schema["properties"]["sae"]["properties"]["defaults"]["properties"]["architecture"]["enum"]
+    assert enum == list(KINDS)

@@ -36,6 +36,7 @@ class SaeConfig:
     decay_share: float = 0.2  # the last share of the steps lowers the learning rate linearly to zero
     b_dec_init: Literal["geometric_median", "mean", "zero"] = "geometric_median"  # where b_dec starts
     precision: Literal["auto", "float32", "bfloat16"] = "float32"  # of the dense product; auto: as the machine likes
+    decoder_init: Literal["random", "data"] = "random"  # all but relu: rows start in random directions, or at data
     dead_after_vectors: int | None = None  # a latent silent for longer is dead (None: a tenth of the run)
     k: int | None = None  # latents kept per vector; on average over the batch except for topk
     aux_k: int = 256  # AuxK: dead latents that try to explain the error
@@ -45,8 +46,9 @@ class SaeConfig:
     l1_warmup_share: float = 0.0  # share of the steps over which that λ rises linearly to its value
     l0_coefficient: float | None = None  # λ of the L0 norm at the same scale
     l0_warmup_share: float = 0.0  # share of the steps over which that λ rises linearly to its value
-    bandwidth: float = 0.02  # JumpReLU: ε, width of the kernel that estimates densities at the threshold
-    start_threshold: float = 0.02  # JumpReLU: θ before the first step
+    bandwidth: float = 0.5  # JumpReLU: ε, width of the kernel that estimates densities at the threshold
+    threshold_rate: float = 10.0  # JumpReLU: learning rate of θ over that of the other parameters
+    start_l0: float = 64.0  # JumpReLU: L0 before the first step, which decides where all θ start
     resample: Resampling | None = None  # relu: resampling of dead latents
     pre_encoder_bias: bool = True  # relu: b_dec is subtracted before the encoder
     tied_decoder: bool = False  # relu: the encoder is the decoder's transpose

@@ -22,8 +22,7 @@ def _sparsity_knob(config: SaeConfig) -> str:
     name = "l0_coefficient" if config.architecture == "jumprelu" else "l1_coefficient"
     if config.architecture in SPARSE_BY_COUNT:
         return f"lower learning_rate ({config.learning_rate})"
-    also = f" or start_threshold ({config.start_threshold})" if config.architecture == "jumprelu" else ""
-    return f"lower {name} ({getattr(config, name)}){also}"
+    return f"lower {name} ({getattr(config, name)})"
 
 
 def _revival_knob(config: SaeConfig) -> str:

@@ -65,18 +65,33 @@ def start_b_dec(sample: Float[Tensor, "n d_in"], how: str) -> Float[Tensor, " d_
     return sample.mean(0) if how == "mean" else torch.zeros_like(sample[0])
 
 
+def start_decoder(
+    sample: Float[Tensor, "n d_in"], b_dec: Float[Tensor, " d_in"], config: SaeConfig, generator: torch.Generator
+) -> Float[Tensor, "d_sae d_in"]:
+    """Unit rows: random directions, or those of random centred rows of the data, so that each latent soon fires.
+
+    Where there are more latents than rows in the sample, the rest are random directions.
+    """
+    decoder = torch.randn(config.d_sae, sample.shape[1], generator=generator)
+    if config.decoder_init == "data":
+        chosen = torch.randperm(len(sample), generator=generator)[: config.d_sae]
+        decoder[: len(chosen)] = sample[chosen] - b_dec
+    unit_rows_(decoder)
+    return decoder
+
+
 def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generator: torch.Generator) -> Parameters:
     """Parameters before the first step; `sample` is scaled data on the CPU, and so is the result.
 
     relu: Kaiming-uniform encoder as torch.nn.Linear has it, decoder of its own (Bricken et al. 2023: untied).
-    relu_decoder_norm: random decoder rows of length 0.1, encoder its transpose (Anthropic, April 2024).
-    The others: random unit decoder, encoder its transpose, scaled so that the first reconstructions have the data's
-    length (Gao et al. 2024 and the released code). A gated one starts with r_mag and all biases at 0.
+    relu_decoder_norm: decoder rows of length 0.1, encoder its transpose (Anthropic, April 2024).
+    The others: unit decoder, encoder its transpose, scaled so that the first reconstructions have the data's
+    length (Gao et al. 2024 and the released code). A gated one starts with r_mag and all biases at 0; the thresholds of
+    a JumpReLU one start at one value for all, which `start_l0` latents per vector exceed.
     """
     d_in, d_sae = sample.shape[1], config.d_sae
     b_dec = start_b_dec(sample, config.b_dec_init)
-    decoder = torch.randn(d_sae, d_in, generator=generator)
-    unit_rows_(decoder)
+    decoder = start_decoder(sample, b_dec, config, generator)
     b_enc = torch.zeros(d_sae)
     if config.architecture == "relu":
         bound = d_in**-0.5
@@ -87,14 +102,17 @@ def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generat
         return Parameters(decoder.clone(), b_enc, decoder, b_dec)
     centred = (sample - b_dec)[:1024]
     pre = centred @ decoder.t()
+    threshold, extra = torch.zeros(()), {}
     if config.architecture in SPARSE_BY_COUNT:
         reconstruction = kernels.decode(selection.topk_codes(pre, config.k), decoder)
     else:
-        reconstruction = pre.relu_() @ decoder
+        if config.architecture == "jumprelu":
+            above = max(1, round(min(1.0, config.start_l0 / d_sae) * pre.numel()))
+            threshold = pre.flatten().topk(above).values[-1].clamp_min(0)
+        reconstruction = (pre * (pre > threshold)) @ decoder
     fit = (reconstruction * centred).sum() / reconstruction.square().sum().clamp_min(1e-30)
-    extra = {}
     if config.architecture == "jumprelu":
-        extra = {"threshold": torch.full((d_sae,), config.start_threshold)}
-    if config.architecture == "gated":
+        extra = {"threshold": torch.full((d_sae,), (threshold * fit).item())}
+    elif config.architecture == "gated":
         extra = {"r_mag": torch.zeros(d_sae), "b_mag": torch.zeros(d_sae)}
     return Parameters(decoder * fit, b_enc, decoder, b_dec, **extra)

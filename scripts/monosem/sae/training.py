@@ -74,14 +74,27 @@ def update_(state: TrainingState, config: SaeConfig, gradients: parameters.Param
     if config.tied_decoder:
         gradients.decoder.add_(gradients.encoder)
         gradients.encoder.zero_()
+    threshold = None if state.weights.threshold is None else state.weights.threshold.clone()
     adam_step_(
         state.weights, gradients, state.first_moment, state.second_moment, state.step,
         learning_rate(config, state.step), config.unit_rows, config.project_gradient,
     )  # fmt: skip
     if config.tied_decoder:
         state.weights.encoder.copy_(state.weights.decoder)
-    if state.weights.threshold is not None:
-        state.weights.threshold.clamp_min_(0)
+    if threshold is not None:  # a larger learning rate, and never below 0
+        state.weights.threshold.lerp_(threshold, 1 - config.threshold_rate).clamp_min_(0)
+
+
+def advance_(state: TrainingState, config: SaeConfig, x: Float[Tensor, "b d"], buffers: dict[str, Tensor]) -> Outcome:
+    """One step of training on scaled data, in place."""
+    result = objective.outcome(state, config, x, buffers)
+    update_(state, config, result.gradients)
+    if result.smallest_kept is not None:
+        objective.remember_smallest_(state, config, result.smallest_kept)
+    state.step += 1
+    state.since_fired += config.batch_size
+    state.since_fired[result.fired] = 0
+    return result
 
 
 def _resample_(state: TrainingState, config: SaeConfig, read: Rows, seed: int) -> None:
@@ -184,13 +197,7 @@ def train(
             following = next(indices, None)
             ahead = reader.submit(read.gather, following) if following is not None else None
 
-            result = objective.outcome(state, config, x, buffers)
-            update_(state, config, result.gradients)
-            if result.smallest_kept is not None:
-                objective.remember_smallest_(state, config, result.smallest_kept)
-            state.step += 1
-            state.since_fired += config.batch_size
-            state.since_fired[result.fired] = 0
+            result = advance_(state, config, x, buffers)
             _accumulate_(state.sums, x, result)
             if state.step in config.resample_steps:
                 _resample_(state, config, read, seed)

@@ -1,0 +1,97 @@
+"""Our files in the hands of the real libraries, and theirs in ours: run with `make bench-test`."""
+
+import dictionary_learning.utils
+import numpy as np
+import pytest
+import torch
+from dictionary_learning.trainers.top_k import AutoEncoderTopK
+from sae_lens import SAE, TopKTrainingSAE, TopKTrainingSAEConfig
+
+from scripts.monosem.sae import foreign, training
+from scripts.monosem.sae.architectures import decode, encode, load_sae
+from scripts.monosem.sae.config import SaeConfig
+from scripts.monosem.sae.interchange import saelens_cfg, save_sae
+from tests.unit.sae_toys import sparse_mixtures
+
+D_IN, D_SAE, K = 16, 64, 4
+HOOK = "blocks.2.mlp.hook_post"
+
+
+class Rows:
+    """Activations with a mean and a scale, so that neither bias nor folding is idle."""
+
+    n_tokens, d_in = 4096, D_IN
+    x = 7 * sparse_mixtures(4096, D_IN)[0] + 3
+
+    def gather(self, rows):
+        return self.x[torch.from_numpy(np.asarray(rows))]
+
+
+def explained_variance(x, back):
+    x, back = x.double(), back.double()
+    return 1 - (x - back).square().sum() / (x - x.mean(0)).square().sum()
+
+
+@pytest.fixture(params=["relu", "topk"])
+def ours(request, tmp_path):
+    """A trained autoencoder's folder."""
+    chosen = {"k": K} if request.param == "topk" else {"l1_coefficient": 0.5}
+    config = SaeConfig(request.param, D_SAE, vectors=40_960, batch_size=512, learning_rate=5e-3, **chosen)
+    weights, summary = training.train(Rows(), config, 0, tmp_path / "state", tmp_path / "curve", say=lambda _: None)
+    manifest = {"d_in": D_IN, "context": 128, "model_sha256": "0" * 64}
+    cfg = saelens_cfg(config, summary, manifest, "gpt2", HOOK, "run")
+    save_sae(weights, cfg, tmp_path / "ours/sae_weights.safetensors", tmp_path / "ours/cfg.json")
+    return tmp_path / "ours"
+
+
+def assert_agree(folder, their_encode, their_decode):
+    sae, x = load_sae(folder), Rows.x
+    f = encode(sae, x)
+    torch.testing.assert_close(their_encode(x), f, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(their_decode(f), decode(sae, f), atol=1e-5, rtol=1e-5)
+    theirs = explained_variance(x, their_decode(their_encode(x)))
+    assert abs(theirs - explained_variance(x, decode(sae, f))) < 1e-5
+    assert theirs > 0.3, "an autoencoder that learnt nothing would agree too"
+
+
+@torch.no_grad()
+def test_saelens_opens_ours(ours):
+    sae = SAE.load_from_disk(ours)
+    assert_agree(ours, sae.encode, sae.decode)
+    assert sae.cfg.metadata.hook_name == HOOK and sae.cfg.metadata.model_name == "gpt2"
+
+
+@torch.no_grad()
+def test_dictionary_learning_opens_ours(ours, tmp_path):
+    foreign.write(*foreign.read(ours), tmp_path / "theirs", "dictionary_learning")
+    dictionary, config = dictionary_learning.utils.load_dictionary(str(tmp_path / "theirs"), "cpu")
+    assert_agree(ours, dictionary.encode, dictionary.decode)
+    assert config["trainer"]["submodule_name"] == HOOK and config["trainer"]["layer"] == 2
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rescale", [False, True])
+def test_ours_opens_saelens(tmp_path, rescale):
+    torch.manual_seed(0)
+    config = TopKTrainingSAEConfig(d_in=D_IN, d_sae=D_SAE, k=K, rescale_acts_by_decoder_norm=rescale)
+    theirs = TopKTrainingSAE(config)
+    for parameter in theirs.parameters():
+        parameter += 0.1 * torch.randn_like(parameter)
+    theirs.save_inference_model(str(tmp_path))
+    loaded, sae = SAE.load_from_disk(tmp_path), foreign.load(tmp_path)
+    f = encode(sae, Rows.x)
+    torch.testing.assert_close(loaded.encode(Rows.x), f, atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(loaded.decode(loaded.encode(Rows.x)), decode(sae, f), atol=1e-4, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_ours_opens_dictionary_learning(tmp_path):
+    torch.manual_seed(0)
+    theirs = AutoEncoderTopK(D_IN, D_SAE, K)
+    theirs.b_dec += 0.3
+    torch.save(theirs.state_dict(), tmp_path / "ae.pt")
+    (tmp_path / "config.json").write_text('{"trainer": {"dict_class": "AutoEncoderTopK", "k": 4}}')
+    sae = foreign.load(tmp_path)
+    f = encode(sae, Rows.x)
+    torch.testing.assert_close(theirs.encode(Rows.x), f, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(theirs.decode(f), decode(sae, f), atol=1e-5, rtol=1e-5)
