@@ -188,7 +188,27 @@ BAD = {
     "no such kind of toy experiment": (
         "toy.superposition.kind",
         "superpositoin",
-        "toy.superposition.kind: expected one of superposition, recovery",
+        "toy.superposition.kind: expected one of superposition, phase-diagram",
+    ),
+    "a range that goes down": (
+        "toy.phase-diagram.importances.low",
+        20.0,
+        "toy.phase-diagram.importances.high: expected more than low = 20.0, found 10.0",
+    ),
+    "sparsity of one": (
+        "toy.phase-diagram.probabilities.low",
+        0,
+        "toy.phase-diagram.probabilities.low: expected more than 0, found 0",
+    ),
+    "negative importance of a feature": (
+        "toy.phase-diagram.importances.low",
+        -1,
+        "toy.phase-diagram.importances.low: expected more than 0, found -1",
+    ),
+    "a phase diagram of four features": (
+        "toy.phase-diagram.n",
+        4,
+        "toy.phase-diagram.n: expected at most 3, found 4",
     ),
     "a toy experiment without a kind": ("toy.recovery.kind", None, "toy.recovery.kind is missing"),
     "a key of another kind of toy experiment": (

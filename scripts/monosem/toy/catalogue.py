@@ -10,11 +10,12 @@ from typing import Any
 
 FIGURES: dict[str, tuple[str, ...]] = {
     "superposition": ("weights", "norms", "features-represented"),
+    "phase-diagram": ("diagram", "crossing"),
     "recovery": ("band", "matching"),
 }
 """Kind -> names of its figures; a figure's file is `results/figures/toy/{experiment}-{figure}.svg`."""
 
-NAMED: dict[str, str] = {kind: kind for kind in FIGURES}
+NAMED: dict[str, str] = {kind: kind for kind in FIGURES} | {"phase-diagram-3": "phase-diagram"}
 """Experiments that claims and the chapter's text name -> their kind; a configuration may leave them out."""
 
 

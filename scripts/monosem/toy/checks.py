@@ -14,6 +14,20 @@ def more_features_than_dimensions(settings: Settings, where: str) -> Iterator[st
         )
 
 
+def ascending(settings: Settings, where: str) -> Iterator[str]:
+    """A range goes upwards."""
+    if settings["low"] >= settings["high"]:
+        yield f"{where}.high: expected more than low = {settings['low']}, found {settings['high']}"
+
+
+def phase_diagram(settings: Settings, where: str) -> Iterator[str]:
+    """A grid of importance and probability."""
+    for axis in ("importances", "probabilities"):
+        yield from ascending(settings[axis], f"{where}.{axis}")
+    if settings["probabilities"]["high"] > 1:
+        yield f"{where}.probabilities.high: expected at most 1, found {settings['probabilities']['high']}"
+
+
 def superposition(settings: Settings, where: str) -> Iterator[str]:
     """A stack of models over levels of sparsity."""
     yield from more_features_than_dimensions(settings, where)
@@ -31,6 +45,7 @@ def recovery(settings: Settings, where: str) -> Iterator[str]:
 
 CHECKS: dict[str, Callable[[Settings, str], Iterator[str]]] = {
     "superposition": superposition,
+    "phase-diagram": phase_diagram,
     "recovery": recovery,
 }
 
