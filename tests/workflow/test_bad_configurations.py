@@ -210,6 +210,26 @@ BAD = {
         4,
         "toy.phase-diagram.n: expected at most 3, found 4",
     ),
+    "as many dimensions as features": (
+        "toy.uniform-geometry.m",
+        40,
+        "toy.uniform-geometry.n: expected more features than the m = 40 hidden dimensions, found 40",
+    ),
+    "a probability above one, inverted": (
+        "toy.uniform-geometry.inverse_probabilities.low",
+        0.5,
+        "toy.uniform-geometry.inverse_probabilities.low: expected at least 1, for it is 1/p, found 0.5",
+    ),
+    "a ratio that leaves no probability": (
+        "toy.non-uniform.ratios.high",
+        30.0,
+        "toy.non-uniform.ratios.high: expected a ratio that leaves a probability, found 1.5 with it",
+    ),
+    "nodes for too few features": (
+        "toy.non-uniform.points",
+        [4, 3],
+        "toy.non-uniform.points: expected at least 5 entries, found 2",
+    ),
     "a toy experiment without a kind": ("toy.recovery.kind", None, "toy.recovery.kind is missing"),
     "a key of another kind of toy experiment": (
         "toy.superposition.n_seeds",

@@ -11,11 +11,18 @@ from typing import Any
 FIGURES: dict[str, tuple[str, ...]] = {
     "superposition": ("weights", "norms", "features-represented"),
     "phase-diagram": ("diagram", "crossing"),
+    "uniform-geometry": ("dimensionality", "graphs"),
+    "non-uniform": ("snap",),
+    "correlated": ("arrangements", "collapse"),
+    "dynamics": ("levels", "octahedron"),
     "recovery": ("band", "matching"),
 }
 """Kind -> names of its figures; a figure's file is `results/figures/toy/{experiment}-{figure}.svg`."""
 
-NAMED: dict[str, str] = {kind: kind for kind in FIGURES} | {"phase-diagram-3": "phase-diagram"}
+NAMED: dict[str, str] = {kind: kind for kind in FIGURES} | {
+    "superposition-80": "superposition",
+    "phase-diagram-3": "phase-diagram",
+}
 """Experiments that claims and the chapter's text name -> their kind; a configuration may leave them out."""
 
 
