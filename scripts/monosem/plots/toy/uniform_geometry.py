@@ -105,7 +105,9 @@ def _graph(axes: Axes, W: Float[np.ndarray, "m n"]) -> None:
     if spots:
         where = np.concatenate(spots)
         axes.scatter(where[:, 0], where[:, 1], s=9, c=colours, zorder=3, rasterized=True, linewidths=0)
-    axes.set(xlim=(-0.3, columns + 0.3), ylim=(min(y - tallest - 0.3, -7.0), 0.3), aspect="equal")
+    # panels are about 1.6 times as wide as high
+    scale = max(1.0, (tallest - y + 0.6) / (columns / 1.6))
+    axes.set(xlim=(-0.3, (columns + 0.3) * scale), ylim=(-columns / 1.6 * scale, 0.4))
 
 
 def _chosen(per_feature: Float[np.ndarray, " level"]) -> list[int]:
