@@ -96,10 +96,10 @@ def test_watching_does_not_change_training():
 
 def test_anticorrelated_pairs_are_antipodal_and_correlated_ones_orthogonal():
     config = correlated.CorrelatedConfig(
-        pair_probability=0.03, bases={}, bases_probability=0.1, collapse_probabilities=(), restarts=8, steps=500,
-        batch_size=128, learning_rate=0.03, evaluation_samples=4096,
+        pair_probability=0.1, hexagon_probability=0.03, bases={}, bases_probability=0.1,
+        collapse_probabilities=(), restarts=8, steps=500, batch_size=128, learning_rate=0.03, evaluation_samples=4096,
     )  # fmt: skip
     for relation, low, high in (("correlated", -0.1, 0.1), ("anticorrelated", -1.0, -0.9)):
-        W, losses = correlated.fit(config, correlated.Sets(2, 2, relation, 2, 8), (0.03,), 0, "cpu")
+        W, losses = correlated.fit(config, correlated.Sets(2, 2, relation, 2, 8), (0.1,), 0, "cpu")
         best = correlated.partner_cosines(W[losses[:, 0].argmin(), 0])
         assert (best >= low - 1e-9).all() and (best <= high).all()

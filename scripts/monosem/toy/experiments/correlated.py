@@ -48,7 +48,9 @@ class CorrelatedConfig:
     """The experiment: pairs in two dimensions, two large sets, and three pairs across sparsities."""
 
     pair_probability: float
-    """That a pair's gate is on."""
+    """That a pair's gate is on, of two pairs in two dimensions."""
+    hexagon_probability: float
+    """Of three pairs in two dimensions; sparse enough that none of them collapses."""
     bases: dict[str, int]
     """Large sets: sets, size, m, restarts."""
     bases_probability: float
@@ -171,7 +173,7 @@ def _side_by_side(W: Float[np.ndarray, "model 2 6"]) -> Float[np.ndarray, " mode
 
 def run(config: CorrelatedConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Train all sets; arrays hold the best model of each, `{name}_W`, and of every density of the collapse."""
-    at, restarts = (config.pair_probability,), config.restarts
+    restarts = config.restarts
     pairs = {
         "correlated": Sets(2, 2, "correlated", 2, restarts),
         "anticorrelated": Sets(2, 2, "anticorrelated", 2, restarts),
@@ -181,7 +183,8 @@ def run(config: CorrelatedConfig, seed: int, device: str) -> tuple[dict[str, Any
     }
     judged: dict[str, np.ndarray] = {}
     for name, sets in pairs.items():
-        W, losses = fit(config, sets, at, seed, device)
+        at = config.pair_probability if sets.sets == 2 else config.hexagon_probability
+        W, losses = fit(config, sets, (at,), seed, device)
         judged[name] = W[near_best(losses[:, 0]), 0]
     arrays = {f"{name}_W": W[0] for name, W in judged.items()}
 
