@@ -258,8 +258,10 @@ def toys(root: Path) -> None:
     })  # fmt: skip
     poor, good = {"mmcs": 0.5, "matched_share": 0.0}, {"mmcs": 0.98, "matched_share": 0.95}
     _write(root / "toy/recovery/result.json", {
-        "toy_model": {"n": 64, "m": 20, "true_l0": 2.5}, "match_cosine": 0.9, "best": good,
-        "controls": {"random_dictionary": [poor, poor], "raw_basis": poor, "chance_mmcs": 0.5},
+        "truth": {"n": 64, "d": 20, "true_l0": 2.5}, "match_cosine": 0.9, "best": good,
+        "rank_correlation_with_truth": 0.6,
+        "controls": {"random_dictionary": [poor, poor], "raw_basis": poor, "pca": poor, "ica": poor,
+                     "chance_mmcs": 0.5},
         "acceptance": {"relu_mmcs": {"value": 0.97, "bound": 0.95, "pass": True},
                        "relu_matched_share": {"value": 0.93, "bound": 0.9, "pass": True}},
     })  # fmt: skip
