@@ -1,4 +1,4 @@
-"""What activations show: single tokens, similarity, layers, sets of prompts."""
+"""What activations show: single tokens, similarity, layers, sets of prompts, interventions."""
 
 PROMPT_SETS = analysis_catalogue.prompt_sets(config)
 ANALYSIS_FIGURES = analysis_catalogue.figure_names(config, PLAN)
@@ -71,6 +71,37 @@ rule separate_prompts:
         "Reading sets of prompts with {wildcards.run} on {wildcards.model} at {wildcards.site}"
     script:
         "../scripts/separate_prompts.py"
+
+
+rule intervene:
+    """Hold latents of the planted contexts, and random ones, while the model reads and writes."""
+    input:
+        model="results/models/{model}/config.json",
+        weights="results/models/{model}/model.safetensors",
+        tokenizer="results/models/{model}/tokenizer.json",
+        tokens=tokens_of,
+        sae="results/sae/{model}/{site}/{run}/sae_weights.safetensors",
+        contexts="results/evaluation/{model}/{site}/{run}/contexts.json",
+        code=code_of("intervene"),
+    output:
+        interventions="results/analysis/{model}/{site}/{run}/interventions.json",
+    log:
+        "results/logs/intervene/{model}_{site}_{run}.log",
+    benchmark:
+        "results/benchmarks/intervene/{model}_{site}_{run}.tsv"
+    conda:
+        "../envs/monosem.yaml"
+    threads: config["threads"]["evaluation"]
+    resources:
+        mem_mb=3000,
+    params:
+        interventions=intervention_settings(),
+        seed=config["seed"],
+        device=config["device"],
+    message:
+        "Intervening on latents of {wildcards.run} on {wildcards.model} at {wildcards.site}"
+    script:
+        "../scripts/intervene.py"
 
 
 rule plot_analysis:

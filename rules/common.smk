@@ -180,6 +180,14 @@ def prompt_settings():
     }
 
 
+def intervention_settings():
+    """Doses, samples, random latents, and the texts of the analysis."""
+    settings = {
+        key: value for key, value in config["interventions"].items() if key != "use"
+    }
+    return settings | {"texts": analysis_catalogue.texts(config)}
+
+
 def toy_settings(wildcards):
     """Kind and parameters of a toy experiment without its seed."""
     return {

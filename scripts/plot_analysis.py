@@ -7,11 +7,15 @@ import numpy as np
 
 from scripts.monosem import io, joblog
 from scripts.monosem.analysis import catalogue
-from scripts.monosem.plots import analysis, prompts, style
+from scripts.monosem.plots import analysis, interventions, prompts, style
 
 
 def main(results: list[str], arrays: list[str], figures: dict[str, str]) -> None:
     """`figures` are named `{model}-{figure}`; results and arrays lie in a folder per model."""
+    for path in (Path(path) for path in results if path.endswith("interventions.json")):
+        document, stem = io.read_json(path), catalogue.figure_stem(path.parts[-4:-1])
+        style.save_figure(interventions.dose_response(document), figures[f"{stem}-dose-response"])
+        style.save_figure(interventions.ablation(document), figures[f"{stem}-ablation"])
     for path in map(Path, arrays):
         if path.stem == "prompts":
             document, stem = io.read_json(path.with_suffix(".json")), catalogue.figure_stem(path.parts[-4:-1])

@@ -181,6 +181,18 @@ def _prompts(config: Config) -> None:
         raise ConfigError(problem)
 
 
+def _interventions(config: Config) -> None:
+    read = [(use["model"], use["site"], use["run"]) for use in config["interpretation"]["use"]]
+    for number, use in enumerate(config["interventions"]["use"]):
+        where = f"interventions.use[{number}]"
+        _trained(config, use, where)
+        if (use["model"], use["site"], use["run"]) not in read:
+            raise ConfigError(
+                f"{where}: expected an autoencoder of interpretation.use, which finds the latents that are held; "
+                f"found '{use['run']}' on '{use['model']}' at {use['site']}"
+            )
+
+
 def _toy(config: Config) -> None:
     for name, settings in catalogue.experiments(config["toy"]).items():
         for problem in checks.problems(name, settings):
@@ -197,7 +209,7 @@ def _corpus(config: Config) -> None:
 
 def check(config: Config) -> None:
     """Raise ConfigError about the first thing that does not fit. Expects a configuration that its schema has passed."""
-    for step in (_corpus, _models, _chapters, _tokens, _runs, _uses, _analysis, _prompts, _toy):
+    for step in (_corpus, _models, _chapters, _tokens, _runs, _uses, _analysis, _prompts, _interventions, _toy):
         step(config)
     if config["evaluation"]["headline"]["model"] == plan.CHAPTER_GPT2:
         raise ConfigError(f"evaluation.headline.model: expected a name under models, found '{plan.CHAPTER_GPT2}'")

@@ -53,6 +53,7 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         gpt2_model if use["model"] == "chapters.gpt2" else use["model"]
         for use in config.get("analysis", {}).get("use", ())
     }
+    held = headline in [dict(use) for use in config.get("interventions", {}).get("use", ())]
     tokenizer = config["tokenizer"].get("name", f"bpe-{config['tokenizer']['vocab_size']}")
     corpus = config["corpus"]["name"]
     return {
@@ -82,6 +83,7 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "analysis": f"analysis/{model}" if model in analysed else None,
         "gpt2_analysis": f"analysis/{gpt2_model}" if gpt2_model in analysed else None,
         "gpt2_prompts": _first_of(config, "prompts", gpt2_model),
+        "interventions": f"analysis/{model}/{site}/{run}/interventions" if held else None,
         "corpus": f"data/{corpus}/manifest",
         "tokens": f"data/{corpus}/tokens/{tokenizer}/manifest",
         **toy_roles(config),

@@ -85,16 +85,42 @@ def prompts(folder: Path, model: str, site: str, run: str) -> None:
         "prompts": {"happy": 16, "neutral": 16}, "sets": {"happy": found},
         "summary": separation_summary({"happy": found}),
     }  # fmt: skip
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "prompts.json").write_text(json.dumps(io.plain(document)), encoding="utf-8")
     np.savez(folder / "prompts.npz", **arrays)
+
+
+def interventions(folder: Path, model: str, site: str, run: str) -> None:
+    """interventions.json of one autoencoder."""
+    table = [{"text": "·a", "probability": 0.5}]
+    row = {
+        "latent": 3, "max_activation": 2.0, "doses": [{"dose": 0.0, "share": 0.0}, {"dose": 1.0, "share": 0.7}],
+        "at_maximum": 0.7, "unpinned": 0.0, "random_mean": 0.0, "random_largest": 0.1,
+        "ablation": {"n_tokens_in_context": 9, "in_context_nats": 0.2, "elsewhere_nats": 0.001,
+                     "random": {"in_context_nats": 0.0, "largest_in_context_nats": 0.001}},
+        "examples": {"pinned": ["شعر |"], "next_tokens": table},
+    }  # fmt: skip
+    text = {
+        "latent": 3,
+        "tokens": ["a", "b"],
+        "loss_nats": [1, 2],
+        "change_nats": [0.5, 0],
+        "random_change_nats": [0, 0],
+    }
+    document = {
+        "model": model, "site": site, "run": run, "prompt": "Here\n", "samples": 2, "sample_tokens": 8, "n_random": 2,
+        "held": {"arabic": row, "dna": row | {"ablation": None}},
+        "examples": {"free": ["text"], "random": ["text"], "next_tokens": table, "texts": {"some-text": text}},
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "interventions.json").write_text(json.dumps(document), encoding="utf-8")
 
 
 def make(root: Path, model: str, n_layer: int, peers: list[str]) -> None:
     """The folder of one model's analysis below a folder `results`."""
     parts, arrays = documents(model, n_layer, peers, "blocks.0.mlp.hook_post")
     folder = root / "analysis" / model
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, part in parts.items():
         (folder / f"{name}.json").write_text(json.dumps(part), encoding="utf-8")
     np.savez(folder / "arrays.npz", **arrays)

@@ -57,6 +57,7 @@ CONFIG = {
         "texts": {"some-text": "Some text.", "none": None},
     },
     "prompts": {"use": [{"model": "chapters.gpt2", "site": "blocks.2.hook_resid_post", "run": "narrow"}]},
+    "interventions": {"use": [{"model": "first", "site": SITE, "run": "wide"}]},
     "toy": {
         "superposition": {"kind": "superposition", "probabilities": [1.0, 0.1, 0.01], "seed": 1},
         "recovery": {"kind": "recovery"},
@@ -285,4 +286,5 @@ def make(root: Path) -> None:
     analysis_results.make(root, "deep", 3, [])
     place = ("deep", "blocks.2.hook_resid_post", "narrow")
     analysis_results.prompts(root / "analysis" / "/".join(place), *place)
+    analysis_results.interventions(root / "analysis" / "first" / SITE / "wide", "first", SITE, "wide")
     analysis_results.make(root, "first", 1, ["other", "permuted"])

@@ -5,7 +5,7 @@ import pytest
 
 from scripts.monosem import io
 from scripts.monosem.analysis import catalogue, checks
-from scripts.monosem.plots import analysis, prompts, style
+from scripts.monosem.plots import analysis, interventions, prompts, style
 from tests.unit import analysis_results
 
 SITE = "blocks.0.mlp.hook_post"
@@ -34,6 +34,17 @@ def test_figures_of_prompts(tmp_path):
     assert n_points[0] == 20 > n_points[1]  # every latent, then without those that are always on or hardly ever
     style.save_figure(figure, tmp_path / "dots")
     style.save_figure(prompts.ranking(document), tmp_path / "ranking")
+
+
+def test_figures_of_interventions(tmp_path):
+    analysis_results.interventions(tmp_path, "first", SITE, "wide")
+    document = io.read_json(tmp_path / "interventions.json")
+    for name, draw in {"dose": interventions.dose_response, "ablation": interventions.ablation}.items():
+        style.save_figure(draw(document), tmp_path / name)
+    lines = interventions.dose_response(document).axes[0].lines
+    assert list(lines[0].get_ydata()) == [0.0, 0.7]
+    nothing = document | {"held": {}, "examples": {"texts": {}}}
+    assert interventions.dose_response(nothing).axes[0].texts and interventions.ablation(nothing).axes[0].texts
 
 
 def test_what_a_model_lacks_is_said(drawn):

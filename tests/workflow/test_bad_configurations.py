@@ -20,7 +20,7 @@ BAD = {
         "zzz",
         1,
         "zzz is no known key; known are seed, device, threads, corpus, tokenizer, models, chapters, activations, sae, "
-        "evaluation, interpretation, analysis, prompts, toy",
+        "evaluation, interpretation, analysis, prompts, interventions, toy",
     ),
     "unknown key deep inside": (
         "models.onelayer-a.train.architecture.n_heads",
@@ -260,6 +260,11 @@ BAD = {
         "prompts.use",
         [{"model": "chapters.gpt2", "site": "blocks.1.hook_resid_post", "run": "topk-4096"}],
         "prompts.use[0].site: under sae.use for 'gpt2-mini', the site 'blocks.1.hook_resid_post' does not exist; did",
+    ),
+    "an intervention on latents that nobody has looked for": (
+        "interventions.use",
+        [{"model": "onelayer-a", "site": HEADLINE_SITE, "run": "relu-4096"}],
+        "interventions.use[0]: expected an autoencoder of interpretation.use",
     ),
     "no such kind of toy experiment": (
         "toy.superposition.kind",

@@ -7,6 +7,7 @@ from scripts.monosem.plan import Config, Plan
 PARTS = ("tokens", "similarity", "layers")
 FIGURES = ("statistics", "similarity", "positions", "words", "layers", "matched")
 PROMPT_FIGURES = ("dots", "ranking")
+INTERVENTION_FIGURES = ("dose-response", "ablation")
 COMPARED = ("layers",)  # of a model outside chapter 3: only what it has in common with others
 
 
@@ -23,7 +24,8 @@ def prompt_sets(config: Config) -> dict[str, str]:
 def results(plan: Plan) -> list[str]:
     """JSON results of all analyses."""
     models = [f"results/analysis/{model}/{part}.json" for model in plan.analysed for part in PARTS]
-    return models + [f"results/analysis/{folder(sae)}/prompts.json" for sae in plan.prompted]
+    prompts = [f"results/analysis/{folder(sae)}/prompts.json" for sae in plan.prompted]
+    return models + prompts + [f"results/analysis/{folder(sae)}/interventions.json" for sae in plan.intervened]
 
 
 def arrays(plan: Plan) -> list[str]:
@@ -52,6 +54,7 @@ def figure_names(config: Config, plan: Plan) -> list[str]:
         elif peers:
             names += [f"{model}-{figure}" for figure in COMPARED]
     names += [f"{figure_stem(sae)}-{figure}" for sae in plan.prompted for figure in PROMPT_FIGURES]
+    names += [f"{figure_stem(sae)}-{figure}" for sae in plan.intervened for figure in INTERVENTION_FIGURES]
     return names
 
 
@@ -61,4 +64,5 @@ def report_settings(config: Config, plan: Plan) -> dict[str, Any]:
         "models": {model: list(peers) for model, peers in plan.analysed.items()},
         "texts": texts(config) if plan.analysed else {},
         "prompts": {figure_stem(sae): f"analysis/{folder(sae)}/prompts" for sae in plan.prompted},
+        "interventions": {figure_stem(sae): f"analysis/{folder(sae)}/interventions" for sae in plan.intervened},
     }
