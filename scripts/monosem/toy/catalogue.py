@@ -10,6 +10,11 @@ from typing import Any
 
 FIGURES: dict[str, tuple[str, ...]] = {
     "superposition": ("weights", "norms", "features-represented"),
+    "phase-diagram": ("diagram", "crossing"),
+    "uniform-geometry": ("dimensionality", "graphs"),
+    "non-uniform": ("snap",),
+    "correlated": ("arrangements", "collapse"),
+    "dynamics": ("levels", "octahedron"),
     "adversarial": ("vulnerability",),
     "privileged-basis": ("weights", "solutions"),
     "absolute-value": ("neurons", "sharing"),
@@ -20,6 +25,8 @@ FIGURES: dict[str, tuple[str, ...]] = {
 """Kind -> names of its figures; a figure's file is `results/figures/toy/{experiment}-{figure}.svg`."""
 
 NAMED: dict[str, str] = {kind: kind for kind in FIGURES} | {
+    "superposition-80": "superposition",
+    "phase-diagram-3": "phase-diagram",
     "sharkey": "recovery",
     "absolute-value-exact": "absolute-value",
 }

@@ -3,11 +3,18 @@
 Samples are made on the generator's device, where `probability` must lie too.
 """
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
+
+Relation = Literal["correlated", "anticorrelated", "independent"]
+"""How the members of a set of features go together."""
 
 
 @dataclass(frozen=True)
@@ -71,3 +78,70 @@ def stratified_batch(probability: Float[Tensor, "instance n"], n_samples: int, g
     empty = probability_empty(probability).float()[:, None]
     rest = ((1.0 - empty) / (n_samples - 1)).expand(-1, n_samples - 1)
     return Batch(torch.cat([torch.zeros_like(x[:, :1]), x], dim=1), torch.cat([empty, rest], dim=1))
+
+
+def sets_batch(
+    probability: Float[Tensor, " instance"],
+    sets: int,
+    size: int,
+    relation: Relation,
+    n_samples: int,
+    generator: Generator,
+) -> Batch:
+    """Features in sets of equal size, in order, weighted as in `stratified_batch`.
+
+    Correlated: one gate of the given probability switches a whole set, whose members' values are independent.
+    Anticorrelated: if the gate is on, exactly one random member is. Independent, the control: every feature has a gate
+    of its own.
+    """
+    per_set = probability[:, None].expand(-1, sets * size if relation == "independent" else sets).contiguous()
+    gates = stratified_batch(per_set, n_samples, generator)
+    if relation == "independent":
+        return gates
+    on = (gates.x > 0).repeat_interleave(size, dim=-1)
+    values = torch.rand(on.shape, generator=generator, device=generator.device)
+    if relation == "anticorrelated":
+        shape = (*gates.x.shape, 1)
+        member = torch.randint(size, shape, generator=generator, device=generator.device)
+        on &= (torch.arange(size, device=generator.device) == member).flatten(-2)
+    return Batch(torch.where(on, values, 0.0), gates.weight)
+
+
+def nested_batch(probability: Float[Tensor, " instance"], n: int, n_samples: int, generator: Generator) -> Batch:
+    """Independent samples of n equally probable features, from one set of random numbers for all instances.
+
+    1 − u / p is positive with probability p and then uniform on [0, 1]; instances of greater p see the same features
+    on, and more. Drawing random numbers for each instance would take as long as training on them.
+    """
+    u = torch.rand(n_samples, n, generator=generator, device=generator.device)
+    x = torch.addcmul(u.new_ones(()), u, probability[:, None, None].reciprocal(), value=-1.0).relu_()
+    return Batch(x, x.new_full(x.shape[:2], 1.0 / n_samples))
+
+
+def enumerated_batch(
+    probability: Float[np.ndarray, "instance n"], points: int | Sequence[int], device: str = "cpu"
+) -> Batch:
+    """Every pattern of features that are on, each filled with a Gauss-Legendre grid: expectations without sampling.
+
+    Exact for polynomials of degree below 2 · `points` in each value, so up to the kinks of a ReLU. `points` may depend
+    on how many features are on: the first number is for one, the next for two, … All instances share the samples (`x`
+    has an instance axis of length one) and weight them by their own probabilities.
+    """
+    p = np.asarray(probability, dtype=np.float64)
+    n = p.shape[1]
+    per_count = [points] * n if isinstance(points, int) else list(points)
+    samples, weights = [np.zeros((1, n))], [np.prod(1.0 - p, axis=1, keepdims=True)]
+    for on in itertools.product((False, True), repeat=n):
+        k, on = sum(on), np.array(on)
+        if not k:
+            continue
+        nodes, masses = np.polynomial.legendre.leggauss(per_count[k - 1])
+        values = np.array(list(itertools.product((nodes + 1.0) / 2.0, repeat=k)))
+        x = np.zeros((len(values), n))
+        x[:, on] = values
+        mass = np.prod(list(itertools.product(masses / 2.0, repeat=k)), axis=1)
+        samples.append(x)
+        weights.append(np.where(on, p, 1.0 - p).prod(axis=1)[:, None] * mass)
+    x, weight = np.concatenate(samples), np.concatenate(weights, axis=1)
+    x, weight = (torch.tensor(array, dtype=torch.float32, device=device) for array in (x, weight))
+    return Batch(x[None], weight)

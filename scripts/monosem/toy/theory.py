@@ -61,6 +61,16 @@ def polytope(name: str) -> Float[np.ndarray, "dimension vertex"]:
     raise ValueError(f"no polytope is called '{name}'")
 
 
+def tegum_product(*factors: Float[np.ndarray, "_ _"]) -> Float[np.ndarray, "dimension vertex"]:
+    """Polytopes in orthogonal subspaces, e.g. a triangle and a digon: the triangular bipyramid."""
+    W = np.zeros((sum(factor.shape[0] for factor in factors), sum(factor.shape[1] for factor in factors)))
+    row = column = 0
+    for factor in factors:
+        W[row : row + factor.shape[0], column : column + factor.shape[1]] = factor
+        row, column = row + factor.shape[0], column + factor.shape[1]
+    return W
+
+
 POLYTOPE_DIMENSIONALITY = {
     "digon": 1 / 2, "triangle": 2 / 3, "tetrahedron": 3 / 4, "pentagon": 2 / 5, "square antiprism": 3 / 8,
 }  # fmt: skip

@@ -38,16 +38,20 @@ def train(
     optimisation: Optimisation,
     generator: Generator,
     label: str = "steps",
+    observe: Callable[[int, Stack], None] | None = None,
 ) -> Stack:
     """Minimise every instance's loss with Adam; fresh samples at each step.
 
     `parameters` is a named tuple of tensors that begin with the same instance axes; `loss` gives one number each.
     The sum over instances is differentiated; Adam acts on each number alone, so instances do not influence one another.
+    `observe` sees the parameters before each step and after the last; it must not change them.
     """
     leaves = type(parameters)(*(tensor.clone().requires_grad_() for tensor in parameters))
     adam = torch.optim.Adam(list(leaves), lr=optimisation.learning_rate, fused=True)
     progress = Progress(optimisation.steps, label)
     for step in range(optimisation.steps):
+        if observe:
+            observe(step, type(parameters)(*(tensor.detach() for tensor in leaves)))
         for group in adam.param_groups:
             group["lr"] = learning_rate_at(step, optimisation)
         losses = loss(leaves, draw(optimisation.batch_size, generator))
@@ -56,4 +60,7 @@ def train(
         adam.step()
         if step % 100 == 99 or step + 1 == optimisation.steps:
             progress.update(step + 1, loss=float(losses.detach().mean()))
-    return type(parameters)(*(tensor.detach() for tensor in leaves))
+    trained = type(parameters)(*(tensor.detach() for tensor in leaves))
+    if observe:
+        observe(optimisation.steps, trained)
+    return trained

@@ -62,7 +62,8 @@ def norms(arrays: dict[str, np.ndarray]) -> Figure:
         index = np.arange(lengths.shape[1])
         for column, p in enumerate(levels):
             axes: Axes = grid[row, column]
-            axes.barh(index, lengths[column], height=0.8, color=palette.to_rgba(shared[column]))
+            axes.barh(index, lengths[column], height=1.0 if len(index) > 40 else 0.8,
+                      color=palette.to_rgba(shared[column]), rasterized=len(index) > 40)  # fmt: skip
             axes.axvline(geometry.REPRESENTED_NORM, color=style.GREY, **RULE)
             axes.grid(axis="y", visible=False)
             if row == 0:

@@ -1,0 +1,238 @@
+"""Correlated and anticorrelated features: orthogonal, antipodal, local bases, and the collapse to PCA.
+
+Elhage et al. 2022, "Correlated and Anticorrelated Features". A correlated set is switched on as a whole, of an
+anticorrelated one exactly one member is on. Judged are all models whose loss is near the best, so that
+one lucky model decides nothing; independent features are the control.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from scripts.monosem.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, theory, training
+
+NEAR_BEST = 0.01
+"""Models whose loss exceeds the least by at most this share of the best constant's are judged."""
+ORTHOGONAL, ANTIPODAL = 0.1, -0.9
+"""Bounds on the cosine of two features."""
+COLLAPSED_COSINE, COLLAPSED_NORM = 0.9, 0.3
+"""A pair has collapsed if both members have a direction of this length, and the same one."""
+SHARE = 0.9
+"""Of the judged models that must show an arrangement."""
+LOCAL_RATIO = 0.1
+"""Bound on the mean squared cosine within sets over that across sets."""
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Features that go together."""
+
+    sets: int
+    """How many."""
+    size: int
+    """Features in each."""
+    relation: data.Relation
+    """How they go together."""
+    m: int
+    """Hidden dimensions."""
+    restarts: int
+    """Models."""
+
+
+@dataclass(frozen=True)
+class CorrelatedConfig:
+    """The experiment: pairs in two dimensions, two large sets, and three pairs across sparsities."""
+
+    pair_probability: float
+    """That a pair's gate is on, of two pairs in two dimensions."""
+    hexagon_probability: float
+    """Of three pairs in two dimensions; sparse enough that none of them collapses."""
+    bases: dict[str, int]
+    """Large sets: sets, size, m, restarts."""
+    bases_probability: float
+    """That a large set's gate is on."""
+    collapse_probabilities: tuple[float, ...]
+    """Of the gates of three correlated pairs in two dimensions, densest first."""
+    restarts: int
+    """Models of pairs, per density."""
+    steps: int
+    """Adam steps."""
+    batch_size: int
+    """Samples per step and density; empty inputs are weighted, never sampled."""
+    learning_rate: float
+    """Adam's; constant for half of the steps, then linear to zero."""
+    evaluation_samples: int
+    """Fresh samples on which models are compared."""
+
+    @property
+    def optimisation(self) -> training.Optimisation:
+        """The part that concerns the optimiser."""
+        return training.Optimisation(self.steps, self.batch_size, self.learning_rate)
+
+
+def from_params(params: dict[str, Any]) -> CorrelatedConfig:
+    """A dict of config.yaml -> CorrelatedConfig."""
+    return CorrelatedConfig(**{**params, "collapse_probabilities": tuple(params["collapse_probabilities"])})
+
+
+def fit(
+    config: CorrelatedConfig, sets: Sets, probabilities: tuple[float, ...], seed: int, device: str
+) -> tuple[Float[np.ndarray, "restart level m n"], Float[np.ndarray, "restart level"]]:
+    """Train models of one kind of sets: weights, and losses on fresh samples in units of the best constant's."""
+    name = f"{sets.sets}x{sets.size} {sets.relation}"
+    generator = torch.Generator(device).manual_seed(derive_seed(seed, name))
+    p = torch.tensor(probabilities, device=device)
+
+    def draw(n_samples: int, source: torch.Generator) -> data.Batch:
+        return data.sets_batch(p, sets.sets, sets.size, sets.relation, n_samples, source)
+
+    def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
+        return models.reconstruction_loss(parameters, batch, None, "relu")
+
+    instances = (sets.restarts, len(probabilities))
+    start = models.initialise(instances, sets.sets * sets.size, sets.m, generator)
+    trained = training.train(start, loss, draw, config.optimisation, generator, f"steps, {name}")
+    block = 2048
+    blocks = max(1, config.evaluation_samples // block)
+    with torch.no_grad():
+        losses = sum(loss(trained, draw(block, generator)).double() for _ in range(blocks)) / blocks
+    on = np.array(probabilities) / (sets.size if sets.relation == "anticorrelated" else 1)
+    unit = sets.sets * sets.size * theory.feature_variance(on)
+    return trained.W.double().cpu().numpy(), losses.cpu().numpy() / unit
+
+
+def cosines(W: Float[np.ndarray, "*instance m n"]) -> Float[np.ndarray, "*instance n n"]:
+    """Between the directions of all features; 0 for one without."""
+    return geometry.gram(W / np.maximum(geometry.norms(W), 1e-9)[..., None, :])
+
+
+def partner_cosines(W: Float[np.ndarray, "*instance m n"]) -> Float[np.ndarray, "*instance pair"]:
+    """Of features 0 and 1, 2 and 3, …"""
+    found = cosines(W)
+    first = np.arange(0, W.shape[-1], 2)
+    return found[..., first, first + 1]
+
+
+def within_over_across(W: Float[np.ndarray, "*instance m n"], size: int) -> Float[np.ndarray, "*instance"]:
+    """Mean squared cosine of two features of one set over that of features of different sets."""
+    squared, n = cosines(W) ** 2, W.shape[-1]
+    same = np.arange(n)[:, None] // size == np.arange(n)[None] // size
+    within = squared[..., same & ~np.eye(n, dtype=bool)].mean(-1)
+    return within / squared[..., ~same].mean(-1)
+
+
+def n_collapsed(W: Float[np.ndarray, "*instance m n"]) -> Int[np.ndarray, "*instance"]:
+    """How many pairs share one direction, as their first principal component would."""
+    norms = geometry.norms(W)
+    long = (norms[..., ::2] > COLLAPSED_NORM) & (norms[..., 1::2] > COLLAPSED_NORM)
+    return (long & (partner_cosines(W) > COLLAPSED_COSINE)).sum(-1)
+
+
+def near_best(losses: Float[np.ndarray, " restart"]) -> Int[np.ndarray, " kept"]:
+    """Indices of the models that are judged, best first."""
+    order = np.argsort(losses)
+    return order[losses[order] <= losses[order[0]] + NEAR_BEST]
+
+
+def in_order(counts: list[int], wanted: tuple[int, ...]) -> bool:
+    """Whether all wanted counts occur, and counts never rise."""
+    return set(wanted) <= set(counts) and all(b <= a for a, b in zip(counts, counts[1:], strict=False))
+
+
+def accept(values: dict[str, Any], controls: dict[str, Any]) -> dict[str, Any]:
+    """Acceptance rules, and that independent features show none of it."""
+
+    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
+        return {"value": value, "bound": bound, "pass": bool(passed)}
+
+    rules = {}
+    for name in ("correlated_orthogonal", "anticorrelated_antipodal", "hexagon_side_by_side"):
+        rules[name] = rule(values[name], SHARE, values[name] >= SHARE)
+    local, counts = values["within_over_across"], values["collapsed_pairs"]
+    rules["local_bases_within_over_across"] = rule(local, LOCAL_RATIO, local <= LOCAL_RATIO)
+    rules["collapse_in_the_order_3_2_1_0"] = rule(counts, [3, 2, 1, 0], in_order(counts, (3, 2, 1, 0)))
+    for name in ("orthogonal", "antipodal", "side_by_side"):
+        rules[f"independent_{name}"] = rule(controls[name], SHARE, controls[name] < SHARE)
+    local, counts = controls["within_over_across"], controls["collapsed_pairs"]
+    rules["independent_within_over_across"] = rule(local, LOCAL_RATIO, local > LOCAL_RATIO)
+    rules["independent_collapsed_pairs"] = rule(counts, [3, 2, 1, 0], not in_order(counts, (3, 2, 1, 0)))
+    return rules
+
+
+def _side_by_side(W: Float[np.ndarray, "model 2 6"]) -> Float[np.ndarray, " model"]:
+    """Whether each feature's partner is among its two nearest on the circle."""
+    found = cosines(W) - 3.0 * np.eye(6)
+    partner = np.arange(6) ^ 1
+    nearer = (found > found[:, np.arange(6), partner][:, :, None]).sum(-1)
+    return (nearer <= 1).all(-1)
+
+
+def run(config: CorrelatedConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Train all sets; arrays hold the best model of each, `{name}_W`, and of every density of the collapse."""
+    restarts = config.restarts
+    pairs = {
+        "correlated": Sets(2, 2, "correlated", 2, restarts),
+        "anticorrelated": Sets(2, 2, "anticorrelated", 2, restarts),
+        "hexagon": Sets(3, 2, "correlated", 2, restarts),
+        "independent": Sets(2, 2, "independent", 2, restarts),
+        "independent_hexagon": Sets(3, 2, "independent", 2, restarts),
+    }
+    judged: dict[str, np.ndarray] = {}
+    for name, sets in pairs.items():
+        at = config.pair_probability if sets.sets == 2 else config.hexagon_probability
+        W, losses = fit(config, sets, (at,), seed, device)
+        judged[name] = W[near_best(losses[:, 0]), 0]
+    arrays = {f"{name}_W": W[0] for name, W in judged.items()}
+
+    local: dict[str, float] = {}
+    for relation in ("correlated", "independent"):
+        W, losses = fit(config, Sets(**config.bases, relation=relation), (config.bases_probability,), seed, device)
+        kept = W[near_best(losses[:, 0]), 0]
+        local[relation] = float(within_over_across(kept, config.bases["size"]).mean())
+        arrays[f"bases_{relation}_W"] = kept[0]
+
+    collapse: dict[str, list[int]] = {}
+    level = np.arange(len(config.collapse_probabilities))
+    for relation in ("correlated", "independent"):
+        W, losses = fit(config, Sets(3, 2, relation, 2, restarts), config.collapse_probabilities, seed, device)
+        best = W[losses.argmin(axis=0), level]
+        collapse[relation] = n_collapsed(best).tolist()
+        arrays[f"collapse_{relation}_W"] = best
+    arrays["collapse_probabilities"] = np.array(config.collapse_probabilities)
+
+    def orthogonal(W: np.ndarray) -> float:
+        return float((np.abs(partner_cosines(W)) < ORTHOGONAL).all(-1).mean())
+
+    def antipodal(W: np.ndarray) -> float:
+        return float((partner_cosines(W) < ANTIPODAL).all(-1).mean())
+
+    values = {
+        "correlated_orthogonal": orthogonal(judged["correlated"]),
+        "anticorrelated_antipodal": antipodal(judged["anticorrelated"]),
+        "hexagon_side_by_side": float(_side_by_side(judged["hexagon"]).mean()),
+        "within_over_across": local["correlated"],
+        "collapsed_pairs": collapse["correlated"],
+    }
+    controls = {
+        "orthogonal": orthogonal(judged["independent"]),
+        "antipodal": antipodal(judged["independent"]),
+        "side_by_side": float(_side_by_side(judged["independent_hexagon"]).mean()),
+        "within_over_across": local["independent"],
+        "collapsed_pairs": collapse["independent"],
+    }
+    accepted = accept(values, controls)
+    result = {
+        **values,
+        "judged": {name: len(W) for name, W in judged.items()},
+        "collapsed_by_density": [
+            {"probability": p, "correlated": a, "independent": b}
+            for p, a, b in zip(config.collapse_probabilities, *collapse.values(), strict=True)
+        ],
+        "controls": controls,
+        "acceptance": accepted,
+    }
+    return result, arrays

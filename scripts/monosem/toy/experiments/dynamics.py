@@ -1,0 +1,219 @@
+"""Learning dynamics: features jump between energy levels as the loss falls, and a geometry that forms in stages.
+
+Elhage et al. 2022, "Superposition and Learning Dynamics". First a uniform model that ends in digons: the D_i of its
+features over training. Then six features in three dimensions, two sets of three correlated ones, which end as an
+octahedron with antipodes in different sets.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.signal import find_peaks
+from scipy.stats import spearmanr
+
+from scripts.monosem.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, polytopes, theory, training
+
+RECORDS = 150
+"""Times at which a run is looked at."""
+HALF_WIDTH = 0.03
+"""A D_i counts as at one half within this."""
+SPEARMAN = 0.5
+SHARE = 0.9
+STAGE_PROMINENCE = 0.15
+"""A stage is a peak of the rate of learning that stands out by this share of the highest."""
+ANTIPODAL, ORTHOGONAL = -0.9, 0.15
+EVALUATION_SAMPLES = 4096
+
+
+@dataclass(frozen=True)
+class DynamicsConfig:
+    """The experiment: one uniform model, and many small ones of correlated sets."""
+
+    levels: dict[str, float]
+    """The uniform model: n, m, probability, initial_std, steps, batch_size, learning_rate."""
+    octahedron: dict[str, float]
+    """The small ones: probability, restarts, initial_std, steps, batch_size, learning_rate."""
+
+
+def from_params(params: dict[str, Any]) -> DynamicsConfig:
+    """A dict of config.yaml -> DynamicsConfig."""
+    return DynamicsConfig(**params)
+
+
+def _optimisation(settings: dict[str, float]) -> training.Optimisation:
+    return training.Optimisation(int(settings["steps"]), int(settings["batch_size"]), settings["learning_rate"])
+
+
+def _small(start: models.Parameters, std: float) -> models.Parameters:
+    """The same start with weights of another size."""
+    return start._replace(W=start.W * (std / start.W.std()))
+
+
+@dataclass(frozen=True)
+class History:
+    """What was seen of a stack during training."""
+
+    steps: np.ndarray
+    """When, [record]."""
+    losses: Float[np.ndarray, "record instance"]
+    """On the same samples at all times, in units of the best constant's."""
+    W: Float[np.ndarray, "record instance m n"]
+    """Weights."""
+
+
+def watch(
+    start: models.Parameters,
+    loss: Callable,
+    draw: Callable,
+    fixed: data.Batch,
+    settings: dict[str, float],
+    generator: torch.Generator,
+    label: str,
+) -> History:
+    """Train and look at the models RECORDS times, evenly over the steps."""
+    optimisation = _optimisation(settings)
+    wanted = set(np.linspace(0, optimisation.steps, min(RECORDS, optimisation.steps) + 1).round().astype(int).tolist())
+    seen: list[tuple[int, np.ndarray, np.ndarray]] = []
+
+    def observe(step: int, parameters: models.Parameters) -> None:
+        if step in wanted:
+            with torch.no_grad():
+                value = loss(parameters, fixed)
+            seen.append((step, value.double().cpu().numpy(), parameters.W.cpu().numpy().copy()))
+
+    training.train(start, loss, draw, optimisation, generator, label, observe)
+    return History(*(np.array(column) for column in zip(*seen, strict=True)))
+
+
+def uniform(config: DynamicsConfig, seed: int, device: str) -> History:
+    """The model of equally important features at one density."""
+    s = config.levels
+    n, generator = int(s["n"]), torch.Generator(device).manual_seed(derive_seed(seed, "levels"))
+    p = torch.tensor([s["probability"]], device=device)
+    unit = float(n * theory.feature_variance(s["probability"]))
+
+    def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
+        return models.reconstruction_loss(parameters, batch, None, "relu") / unit
+
+    def draw(n_samples: int, source: torch.Generator) -> data.Batch:
+        return data.nested_batch(p, n, n_samples, source)
+
+    start = _small(models.initialise((1,), n, int(s["m"]), generator), s["initial_std"])
+    return watch(start, loss, draw, draw(EVALUATION_SAMPLES, generator), s, generator, "steps, energy levels")
+
+
+def sets(config: DynamicsConfig, relation: data.Relation, seed: int, device: str) -> History:
+    """Many models of two sets of three features in three dimensions."""
+    s = config.octahedron
+    generator = torch.Generator(device).manual_seed(derive_seed(seed, "octahedron", relation))
+    p = torch.tensor([s["probability"]], device=device)
+    unit = float(6 * theory.feature_variance(s["probability"]))
+
+    def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
+        return models.reconstruction_loss(parameters, batch, None, "relu") / unit
+
+    def draw(n_samples: int, source: torch.Generator) -> data.Batch:
+        return data.sets_batch(p, 2, 3, relation, n_samples, source)
+
+    start = _small(models.initialise((int(s["restarts"]),), 6, 3, generator), s["initial_std"])
+    return watch(start, loss, draw, draw(EVALUATION_SAMPLES, generator), s, generator, f"steps, {relation} sets")
+
+
+def jump_correlation(
+    D: Float[np.ndarray, "record n"], loss: Float[np.ndarray, " record"], seed: int
+) -> tuple[float, float]:
+    """Spearman correlation over intervals of how far the D_i move and the loss falls, also with shuffled ones."""
+    moved, fallen = np.abs(np.diff(D, axis=0)).sum(axis=1), -np.diff(np.log(loss))
+    shuffled = np.random.default_rng(derive_seed(seed, "shuffled intervals")).permutation(fallen)
+    return float(spearmanr(moved, fallen).statistic), float(spearmanr(moved, shuffled).statistic)
+
+
+def stages(loss: Float[np.ndarray, " record"]) -> int:
+    """Peaks of the rate of learning, −d log L, smoothed over a few records."""
+    rate = np.convolve(-np.diff(np.log(loss)), np.ones(5) / 5.0, mode="same")
+    padded = np.concatenate([[0.0], rate, [0.0]])
+    return len(find_peaks(padded, prominence=STAGE_PROMINENCE * max(rate.max(), 1e-12))[0])
+
+
+def octahedra(W: Float[np.ndarray, "instance 3 6"]) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each model's features are three orthogonal digons, and whether all antipodes are in different sets."""
+    cosines = geometry.gram(W / np.maximum(geometry.norms(W), 1e-9)[:, None, :])
+    antipodes = (cosines < ANTIPODAL).sum(-1) == 1
+    clean = (np.abs(cosines) < ORTHOGONAL).sum(-1) == 4
+    found = (antipodes & clean).all(-1)
+    partner = cosines.argmin(-1)
+    return found, (partner // 3 != np.arange(6) // 3).all(-1)
+
+
+def accept(values: dict[str, Any], controls: dict[str, Any]) -> dict[str, Any]:
+    """Acceptance rules, and that the controls miss them."""
+
+    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
+        return {"value": value, "bound": bound, "pass": bool(passed)}
+
+    half, first = values["share_at_one_half"], controls["share_at_one_half_before_training"]
+    moves, shuffled = values["jump_correlation"], controls["jump_correlation_shuffled"]
+    across, independent = values["octahedra_with_antipodes_across_sets"], controls["independent_antipodes_across_sets"]
+    return {
+        "features_end_at_one_half": rule(half, SHARE, half >= SHARE),
+        "loss_falls_when_features_move": rule(moves, SPEARMAN, moves >= SPEARMAN),
+        "octahedra_with_antipodes_across_sets": rule(across, SHARE, across >= SHARE),
+        "median_stages": rule(values["median_stages"], 2, values["median_stages"] >= 2),
+        "untrained_features_at_one_half": rule(first, SHARE, first < SHARE),
+        "shuffled_intervals": rule(shuffled, SPEARMAN, shuffled < SPEARMAN),
+        "independent_antipodes_across_sets": rule(independent, SHARE, independent < SHARE),
+    }
+
+
+def run(config: DynamicsConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Watch all models; arrays: D and norms [record, n] and losses of the first, and the course of one octahedron."""
+    model = uniform(config, seed, device)
+    W, loss = model.W[:, 0].astype(np.float64), model.losses[:, 0]
+    D, norms = geometry.dimensionality(W), geometry.norms(W)
+    at_half = [
+        float((np.abs(D[i][norms[i] > geometry.REPRESENTED_NORM] - 0.5) <= HALF_WIDTH).mean())
+        if (norms[i] > geometry.REPRESENTED_NORM).any()
+        else 0.0
+        for i in (0, -1)
+    ]
+    correlation, shuffled = jump_correlation(D, loss, seed)
+    small = {relation: sets(config, relation, seed, device) for relation in ("correlated", "independent")}
+    found = {relation: octahedra(history.W[-1].astype(np.float64)) for relation, history in small.items()}
+    correlated = small["correlated"]
+    best = int(correlated.losses[-1].argmin())
+    counted = [stages(correlated.losses[:, i]) for i in np.flatnonzero(found["correlated"][0])]
+    across = {
+        relation: float((ideal & apart).sum() / max(1, ideal.sum())) for relation, (ideal, apart) in found.items()
+    }
+    values = {
+        "share_at_one_half": at_half[1],
+        "n_represented": int((norms[-1] > geometry.REPRESENTED_NORM).sum()),
+        "digons": polytopes.census(polytopes.components(W[-1]))["digon"],
+        "jump_correlation": correlation,
+        "octahedra_share": float(found["correlated"][0].mean()),
+        "octahedra_with_antipodes_across_sets": across["correlated"],
+        "median_stages": float(np.median(counted)) if counted else 0.0,
+    }
+    controls = {
+        "share_at_one_half_before_training": at_half[0],
+        "jump_correlation_shuffled": shuffled,
+        "independent_octahedra_share": float(found["independent"][0].mean()),
+        "independent_antipodes_across_sets": across["independent"],
+    }
+    result = {**values, "controls": controls, "acceptance": accept(values, controls)}
+    arrays = {
+        "level_steps": model.steps,
+        "D": D.astype(np.float32),
+        "norms": norms.astype(np.float32),
+        "level_loss": loss,
+        "octahedron_steps": correlated.steps,
+        "octahedron_losses": correlated.losses,
+        "octahedron_W": correlated.W[:, best],
+        "best": np.array(best),
+    }
+    return result, arrays

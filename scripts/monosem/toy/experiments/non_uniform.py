@@ -1,0 +1,190 @@
+"""Non-uniform superposition: a pentagon whose one feature grows rare deforms, then snaps to two digons.
+
+Five features share two dimensions (Elhage et al. 2022, "Non-Uniform Superposition"). Both
+arrangements are followed as branches, and their losses cross; many free models, of which the best is kept, switch
+from one to the other. Expectations are enumerated.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from scripts.monosem.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, polytopes, theory, training
+
+GEOMETRIES = ("other", "pentagon", "two digons")
+"""Classes of a model, by position."""
+ANGLE_TOLERANCE = 3.0
+"""Degrees by which the angles of the even pentagon may differ from 72."""
+TIMES_RARER = (2.0, 3.2)
+"""Where the curves must cross; the paper finds about 2.5."""
+AGREEMENT = 0.9
+START_NOISE = 0.02
+
+
+@dataclass(frozen=True)
+class NonUniformConfig:
+    """The experiment: five features in two dimensions, one of them of another density."""
+
+    probability: float
+    """Of the four features that stay as they are."""
+    ratios: dict[str, float]
+    """Density of the changed feature relative to the others: low, high, levels, evenly spaced in the logarithm."""
+    restarts: int
+    """Free models per ratio; the best is kept."""
+    steps: int
+    """Adam steps."""
+    points: tuple[int, ...]
+    """Nodes per value of the training grid where one, two, … features are on."""
+    learning_rate: float
+    """Adam's; constant for half of the steps, then linear to zero."""
+
+    n: int = 5
+    m: int = 2
+
+
+def from_params(params: dict[str, Any]) -> NonUniformConfig:
+    """A dict of config.yaml -> NonUniformConfig."""
+    return NonUniformConfig(**{**params, "points": tuple(params["points"])})
+
+
+def densities(config: NonUniformConfig) -> tuple[Float[np.ndarray, " level"], Float[np.ndarray, "level n"]]:
+    """Ratios, and the probabilities of all features at each; feature 0 is the changed one."""
+    ratios = np.geomspace(config.ratios["low"], config.ratios["high"], int(config.ratios["levels"]))
+    p = np.full((len(ratios), config.n), config.probability)
+    p[:, 0] *= ratios
+    return ratios, p
+
+
+def gaps(W: Float[np.ndarray, "2 n"]) -> Float[np.ndarray, " n"]:
+    """Angles in degrees between neighbouring features around the circle."""
+    angle = np.sort(np.degrees(np.arctan2(W[1], W[0])))
+    return np.diff(np.append(angle, angle[0] + 360.0))
+
+
+def classify(W: Float[np.ndarray, "2 n"]) -> int:
+    """Position in GEOMETRIES: five features with a direction, or two antipodal pairs of them."""
+    if geometry.n_represented(W) == 5:
+        return 1
+    found = [component.name for component in polytopes.components(W)]
+    return 2 if found == ["digon", "digon"] else 0
+
+
+def fit(
+    config: NonUniformConfig, start: models.Parameters, learning_rate: float, output: models.Output, device: str
+) -> tuple[models.Parameters, Float[np.ndarray, "start level"]]:
+    """Train starts [start, level]; parameters on the CPU, and losses in units of the best constant's."""
+    _, p = densities(config)
+    batch = data.enumerated_batch(p, config.points, device)
+    unit = torch.tensor(theory.feature_variance(p).sum(-1), dtype=torch.float32, device=device)
+
+    def loss(parameters: models.Parameters, given: data.Batch) -> torch.Tensor:
+        return models.reconstruction_loss(parameters, given, None, output) / unit
+
+    optimisation = training.Optimisation(config.steps, batch.x.shape[1], learning_rate)
+    trained = training.train(start, loss, lambda n_samples, source: batch, optimisation, torch.Generator(device))
+    with torch.no_grad():
+        losses = loss(trained, batch).double().cpu().numpy()
+    return models.Parameters(*(tensor.cpu() for tensor in trained)), losses
+
+
+def ideals() -> Float[np.ndarray, "2 2 5"]:
+    """The pentagon, and two digons that leave feature 0 out."""
+    digon = theory.polytope("digon")
+    digons = np.concatenate([np.zeros((2, 1)), theory.tegum_product(digon, digon)], axis=1)
+    return np.stack([theory.polytope("pentagon"), digons])
+
+
+def branches(
+    config: NonUniformConfig, seed: int, device: str
+) -> tuple[Float[np.ndarray, "branch level"], Bool[np.ndarray, "branch level"]]:
+    """Train gently from both ideal arrangements: losses, and whether a model stayed as it was, whatever the noise."""
+    levels = int(config.ratios["levels"])
+    generator = torch.Generator(device).manual_seed(derive_seed(seed, "branches"))
+    noise = START_NOISE * models.initialise((2, levels), config.n, config.m, generator).W
+    ideal = torch.tensor(ideals(), dtype=torch.float32, device=device)[:, None]
+    both = torch.cat([ideal + noise, ideal - noise])
+    start = models.Parameters(both, both.new_zeros(4, levels, config.n))
+    trained, losses = fit(config, start, config.learning_rate / 3.0, "relu", device)
+    W = trained.W.double().numpy()
+    classes = np.array([[classify(model) for model in row] for row in W]).reshape(2, 2, levels)
+    return losses[:2], (classes == np.array([1, 2])[:, None]).all(axis=0)
+
+
+def free(
+    config: NonUniformConfig, output: models.Output, seed: int, device: str
+) -> tuple[models.Parameters, Float[np.ndarray, " level"], Int[np.ndarray, " level"]]:
+    """The best of many models at every ratio, with its loss and class."""
+    levels = int(config.ratios["levels"])
+    generator = torch.Generator(device).manual_seed(derive_seed(seed, "free"))
+    start = models.initialise((config.restarts, levels), config.n, config.m, generator)
+    trained, losses = fit(config, start, config.learning_rate, output, device)
+    best, level = losses.argmin(axis=0), np.arange(levels)
+    kept = models.Parameters(*(tensor[best, level] for tensor in trained))
+    return kept, losses.min(axis=0), np.array([classify(W) for W in kept.W.double().numpy()])
+
+
+def crossing(ratios: Float[np.ndarray, " level"], losses: np.ndarray, stays: np.ndarray) -> float | None:
+    """Ratio at which both branches, where both are stable, are equally good; None if they never are."""
+    both, difference = stays.all(axis=0), losses[0] - losses[1]
+    change = (np.diff(np.sign(difference)) != 0) & both[1:] & both[:-1]
+    if not change.any():
+        return None
+    i, x = int(change.argmax()), np.log(ratios)
+    return float(np.exp(x[i] - difference[i] * (x[i + 1] - x[i]) / (difference[i + 1] - difference[i])))
+
+
+def accept(values: dict[str, Any], controls: dict[str, Any]) -> dict[str, Any]:
+    """Acceptance rules, and that neither untrained nor linear models form pentagons."""
+
+    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
+        return {"value": value, "bound": bound, "pass": bool(passed)}
+
+    error, rarer, agreement = values["angle_error"], values["times_rarer_at_crossing"], values["free_agreement"]
+    inside = rarer is not None and TIMES_RARER[0] <= rarer <= TIMES_RARER[1]
+    untrained, linear = controls["untrained_angle_error"], controls["linear_pentagons"]
+    return {
+        "pentagon_angle_error_degrees": rule(error, ANGLE_TOLERANCE, error <= ANGLE_TOLERANCE),
+        "loss_curves_cross": rule(rarer is not None, True, rarer is not None),
+        "times_rarer_at_crossing": rule(rarer, list(TIMES_RARER), inside),
+        "free_models_follow_the_better_branch": rule(agreement, AGREEMENT, agreement >= AGREEMENT),
+        "untrained_angles_fail": rule(untrained, ANGLE_TOLERANCE, untrained > ANGLE_TOLERANCE),
+        "linear_pentagons": rule(linear, 0, linear == 0),
+    }
+
+
+def run(config: NonUniformConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Train branches and free models; arrays hold their losses, classes and weights by ratio."""
+    ratios, _ = densities(config)
+    losses, stays = branches(config, seed, device)
+    kept, free_loss, classes = free(config, "relu", seed, device)
+    _, _, linear = free(replace(config, restarts=2), "linear", seed, device)
+    W = kept.W.double().numpy()
+    even = int(np.abs(np.log(ratios)).argmin())
+    untrained = models.initialise((), config.n, config.m, torch.Generator().manual_seed(derive_seed(seed, "control")))
+    ratio = crossing(ratios, losses, stays)
+    better = np.where(ratios < ratio, 2, 1) if ratio else np.zeros_like(classes)
+    values = {
+        "angle_error": np.abs(gaps(W[even]) - 72.0).max() if classes[even] == 1 else 180.0,
+        "ratio_at_crossing": ratio,
+        "times_rarer_at_crossing": 1.0 / ratio if ratio else None,
+        "both_stable_decades": float(stays.all(axis=0).sum() * np.log10(ratios[-1] / ratios[0]) / (len(ratios) - 1)),
+        "free_agreement": float((classes == better).mean()),
+    }
+    controls = {
+        "untrained_angle_error": np.abs(gaps(untrained.W.double().numpy()) - 72.0).max(),
+        "linear_pentagons": int((linear == 1).sum()),
+    }
+    result = {**values, "controls": controls, "acceptance": accept(values, controls)}
+    arrays = {
+        "ratios": ratios,
+        "branch_losses": losses,
+        "branch_stays": stays,
+        "free_loss": free_loss,
+        "free_class": classes,
+        "W": kept.W.numpy(),
+    }
+    return result, arrays

@@ -1,0 +1,196 @@
+"""Geometry of uniform superposition: equally important features over sparsity arrange themselves in polytopes.
+
+D* = m / ‖W‖²_F against 1/p sticks at 1 and 1/2, and the features' D_i gather at the fractions of regular polytopes
+(Elhage et al. 2022, "The Geometry of Superposition").
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from scripts.monosem.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, polytopes, theory, training
+
+HALF_TOLERANCE, HALF_LEVELS = 0.03, 3
+"""At least this many levels must have |D* − 1/2| within the tolerance."""
+SUPERPOSED_BELOW = 0.95
+"""Levels of a D* below this count as in superposition; the lines are looked for in them."""
+SMALLEST_D = 0.1
+"""Features of a smaller D_i are not represented."""
+SUM_TOLERANCE = 0.05
+JITTER = 0.05
+"""Half width of the noise on D_i in a control."""
+IDEAL_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class UniformGeometryConfig:
+    """The experiment: one model per level of sparsity, all features alike."""
+
+    n: int
+    """Features."""
+    m: int
+    """Hidden dimensions."""
+    inverse_probabilities: dict[str, float]
+    """1/p: low, high, levels, evenly spaced in the logarithm."""
+    initial_std: float
+    """Of the initial weights; from small ones features grow one after another."""
+    steps: int
+    """Adam steps."""
+    batch_size: int
+    """Samples per step, from random numbers that all levels share."""
+    learning_rate: float
+    """Adam's; constant for half of the steps, then linear to zero."""
+
+    @property
+    def probabilities(self) -> Float[np.ndarray, " level"]:
+        """Feature-on probability of each level, densest first."""
+        levels = self.inverse_probabilities
+        return 1.0 / np.geomspace(levels["low"], levels["high"], int(levels["levels"]))
+
+
+def from_params(params: dict[str, Any]) -> UniformGeometryConfig:
+    """A dict of config.yaml -> UniformGeometryConfig."""
+    return UniformGeometryConfig(**params)
+
+
+def start(config: UniformGeometryConfig, generator: torch.Generator) -> models.Parameters:
+    """Normal weights of the stated size and zero biases, a model per level."""
+    begun = models.initialise((len(config.probabilities),), config.n, config.m, generator)
+    return begun._replace(W=begun.W * (config.initial_std / (2.0 / (config.n + config.m)) ** 0.5))
+
+
+def train(config: UniformGeometryConfig, seed: int, device: str) -> models.Parameters:
+    """All levels at once; parameters on the CPU."""
+    generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
+    p = torch.tensor(config.probabilities, dtype=torch.float32, device=device)
+    scale = torch.tensor(config.n * theory.feature_variance(config.probabilities), dtype=torch.float32, device=device)
+    trained = training.train(
+        start(config, generator),
+        lambda parameters, batch: models.reconstruction_loss(parameters, batch, None, "relu") / scale,
+        lambda n_samples, source: data.nested_batch(p, config.n, n_samples, source),
+        training.Optimisation(config.steps, config.batch_size, config.learning_rate),
+        generator,
+    )
+    return models.Parameters(*(tensor.cpu() for tensor in trained))
+
+
+def gathered(
+    D: Float[np.ndarray, "level n"], superposed: Float[np.ndarray, " level"]
+) -> dict[str, dict[str, int | bool]]:
+    """Lines among the represented features of the levels in superposition."""
+    values = D[superposed]
+    found = polytopes.lines(values[values >= SMALLEST_D])
+    return {name: {"at": line.at, "beside": line.beside, "found": line.found} for name, line in found.items()}
+
+
+def n_lines(found: dict[str, dict[str, Any]]) -> int:
+    """How many fractions have a line."""
+    return sum(line["found"] for line in found.values())
+
+
+def ideal_error() -> float:
+    """Largest deviation of D_i from its fraction over all ideal polytopes and their tegum product."""
+    ideals = {name: theory.polytope(name) for name in theory.POLYTOPE_DIMENSIONALITY}
+    errors = [
+        np.abs(geometry.dimensionality(W) - theory.POLYTOPE_DIMENSIONALITY[name]).max() for name, W in ideals.items()
+    ]
+    product = theory.tegum_product(*ideals.values())
+    fractions = np.concatenate(
+        [np.full(W.shape[1], theory.POLYTOPE_DIMENSIONALITY[name]) for name, W in ideals.items()]
+    )
+    return float(max(*errors, np.abs(geometry.dimensionality(product) - fractions).max()))
+
+
+def accept(
+    levels: list[dict[str, Any]], found: dict[str, Any], controls: dict[str, Any], error: float
+) -> dict[str, Any]:
+    """Acceptance rules, and that what has no geometry shows no lines."""
+
+    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
+        return {"value": value, "bound": bound, "pass": bool(passed)}
+
+    half = sum(bool(abs(level["dimensions_per_feature"] - 0.5) <= HALF_TOLERANCE) for level in levels)
+    others = [name for name in ("3/4", "2/3", "2/5", "3/8") if found[name]["found"]]
+    gaps = [abs(level["sum_dimensionality"] / level["m"] - 1.0) for level in levels]
+    rules = {
+        "levels_at_one_half": rule(half, HALF_LEVELS, half >= HALF_LEVELS),
+        "line_at_one_half": rule(found["1/2"]["at"], polytopes.MIN_COUNT, found["1/2"]["found"]),
+        "lines_at_other_fractions": rule(len(others), 1, len(others) >= 1),
+        "sum_of_dimensionalities_relative_gap": rule(max(gaps), SUM_TOLERANCE, max(gaps) <= SUM_TOLERANCE),
+        "ideal_polytopes_error": rule(error, IDEAL_TOLERANCE, error <= IDEAL_TOLERANCE),
+    }
+    for name, control in controls.items():
+        rules[f"{name}_has_no_lines"] = rule(control["n_lines"], 0, control["n_lines"] == 0)
+    return rules
+
+
+def run(config: UniformGeometryConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Train all levels; arrays hold W [level, m, n], D [level, n] and polytopes as indices (−1: none)."""
+    parameters = train(config, seed, device)
+    W = parameters.W.double().numpy()
+    D, per_feature = geometry.dimensionality(W), geometry.dimensions_per_feature(W)
+    superposed = per_feature < SUPERPOSED_BELOW
+    names = ("alone", *theory.POLYTOPE_DIMENSIONALITY)
+    membership = np.full((len(W), config.n), -1)
+    levels = []
+    for index, p in enumerate(config.probabilities):
+        found = polytopes.components(W[index])
+        for component in found:
+            if component.name:
+                membership[index, component.features] = names.index(component.name)
+        levels.append(
+            {
+                "probability": p,
+                "m": config.m,
+                "dimensions_per_feature": per_feature[index],
+                "sum_dimensionality": D[index].sum(),
+                "n_represented": int(geometry.n_represented(W[index])),
+                "features_in": polytopes.census(found),
+            }
+        )
+    untrained = start(config, torch.Generator().manual_seed(derive_seed(seed, "untrained"))).W.numpy()
+    rng = np.random.default_rng(derive_seed(seed, "controls"))
+    random = {
+        "untrained": geometry.dimensionality(untrained),
+        "jittered": D + rng.uniform(-JITTER, JITTER, D.shape),
+        "uniform": rng.uniform(SMALLEST_D, 1.0, D.shape),
+    }
+    controls: dict[str, Any] = {}
+    for name, values in random.items():
+        found = gathered(values, superposed)
+        controls[name] = {"n_lines": n_lines(found), "lines": found}
+    directions = untrained / np.linalg.norm(untrained, axis=1, keepdims=True)
+    counts = [polytopes.census(polytopes.components(W_random)) for W_random in directions]
+    controls["untrained"]["features_in_polytopes"] = sum(
+        count for level in counts for name, count in level.items() if name not in ("alone", "none")
+    )
+    in_polytopes = [sum(level["features_in"].values()) - level["features_in"]["none"] for level in levels]
+    totals = {
+        name: sum(level["features_in"][name] for level in np.array(levels)[superposed]) for name in (*names, "none")
+    }
+    found = gathered(D, superposed)
+    result = {
+        "levels": levels,
+        "superposed_levels": int(superposed.sum()),
+        "lines": found,
+        "n_lines": n_lines(found),
+        "features_in": totals,
+        "features_in_larger": sum(totals[name] for name in names if name not in ("alone", "digon")),
+        "edge_cosine": polytopes.EDGE,
+        "gram_tolerance": polytopes.TOLERANCE,
+        "share_in_polytopes": sum(np.array(in_polytopes)[superposed]) / max(1, sum(totals.values())),
+        "controls": controls,
+        "acceptance": accept(levels, found, controls, ideal_error()),
+    }
+    arrays = {
+        "W": parameters.W.numpy(),
+        "D": D,
+        "probabilities": config.probabilities,
+        "dimensions_per_feature": per_feature,
+        "membership": membership,
+    }
+    return result, arrays
