@@ -58,9 +58,7 @@ def top_neurons(k: int) -> Reconstructor:
     return Reconstructor(f"the {k} neurons of largest absolute activation; the others at zero", apply)
 
 
-def principal_components(
-    sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], k: int
-) -> Float[Tensor, "k d"]:
+def principal_components(sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], k: int) -> Float[Tensor, "k d"]:
     """The k orthonormal directions of largest variance about `centre`, from the covariance in float64."""
     d = sample.shape[1]
     covariance = torch.zeros(d, d, dtype=torch.float64)
