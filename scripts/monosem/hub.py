@@ -6,30 +6,50 @@ against the sha256 that the hub states for it.
 
 import os
 import re
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from scripts.monosem import checkpoints, io
 
 PATIENCE_S = 5  # for the first answer
+HUB = "https://huggingface.co"
+BY_HAND = f"put a folder with {checkpoints.NEEDED} on this machine and give its path as the name"
+
+
+def _offline(name: str) -> io.ArtefactError:
+    return io.ArtefactError(
+        f"'{name}' is not on this machine and {os.environ.get('HF_ENDPOINT', HUB)} cannot be reached (no network?); "
+        f"{BY_HAND}"
+    )
+
+
+def _require_answer(name: str, url: str) -> None:
+    """One short attempt of our own: without a network the hub's client tries for half a minute."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE_S).close()
+    except urllib.error.HTTPError:
+        return  # an answer, whatever it says
+    except OSError:
+        raise _offline(name) from None
 
 
 def _explain(name: str, revision: str | None, error: Exception) -> io.ArtefactError:
     """One plain sentence for whatever stood between here and the hub."""
     from huggingface_hub import errors
 
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    by_hand = f"put a folder with {checkpoints.NEEDED} on this machine and give its path as the name"
+    endpoint = os.environ.get("HF_ENDPOINT", HUB)
     if isinstance(error, errors.GatedRepoError):
-        reason = f"'{name}' is gated: accept its licence at {endpoint}/{name} and set HF_TOKEN, or {by_hand}"
+        reason = f"'{name}' is gated: accept its licence at {endpoint}/{name} and set HF_TOKEN, or {BY_HAND}"
     elif isinstance(error, errors.RevisionNotFoundError):
         reason = f"'{name}' has no revision '{revision}' at {endpoint}"
     elif isinstance(error, errors.RepositoryNotFoundError):
         reason = f"there is no model '{name}' at {endpoint} (or it is private, and HF_TOKEN is not set)"
     elif isinstance(error, errors.RemoteEntryNotFoundError):
-        reason = f"'{name}' at {endpoint} lacks a file that the workflow needs ({error}); {by_hand}"
+        reason = f"'{name}' at {endpoint} lacks a file that the workflow needs ({error}); {BY_HAND}"
     elif isinstance(error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled)):
-        reason = f"'{name}' is not on this machine and {endpoint} cannot be reached (no network?); {by_hand}"
+        return _offline(name)
     else:
         reason = f"'{name}' could not be fetched from {endpoint} ({type(error).__name__}: {error}); try again"
     return io.ArtefactError(" ".join(reason.split()))
@@ -69,6 +89,7 @@ def fetch(name: str, revision: str | None = None, allow_pickle: bool = False) ->
     def size(file: str, at: str) -> int:
         return get_hf_file_metadata(hf_hub_url(repository, file, revision=at), timeout=PATIENCE_S).size or 0
 
+    _require_answer(name, hf_hub_url(repository, checkpoints.CONFIG, revision=revision))
     try:
         folder = get(checkpoints.CONFIG, revision).parent
         commit = folder.name  # what a branch names may move between two files

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.monosem import checkpoints, gpt2_network, io
+from scripts.monosem import checkpoints, estimates, gpt2_network, io
 from scripts.monosem.families import family_of
 
 if TYPE_CHECKING:
@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 
 
 def tensors_of(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> "Iterator[tuple[str, torch.Tensor]]":
-    """Tensors of one safetensors file, one at a time. Raises: ArtefactError for a cut file, or NaN by name."""
+    """Tensors of one safetensors file, one at a time. Raises: ArtefactError for a cut file, or NaN by name.
+
+    They lie in the file's pages. Each has a mapping of its own, so that its memory is given back when it is dropped.
+    """
     import torch
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118: no mapping
-                if wanted(name):
-                    tensor = file.get_tensor(name)
-                    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                        raise io.ArtefactError(f"{path}: tensor '{name}' holds NaN or infinity; fetch the file again")
-                    yield name, tensor
+            names = [name for name in file.keys() if wanted(name)]  # noqa: SIM118
+        for name in names:
+            with safe_open(str(path), framework="pt") as file:
+                tensor = file.get_tensor(name)
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise io.ArtefactError(f"{path}: tensor '{name}' holds NaN or infinity; fetch the file again")
+            yield name, tensor
     except FileNotFoundError:
         raise io.ArtefactError(f"{path} is missing; run the workflow again to make it") from None
     except (SafetensorError, ValueError, OSError) as error:
@@ -98,13 +102,15 @@ def load_model(folder: str | Path, device: str = "cpu", last_block: int | None =
 
     Args:
         last_block: load nothing after this block, and no unembedding where it is a matrix of its own. None: everything.
-    Raises: ArtefactError naming the file for a cut, foreign or non-finite one.
+    Raises: ArtefactError naming the file for a cut, foreign or non-finite one, or the memory that is lacking.
     """
     import torch
 
-    model = load_as_stored(folder, last_block)
-    dtype = getattr(torch, checkpoints.settings_of(Path(folder)).get("dtype", "float32"))
-    return cast(model.to(torch.device(device)), dtype)
+    config = io.read_json(Path(folder) / checkpoints.CONFIG)
+    dtype = (config.get(checkpoints.SETTINGS) or {}).get("dtype", "float32")
+    if family_of(config) is not None:
+        estimates.require_memory(config, dtype, last_block, f"opening the model in {folder}")
+    return cast(load_as_stored(folder, last_block).to(torch.device(device)), getattr(torch, dtype))
 
 
 def load_as_stored(folder: str | Path, last_block: int | None = None) -> "nn.Module":

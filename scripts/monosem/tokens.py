@@ -107,9 +107,12 @@ def load_tokenizer(path: str | Path) -> "Tokenizer":
 
 
 def end_of_text_id(tokenizer: "Tokenizer", path: str | Path) -> int:
-    """Id of the token between documents: <|endoftext|>, or the `eos_token` of the tokenizer_config.json beside it."""
+    """Id of the token before each document: what tokenizer_config.json calls `bos_token`, else its `eos_token`, else
+    <|endoftext|>. In GPT-2, Pythia and OPT all are one; Llama and Gemma read nothing well without their `bos_token`.
+    """
     beside = Path(path).with_name("tokenizer_config.json")
-    named = io.read_json(beside).get("eos_token") if beside.exists() else None
+    told = io.read_json(beside) if beside.exists() else {}
+    named = told.get("bos_token") or told.get("eos_token")
     name = named["content"] if isinstance(named, dict) else named or END_OF_TEXT
     token_id = tokenizer.token_to_id(name)
     if token_id is None:

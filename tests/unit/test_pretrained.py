@@ -4,6 +4,7 @@ import copy
 import json
 
 import family_models
+import psutil
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -193,6 +194,14 @@ def test_a_pickled_checkpoint_becomes_safetensors(tmp_path):
     link(tmp_path, tmp_path / "linked", {})
     ours = pretrained.load_model(tmp_path / "linked")
     assert torch.equal(ours(family_models.tokens()).logits, theirs(family_models.tokens()).logits)
+
+
+def test_a_model_that_memory_cannot_hold_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    saved("llama", tmp_path)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10**8}))
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(io.ArtefactError, match="needs 600.0 MB of memory, but only 100.0 MB are available"):
+        pretrained.load_model(tmp_path)
 
 
 def test_bfloat16_changes_the_weights_and_not_the_positions(tmp_path):

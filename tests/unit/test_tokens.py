@@ -224,3 +224,22 @@ def test_kept_positions_drop_end_of_text_even_when_its_id_is_zero(backend, end_o
     later = tokens.kept_positions(batch, end_of_text, True)
     assert everywhere.tolist() == [[token != end_of_text for token in row] for row in batch.tolist()]
     assert later[:, 1:].tolist() == everywhere[:, 1:].tolist() and not later[:, 0].any()
+
+
+@pytest.mark.parametrize(
+    "told, expected",
+    [
+        ({"bos_token": "<s>", "eos_token": "</s>"}, "<s>"),
+        ({"bos_token": None, "eos_token": {"content": "</s>"}}, "</s>"),
+        ({}, "<|endoftext|>"),
+    ],
+)
+def test_documents_begin_with_the_tokenizers_own_mark(tmp_path, told, expected):
+    import json
+
+    from tokenizers import Tokenizer, models
+
+    vocabulary = {"<|endoftext|>": 0, "<s>": 1, "</s>": 2}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<s>"))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(told))
+    assert tokens.end_of_text_id(tokenizer, tmp_path / "tokenizer.json") == vocabulary[expected]
