@@ -19,6 +19,7 @@ from scripts.monosem.sae.architectures import Sae
 from scripts.monosem.tokens import load_tokenizer, load_tokens
 
 ROWS = 4096  # encoded at once
+FEWEST_GROUPS = 5  # of words; with fewer, deals can hardly differ from the true groups
 
 
 def token_part(reading: Reading, stream_names: list[str], seed: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -183,7 +184,7 @@ def analyse(
     vocab = model.config.vocab_size
     counts = [np.bincount(np.asarray(stream.tokens), minlength=vocab) for stream in (train, test)]
     vocabulary = words.choose(tokenizer, groups, *counts)
-    if vocabulary.groups:
+    if len(vocabulary.groups) >= FEWEST_GROUPS:
         places = [sites.resolve(model, name) for name in stream_names]
         vectors = words.represent(model, places, vocabulary, test, derive_seed(seed, "words"))
         compared = words.by_site(stream_names, vectors, vocabulary, derive_seed(seed, "words", "test"))

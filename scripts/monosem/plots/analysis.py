@@ -174,7 +174,7 @@ def positions(document: Document, arrays: Arrays) -> Figure:
 def words(document: Document) -> Figure:
     """Mean cosine within groups of similar words, beside deals of equal frequency, by layer."""
     if "words" not in document:
-        return empty("fewer than two words of any group are single tokens of this model")
+        return empty("this tokenizer keeps the words of too few groups whole")
     sites = document["words"]["sites"]
     x = [depth(name) for name in sites]
     figure = style.new_figure(height=2.7)
