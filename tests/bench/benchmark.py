@@ -74,7 +74,7 @@ def race(tasks: list[Task], data: Path, threads: int, segment: int, evaluate: bo
         for i, task in enumerate(tasks):
             seconds = statistics.median(times[i][1:] or times[i])
             row = {**asdict(task), "seconds_per_step": seconds, "vectors_per_s": task.batch / seconds}
-            row["memory_mb"] = memory[i]
+            row |= {"memory_mb": memory[i], "fastest_seconds_per_step": min(times[i])}
             if evaluate and task.who != "floor":
                 row |= workers[i].ask(evaluate=True)
             rows.append(row)
