@@ -74,7 +74,7 @@ def race(tasks: list[Task], data: Path, threads: int, segment: int, evaluate: bo
         for i, task in enumerate(tasks):
             seconds = statistics.median(times[i][1:] or times[i])
             row = {**asdict(task), "seconds_per_step": seconds, "vectors_per_s": task.batch / seconds}
-            row["memory_mb"] = memory[i]
+            row |= {"memory_mb": memory[i], "fastest_seconds_per_step": min(times[i])}
             if evaluate and task.who != "floor":
                 row |= workers[i].ask(evaluate=True)
             rows.append(row)
@@ -84,12 +84,14 @@ def race(tasks: list[Task], data: Path, threads: int, segment: int, evaluate: bo
             worker.close()
 
 
-def compare(base: dict, rates: list[float], data: Path, threads: int, segment: int, say) -> list[dict]:
+def compare(
+    base: dict, rates: list[float], data: Path, threads: int, segment: int, say, evaluate: bool = True
+) -> list[dict]:
     """All contestants at every learning rate."""
     rows = []
     for rate in rates:
         tasks = [Task(who=who, learning_rate=rate, **base) for who in ("ours", *PEERS, "floor")]
-        found = race(tasks, data, threads, segment)
+        found = race(tasks, data, threads, segment, evaluate)
         for row in found:
             ev = f", explained variance {row['explained_variance']:.4f}, L0 {row['l0']:.1f}" if "l0" in row else ""
             say(f"  {base['architecture']} lr {rate:g} {row['who']}: {row['vectors_per_s']:,.0f} vectors/s{ev}")
@@ -158,7 +160,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--vectors", type=int, default=131_072, help="that every contestant trains on")
-    parser.add_argument("--rates", type=float, nargs="+", default=[1e-3, 2e-3, 4e-3], help="learning rates")
+    parser.add_argument("--rates", type=float, nargs="+", default=[2e-3, 4e-3, 8e-3], help="learning rates")
+    parser.add_argument("--l1", type=float, default=1.0, help="λ of ReLU + L1, the same for all")
+    parser.add_argument("--only-architecture", choices=["topk", "relu"], help="one of the two")
     parser.add_argument("--full", action="store_true", help="ten times the vectors, six learning rates, a longer sweep")
     parser.add_argument("--only", choices=["compare", "wide", "scaling"], help="one part")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where activations may be found")
@@ -166,7 +170,7 @@ def main() -> None:
     arguments = parser.parse_args()
     vectors, rates = arguments.vectors, arguments.rates
     if arguments.full:
-        vectors, rates = 10 * vectors, [2.5e-4, 5e-4, *rates, 8e-3]
+        vectors, rates = 10 * vectors, [5e-4, 1e-3, *rates, 1.6e-2]
     from scripts.monosem.sae.encoding import resolve_precision
     from tests.bench import data, scaling
 
@@ -185,8 +189,8 @@ def main() -> None:
     precisions = ("float32", "tf32", "bfloat16") if cuda else ("auto",)
     shared = {"device": arguments.device}
 
-    def part(title: str, base: dict, learning_rates: list[float], segment: int) -> None:
-        rows = compare(base, learning_rates, folder, arguments.threads, segment, say)
+    def part(title: str, base: dict, learning_rates: list[float], segment: int, evaluate: bool = True) -> None:
+        rows = compare(base, learning_rates, folder, arguments.threads, segment, say, evaluate)
         record["runs"] += rows
         record["tables"][title] = summarise(rows)
         texts.append(markdown(title, record["tables"][title]))
@@ -196,17 +200,23 @@ def main() -> None:
         say(f"data: {origin}")
         record["data"] = origin
         for precision in precisions:
-            for architecture in ("topk", "relu"):
+            for architecture in [arguments.only_architecture] if arguments.only_architecture else ["topk", "relu"]:
                 base = {**shared, "architecture": architecture, "d_in": 512, "d_sae": 4096, "batch": 4096}
-                base |= {"steps": vectors // 4096, "precision": precision}
+                base |= {"steps": vectors // 4096, "precision": precision, "l1": arguments.l1}
                 part(f"{architecture}, d_in 512, d_sae 4,096, batch 4,096, {precision}", base, rates, 4)
     if arguments.only in (None, "wide"):
         say(f"data of width 3,072: {data.write(folder, 3072, 16_384)}")
         for d_sae in (24_576, 131_072) if cuda else (24_576,):
             for precision in precisions:
                 base = {**shared, "architecture": "topk", "d_in": 3072, "d_sae": d_sae, "precision": precision}
-                base |= {"batch": 4096, "steps": 30} if cuda else {"batch": 2048, "steps": 3}
-                part(f"topk, d_in 3,072, d_sae {d_sae:,}, batch {base['batch']:,}, {precision}", base, rates[:1], 1)
+                base |= {"batch": 4096, "steps": 30} if cuda else {"batch": 1024, "steps": 3}
+                part(
+                    f"topk, d_in 3,072, d_sae {d_sae:,}, batch {base['batch']:,}, {precision}",
+                    base,
+                    rates[:1],
+                    1,
+                    evaluate=False,
+                )
     if arguments.only in (None, "scaling"):
         data.write(folder, 512, 65_536)
         rows = scaling.sweep(folder, arguments.threads, arguments.device, arguments.full, say)

@@ -9,7 +9,7 @@ from scripts.monosem.sae import encoding, kernels
 from scripts.monosem.sae.losses import relu_l1, topk
 from tests.unit.sae_toys import random_parameters
 
-D_IN, D_SAE, N, K = 70, 200, 1030, 5  # 70: not a multiple of a column block; 1030: not of a row block
+D_IN, D_SAE, N, K = 70, 200, 2100, 5  # 70: not a multiple of a column block; 2100: not of a row block
 
 
 def world(dtype=torch.float32):

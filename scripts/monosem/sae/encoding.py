@@ -1,8 +1,9 @@
 """The one dense product of a step, in the precision that the configuration names, and the codes that it leads to.
 
-On the CPU a few hundred rows are encoded at a time and their active latents taken while the pre-activations are in the
-cache. bfloat16 means: x − b_dec and the encoder are rounded to 8 bits of mantissa before the product, sums are float32,
-b_enc is exact, and the pre-activations are rounded again. Weights, codes' gradients and Adam stay float32.
+On the CPU about a thousand rows are encoded at a time and their active latents taken before the next: TopK never holds
+all pre-activations of a batch. bfloat16 means: x − b_dec and the encoder are rounded to 8 bits of mantissa before the
+product, sums are float32, b_enc is exact, and the pre-activations are rounded again. Weights, gradients through the
+codes and Adam stay float32.
 """
 
 import math

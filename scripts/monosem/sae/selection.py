@@ -14,7 +14,7 @@ from scripts.monosem.sae import compiled
 from scripts.monosem.sae.kernels import Codes, as_integers, is_compiled
 from scripts.monosem.sae.parallel import over_rows
 
-ROWS = 512  # of a batch at a time: their pre-activations stay in the cache until the active ones are taken
+ROWS = 1024  # of a batch at a time, so that memory stays small: fewer, and products get slower
 
 
 def _wide(dtype: torch.dtype) -> torch.dtype:
