@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from scripts.monosem import checkpoints, estimates, plan, sites
+from scripts.monosem import checkpoints, estimates, plan, sites, sweeps
 from scripts.monosem.analysis import checks as analysis_checks
 from scripts.monosem.families import family_of, shape_of
 from scripts.monosem.io import ArtefactError
@@ -135,7 +135,7 @@ def _uses(config: Config) -> None:
         for run in use["runs"]:
             _expect(config["sae"]["runs"], run, f"{where}.runs", "the run")
         for sweep in use.get("sweeps", []):
-            _expect(config["sae"].get("sweeps", {}), sweep, f"{where}.sweeps", "the sweep")
+            _expect(sweeps.stated(config), sweep, f"{where}.sweeps", "the sweep")
         _site(config, plan.resolve(config, use["model"]), use["site"], where)
 
 

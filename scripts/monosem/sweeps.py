@@ -23,10 +23,15 @@ def members(name: str, sweep: dict[str, Any]) -> Members:
     return {variant: [f"{name}-{variant}-seed{seed}" for seed in sweep["seeds"]] for variant in sweep["variants"]}
 
 
+def stated(config: Config) -> dict[str, dict[str, Any]]:
+    """The sweeps of a configuration; null leaves one out."""
+    return {name: sweep for name, sweep in config["sae"].get("sweeps", {}).items() if sweep is not None}
+
+
 def expand_(config: Config) -> None:
     """Add the runs of all sweeps to `sae.runs` and to the places that use them; a second time changes nothing."""
     sae = config["sae"]
-    swept = sae.get("sweeps", {})
+    swept = stated(config)
     for name, sweep in swept.items():
         for variant, runs in members(name, sweep).items():
             for seed, run in zip(sweep["seeds"], runs, strict=True):
@@ -44,7 +49,7 @@ def expand_(config: Config) -> None:
 
 def trained(config: Config, runs: Sequence[str]) -> dict[str, Members]:
     """The sweeps all of whose runs are among `runs`."""
-    found = {name: members(name, sweep) for name, sweep in config["sae"].get("sweeps", {}).items()}
+    found = {name: members(name, sweep) for name, sweep in stated(config).items()}
     return {
         name: variants for name, variants in found.items() if all(set(own) <= set(runs) for own in variants.values())
     }
