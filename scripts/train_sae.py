@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: its idle threads leave the cores to compiled.py
+# AuxK's products have another shape at every step, and each kept kernel takes a megabyte
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 from scripts.monosem import io, joblog
 

@@ -52,13 +52,14 @@ class Activations:
         order = np.argsort(indices, kind="stable")  # neighbours on disk are read one after the other
         ordered = indices[order]
         cuts = np.searchsorted(ordered, self.first_rows)
-        width, read = 2 * self.d_in, []
+        width = 2 * self.d_in
+        bits = np.empty((len(indices), self.d_in), np.int16)
+        into = memoryview(bits).cast("B")  # rows go straight to their place: small objects would fragment the heap
         for shard, first, start, stop in zip(self.shards, self.first_rows[:-1], cuts[:-1], cuts[1:], strict=True):
             places = (ordered[start:stop] - first) * width + shard.offset
             with open(shard.filename, "rb", buffering=0) as file:
-                read += [os.pread(file.fileno(), width, place) for place in places.tolist()]
-        bits = np.empty((len(indices), self.d_in), np.int16)
-        bits[order] = np.frombuffer(b"".join(read), np.int16).reshape(bits.shape)
+                for row, place in zip((order[start:stop] * width).tolist(), places.tolist(), strict=True):
+                    os.preadv(file.fileno(), [into[row : row + width]], place)
         return torch.from_numpy(bits).view(DTYPES[self.manifest["dtype"]]).float()
 
 
