@@ -29,7 +29,7 @@ def test_everything_is_there(finished):
     results = finished / "results"
     for name in ("environment.json", "metrics.json", "claims.json", "report.md", "report.html", "rulegraph.mmd"):
         assert (results / name).stat().st_size > 0, name
-    assert len(list(results.glob("sae/*/*/*/sae_weights.safetensors"))) == 4
+    assert len(list(results.glob("sae/*/*/*/sae_weights.safetensors"))) == 6
     assert len(list(results.glob("evaluation/*/*/fidelity.json"))) == 3
     for svg in results.glob("figures/*/*.svg"):
         assert svg.with_suffix(".png").stat().st_size > 0
@@ -39,7 +39,7 @@ def test_everything_is_there(finished):
 def test_the_run_ends_with_times_and_the_place_of_the_report(finished):
     printed = (finished / "smoke.out").read_text()
     assert re.search(r"^rule +jobs +wall s +work s +start s$", printed, re.M)
-    assert re.search(r"^train_sae +4( +\d+\.\d){3}$", printed, re.M)
+    assert re.search(r"^train_sae +6( +\d+\.\d){3}$", printed, re.M)
     assert re.search(r"^together +\d+( +\d+\.\d){3}$", printed, re.M)
     assert "The report: results/report.html" in printed[-800:]
 
@@ -94,7 +94,7 @@ def test_changing_one_autoencoder_reruns_it_and_what_follows(changed, snakemake)
     edit(changed / "tests/smoke.yaml", "l1_coefficient: 1.0,", "l1_coefficient: 2.0,")
     jobs = jobs_of(snakemake(changed, "-n").stdout)
     assert jobs["train_sae"] == 1 and jobs["evaluate_fidelity"] == 1
-    assert set(jobs) == {"train_sae", "evaluate_fidelity", "plot_fidelity", *REPORTING}
+    assert set(jobs) == {"train_sae", "evaluate_fidelity", "plot_fidelity", "plot_sweeps", *REPORTING}
 
 
 def test_changing_interpretation_trains_nothing(changed, snakemake):
