@@ -13,7 +13,7 @@ from scripts.monosem.plots import palette, style
 from scripts.monosem.sae_kinds import KINDS
 from scripts.monosem.sweeps import in_sweeps
 
-MARKERS = dict(zip(KINDS, "^vos*DP", strict=True))  # of architectures
+MARKERS = dict(zip(KINDS, "^vospDX", strict=True))  # of architectures
 BASELINES = {
     "zero_ablation": "zero ablation",
     "mean_ablation": "mean ablation",
