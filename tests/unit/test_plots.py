@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.patches import StepPatch
 
 from scripts import plot_fidelity, plot_interpretation, plot_models, plot_sweeps
 from scripts.monosem import io, report_files
@@ -88,7 +89,7 @@ def test_density_counts_the_silent():
     figure = fidelity.density({"run": values}, n_tokens=20_000)
     text = figure.axes[0].get_title(loc="left")
     assert "2 never fire" in text and "1 fire < 10 times" in text
-    assert sum(patch.get_height() for patch in figure.axes[0].patches if patch.get_width() < 0.5) == 3
+    assert sum(patch.get_data().values.sum() for patch in figure.axes[0].patches if isinstance(patch, StepPatch)) == 3
 
 
 def test_a_site_without_contexts_gets_a_figure_that_says_so():
