@@ -89,7 +89,10 @@ class Body(nn.Module):
             config.get("activation_function", "gelu_new"),
             epsilon,
         )
-        self.wte, self.wpe = nn.Embedding(config["vocab_size"], d), nn.Embedding(config["n_positions"], d)
+        # from_pretrained draws no random weights: normal_ on the meta device imports torch's compiler, over a second
+        self.wte, self.wpe = (
+            nn.Embedding.from_pretrained(torch.empty(rows, d)) for rows in (config["vocab_size"], config["n_positions"])
+        )
         self.h = nn.ModuleList(Block(*block) for _ in range(n_layer))
         self.ln_f = nn.LayerNorm(d, epsilon)
 

@@ -7,11 +7,31 @@ from typing import TypeVar
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
+from torch.optim.adam import adam
 
 from scripts.monosem.joblog import Progress
 from scripts.monosem.toy.data import Batch
 
 Stack = TypeVar("Stack", bound=tuple)
+
+
+@torch.no_grad()
+def adam_step_(
+    weights: list[Tensor],
+    gradients: list[Tensor],
+    moments: list[list[Tensor]],
+    steps: list[Tensor],
+    rate: float,
+) -> None:
+    """One step of Adam in place, with torch's default constants; `steps` counts up.
+
+    torch.optim.Adam does the same, but its constructor imports torch's compiler, which takes longer than some of the
+    experiments.
+    """
+    adam(
+        weights, gradients, *moments, max_exp_avg_sqs=[], state_steps=steps, fused=True, amsgrad=False, beta1=0.9,
+        beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,17 +67,15 @@ def train(
     `observe` sees the parameters before each step and after the last; it must not change them.
     """
     leaves = type(parameters)(*(tensor.clone().requires_grad_() for tensor in parameters))
-    adam = torch.optim.Adam(list(leaves), lr=optimisation.learning_rate, fused=True)
+    moments = [[torch.zeros_like(leaf) for leaf in leaves] for _ in range(2)]
+    steps = [leaf.new_zeros(()).detach() for leaf in leaves]
     progress = Progress(optimisation.steps, label)
     for step in range(optimisation.steps):
         if observe:
             observe(step, type(parameters)(*(tensor.detach() for tensor in leaves)))
-        for group in adam.param_groups:
-            group["lr"] = learning_rate_at(step, optimisation)
         losses = loss(leaves, draw(optimisation.batch_size, generator))
-        adam.zero_grad()
-        losses.sum().backward()
-        adam.step()
+        gradients = torch.autograd.grad(losses.sum(), list(leaves))
+        adam_step_(list(leaves), list(gradients), moments, steps, learning_rate_at(step, optimisation))
         if step % 100 == 99 or step + 1 == optimisation.steps:
             progress.update(step + 1, loss=float(losses.detach().mean()))
     trained = type(parameters)(*(tensor.detach() for tensor in leaves))
