@@ -11,7 +11,7 @@ class Kind:
     """One architecture."""
 
     words: str  # for people
-    needs: tuple[str, ...]  # keys that a run must set
+    needs: tuple[str, ...]  # keys that a run must set, first the one that sets how sparse it is
     may: tuple[str, ...]  # keys that a run may set and that not every architecture has
     saved_as: str  # the SAELens architecture that does the same at inference
 
@@ -42,6 +42,11 @@ def foreign_keys(architecture: str) -> tuple[str, ...]:
     """Keys that some architecture has and this one has not, sorted."""
     own = {*KINDS[architecture].needs, *KINDS[architecture].may}
     return tuple(sorted({key for kind in KINDS.values() for key in (*kind.needs, *kind.may)} - own))
+
+
+def sparsity_knob(architecture: str) -> str:
+    """The key that sets how sparse an autoencoder is: a number of latents, or the weight of a penalty."""
+    return KINDS[architecture].needs[0]
 
 
 def missing_key(architecture: str, params: dict) -> str | None:

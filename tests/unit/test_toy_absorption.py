@@ -52,12 +52,39 @@ def test_half_of_the_activation_is_half_absorbed():
     assert found["absorption"] == pytest.approx(0.5) and found["silent_with_child"] == 0
 
 
+def test_a_latent_that_only_fires_with_a_child_leans_the_other_way():
+    x = sample(True)
+    has_child = (x[:, CONFIG.parents :].reshape(-1, CONFIG.parents, CONFIG.children) > 0).any(-1)
+    latents = x.copy()
+    latents[:, : CONFIG.parents] *= has_child
+    assert absorption.absorption(x, latents, np.eye(CONFIG.n), CONFIG.parents)["absorption"] == pytest.approx(-1)
+    silent = absorption.absorption(x, np.zeros_like(x), np.eye(CONFIG.n), CONFIG.parents)
+    assert silent["absorption"] == 0 and silent["silent_alone"] == 1
+
+
+def test_a_nested_dictionary_is_graded_by_its_worst_seed_from_above():
+    runs = [
+        {"name": name, "data": data, "absorption": value}
+        for name, hierarchy in (("plain", [0.6, 0.9]), ("nested", [-0.1, 0.55]))
+        for data, values in (("hierarchy", hierarchy), ("independent", [0.1, 0.0]))
+        for value in values
+    ]
+    rules = absorption.grade(runs, {"plain": False, "nested": True})
+    assert rules["plain_absorbs"] == {"value": 0.6, "bound": 0.5, "pass": True}
+    assert rules["nested_keeps_the_parent"] == {"value": 0.55, "bound": 0.5, "pass": False}
+    assert rules["nested_independent_does_not"]["pass"]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"d": 23}, "toy.absorption.d: expected at least parents x (1 + children) = 24, found 23"),
         ({"architectures": {"mine": {"architecture": "topk"}}}, "architectures.mine.k is missing"),
         ({"architectures": {"mine": {"architecture": "topk", "k": 30}}}, "expected at most 24 latents, found 30"),
+        (
+            {"architectures": {"mine": {"architecture": "matryoshka_batchtopk", "k": 2, "prefixes": [8, 25]}}},
+            "architectures.mine: SAE run: prefixes must rise to d_sae = 24, found [8, 25]",
+        ),
         ({"sae": {}}, "architectures.relu.vectors is missing"),
     ],
 )

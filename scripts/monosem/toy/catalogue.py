@@ -33,10 +33,6 @@ NAMED: dict[str, str] = {kind: kind for kind in FIGURES} | {
 """Experiments that claims and the chapter's text name -> their kind; a configuration may leave them out."""
 
 
-SPARSITY_KNOBS = {"relu": "l1_coefficient", "topk": "k"}
-"""Architecture of an autoencoder that toy experiments can train -> its parameter that sets how sparse it is."""
-
-
 def experiments(toy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Experiment -> its settings, in the chapter's order; an entry that is null is left out."""
     order = list(FIGURES)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from scripts.monosem.toy import catalogue
+from scripts.monosem.sae import config as sae_config
+from scripts.monosem.sae_kinds import sparsity_knob
 
 Settings = dict[str, Any]
 
@@ -86,7 +87,7 @@ def _grid(architecture: str, grid: Settings, where: str) -> Iterator[str]:
         if headline[key] not in grid[plural]:
             choices = ", ".join(f"{choice:g}" for choice in grid[plural])
             yield f"{where}.headline.{key}: expected one of the {plural} ({choices}), found {headline[key]:g}"
-    if catalogue.SPARSITY_KNOBS[architecture] == "k":
+    if sparsity_knob(architecture) == "k":
         for value in grid["values"]:
             if value != int(value) or value > min(grid["widths"]):
                 yield (
@@ -127,11 +128,15 @@ def absorption(settings: Settings, where: str) -> Iterator[str]:
         yield f"{where}.d: expected at least parents x (1 + children) = {n}, found {settings['d']}"
     for name, sae in settings["architectures"].items():
         merged, key = {"d_sae": n, **settings["sae"], **sae}, f"{where}.architectures.{name}"
-        for needed in (catalogue.SPARSITY_KNOBS[sae["architecture"]], "vectors"):
-            if needed not in merged:
-                yield f"{key}.{needed} is missing"
+        missing = [needed for needed in (sparsity_knob(sae["architecture"]), "vectors") if needed not in merged]
+        yield from (f"{key}.{needed} is missing" for needed in missing)
         if merged.get("k", 1) > merged["d_sae"]:
             yield f"{key}.k: expected at most {merged['d_sae']} latents, found {merged['k']}"
+        elif not missing:
+            try:
+                sae_config.from_params(merged)
+            except ValueError as error:
+                yield f"{key}: {error}"
 
 
 CHECKS: dict[str, Callable[[Settings, str], Iterator[str]]] = {

@@ -11,9 +11,10 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from scripts.monosem.plots import style
 from scripts.monosem.plots.toy.common import RULE, SIGNED
+from scripts.monosem.sae_kinds import KINDS, sparsity_knob
 
-ARCHITECTURES = {"relu": ("ReLU SAE", "L1 coefficient λ"), "topk": ("TopK SAE", "k")}
-"""Architecture -> its title and the name of the knob that sets its sparsity."""
+KNOBS = {"l1_coefficient": "L1 coefficient λ", "l0_coefficient": "L0 coefficient λ", "k": "k"}
+"""Key that sets how sparse an autoencoder is -> its name on an axis."""
 SHARE = Normalize(0.0, 1.0)
 SHOWN = 64
 """Features shown in the matching; evenly spaced ones where there are more."""
@@ -24,7 +25,8 @@ def _architectures(result: dict[str, Any]) -> list[str]:
 
 
 def _names(architecture: str) -> tuple[str, str]:
-    return ARCHITECTURES.get(architecture, (f"{architecture} SAE", "sparsity"))
+    """Title of an architecture, and the name of the knob that sets its sparsity."""
+    return KINDS[architecture].words, KNOBS[sparsity_knob(architecture)]
 
 
 def band(result: dict[str, Any]) -> Figure:

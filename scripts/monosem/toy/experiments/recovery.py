@@ -17,7 +17,8 @@ from torch import Tensor
 from scripts.monosem import joblog, matching
 from scripts.monosem.runtime import derive_seed
 from scripts.monosem.sae import architectures
-from scripts.monosem.toy import autoencoders, catalogue, dictionaries, ground_truth
+from scripts.monosem.sae_kinds import sparsity_knob
+from scripts.monosem.toy import autoencoders, dictionaries, ground_truth
 
 MATCH = 0.9
 """Cosine from which a one-to-one pair counts as a match."""
@@ -44,7 +45,7 @@ class Grid:
     """The SAEs of one architecture."""
 
     values: tuple[float, ...]
-    """Of the knob that sets sparsity: λ at data scaled to E‖h‖² = d (relu), k (topk)."""
+    """Of the knob that sets sparsity: k, or λ at data scaled to E‖h‖² = d."""
     widths: tuple[int, ...]
     """Numbers of latents."""
     headline: Headline
@@ -119,7 +120,7 @@ def cells(config: RecoveryConfig) -> list[Cell]:
             for width in sorted(grid.widths):
                 shared = (value == grid.headline.value) + (width == grid.headline.width)
                 if config.design == "full" or shared:
-                    knob = {catalogue.SPARSITY_KNOBS[architecture]: value}
+                    knob = {sparsity_knob(architecture): value}
                     params = {**config.sae, **grid.sae, "architecture": architecture, "d_sae": width, **knob}
                     found.append(Cell(architecture, value, width, config.n_seeds if shared == 2 else 1, params))
     return found
@@ -268,7 +269,7 @@ def accept(summary: list[dict[str, Any]], grids: dict[str, Grid], control: dict[
         ratio = best["l0_over_true"]
         rules[f"{architecture}_l0_over_true"] = rule(ratio, 1.0 + L0_TOLERANCE, abs(ratio - 1.0) <= L0_TOLERANCE)
         # a k of 1 is the smallest there is and may well recover everything: only λ has two ends
-        if catalogue.SPARSITY_KNOBS[architecture] == "l1_coefficient" and len(at_width) >= 3:
+        if sparsity_knob(architecture) != "k" and len(at_width) >= 3:
             by_value = sorted(at_width, key=lambda entry: entry["value"])
             inside = sum(entry["in_band"] for entry in (by_value[0], by_value[-1]))
             rules[f"{architecture}_band_ends_in_band"] = rule(inside, 0, inside == 0)
