@@ -211,9 +211,7 @@ def density(densities: Mapping[str, Float[np.ndarray, " latents"]], n_tokens: in
     bins = np.linspace(lowest, 0, 41)
     for axis, (name, values) in zip(axes.flat, densities.items(), strict=False):
         alive = values[values > 0]
-        axis.stairs(
-            np.histogram(np.log10(alive), bins)[0], bins, fill=True, color=palette.OURS
-        )
+        axis.stairs(np.histogram(np.log10(alive), bins)[0], bins, fill=True, color=palette.OURS)
         axis.axvspan(lowest, np.log10(10 / n_tokens), color=palette.GREY, alpha=0.18, lw=0)
         few = int((alive * n_tokens < 10).sum())
         axis.set_title(
