@@ -5,7 +5,17 @@ import re
 from functools import cache
 from pathlib import Path
 
-from scripts.monosem import configuration, imports, plan, report_files, roles, run_record, session, sweeps
+from scripts.monosem import (
+    configuration,
+    imports,
+    plan,
+    report_files,
+    roles,
+    run_record,
+    sae_sources,
+    session,
+    sweeps,
+)
 from scripts.monosem.analysis import catalogue as analysis_catalogue
 from scripts.monosem.toy import catalogue
 
@@ -97,7 +107,29 @@ def activation_settings(wildcards):
 def extraction_memory_mb(wildcards):
     """What reading one site takes: weights up to it, and working memory."""
     shape = plan.architecture(config, wildcards.model)
-    return max(2500, plan.extraction_bytes(config, wildcards.model, wildcards.site, shape) // 10**6)
+    return max(
+        2500,
+        plan.extraction_bytes(config, wildcards.model, wildcards.site, shape) // 10**6,
+    )
+
+
+def runs_trained(here):
+    """Runs that are trained here, or (False) elsewhere."""
+    return [
+        name
+        for name, run in config["sae"]["runs"].items()
+        if sae_sources.is_pretrained(run) != here
+    ]
+
+
+def pretrained_sae(wildcards):
+    """What is configured about a pretrained autoencoder, and the folder where it was found."""
+    return sae_sources.resolved(config["sae"]["runs"][wildcards.run], wildcards.site)
+
+
+def pretrained_sae_files(wildcards):
+    """The files of a pretrained autoencoder, wherever they lie."""
+    return sae_sources.files(config["sae"]["runs"][wildcards.run])
 
 
 def sae_settings(wildcards):

@@ -34,7 +34,7 @@ def main(
         "density-bias-cosine": fidelity.density_bias_cosine(
             *(arrays[f"{run}.{key}"] for key in ("density", "encoder_bias", "encoder_decoder_cosine_sim")), run
         ),
-        "training": fidelity.training_curves({name: lines[name] for name in names}, MEASURES),
+        "training": fidelity.training_curves({name: lines[name] for name in names if name in lines}, MEASURES),
         "shrinkage": sweeps.shrinkage(here, swept),
     }
     for name, path in figures.items():

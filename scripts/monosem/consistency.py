@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from scripts.monosem import checkpoints, estimates, plan, sites, sweeps
+from scripts.monosem import checkpoints, estimates, plan, sae_sources, sites, sweeps
 from scripts.monosem.analysis import checks as analysis_checks
 from scripts.monosem.families import family_of, shape_of
 from scripts.monosem.io import ArtefactError
@@ -105,6 +105,13 @@ def _site(config: Config, model: str, site: str, where: str) -> None:
 def _runs(config: Config) -> None:
     for name, run in config["sae"]["runs"].items():
         where, merged = f"sae.runs.{name}", {**config["sae"]["defaults"], **run}
+        if sae_sources.is_pretrained(run):
+            if others := [key for key in run if key != "pretrained"]:
+                raise ConfigError(f"{where}.{others[0]}: a pretrained autoencoder has no parameters of training")
+            continue
+        for key in ("architecture", "d_sae", "vectors"):
+            if key not in run:
+                raise ConfigError(f"{where}.{key} is missing")
         architecture = merged["architecture"]
         if needed := missing_key(architecture, merged):
             raise ConfigError(f"{where}.{needed} is missing: the architecture {architecture} needs it")
@@ -127,6 +134,17 @@ def _runs(config: Config) -> None:
             )
 
 
+def _pretrained(config: Config, name: str, model: str, site: str) -> None:
+    """A run that was trained elsewhere must be on this machine and belong to the model and site."""
+    run = config["sae"]["runs"][name]
+    try:
+        if sae_sources.is_pretrained(run):
+            shape = plan.architecture(config, model)
+            sae_sources.check(run, f"sae.runs.{name}", plan.names_of(config, model), shape, site)
+    except (ValueError, ArtefactError) as error:
+        raise ConfigError(str(error)) from None
+
+
 def _uses(config: Config) -> None:
     names = [plan.CHAPTER_GPT2, *config["models"]]
     for number, use in enumerate(config["sae"]["use"]):
@@ -136,7 +154,10 @@ def _uses(config: Config) -> None:
             _expect(config["sae"]["runs"], run, f"{where}.runs", "the run")
         for sweep in use.get("sweeps", []):
             _expect(sweeps.stated(config), sweep, f"{where}.sweeps", "the sweep")
-        _site(config, plan.resolve(config, use["model"]), use["site"], where)
+        model = plan.resolve(config, use["model"])
+        _site(config, model, use["site"], where)
+        for run in use["runs"]:
+            _pretrained(config, run, model, use["site"])
 
 
 def _trained(config: Config, use: dict[str, str], where: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.monosem import sae_sources
 from scripts.monosem.checkpoints import SETTINGS, find_pretrained
 from scripts.monosem.estimates import disk_bytes, memory_bytes
 from scripts.monosem.families import family_of
@@ -55,6 +56,16 @@ def pretrained_folder(config: Config, model: str) -> Path | None:
     """Where a pretrained model lies on this machine."""
     settings = config["models"][model]["pretrained"]
     return find_pretrained(settings["name"], settings.get("revision"), settings.get("allow_pickle", False))
+
+
+def names_of(config: Config, model: str) -> tuple[str, ...]:
+    """What a model may be called by those who trained autoencoders on it; its name here first."""
+    if kind_of(config, model) != "pretrained":
+        return (model,)
+    told = (
+        read_json(folder / "config.json").get("_name_or_path") if (folder := pretrained_folder(config, model)) else ""
+    )
+    return tuple(name for name in (model, config["models"][model]["pretrained"]["name"], told) if name)
 
 
 def model_settings(config: Config, model: str) -> dict[str, Any]:
@@ -112,7 +123,7 @@ def disk_need_bytes(config: Config, plan: Plan) -> int:
     for (model, site), runs in plan.sites.items():
         d = parse(site, architecture(config, model))[2]
         need += disk_bytes(wanted_tokens(config, model), [d])
-        need += sum(4 * (2 * d + 2) * config["sae"]["runs"][run]["d_sae"] for run in runs)
+        need += sum(4 * (2 * d + 2) * sae_sources.d_sae(config["sae"]["runs"][run]) for run in runs)
     return need
 
 

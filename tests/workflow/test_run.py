@@ -117,6 +117,26 @@ def test_forcing_one_rule(changed, snakemake):
     assert {"train_tokenizer", "tokenize_corpus", "train_sae"} <= set(jobs) and "build_corpus" not in jobs
 
 
+def test_a_run_handed_in_as_pretrained_is_evaluated_to_the_same_digits(changed, snakemake):
+    place = f"onelayer-a/{POST}"
+    shutil.copytree(changed / f"results/sae/{place}/topk-256", changed / "mine/layer")
+    settings = yaml.safe_load((changed / "tests/smoke.yaml").read_text())
+    settings["sae"]["runs"]["mine"] = {"pretrained": {"name": "mine", "subfolder": "layer"}}
+    settings["sae"]["use"][0]["runs"].append("mine")
+    settings["interpretation"]["use"].append({"model": "onelayer-a", "site": POST, "run": "mine"})
+    (changed / "tests/smoke.yaml").write_text(yaml.safe_dump(settings))
+    done = snakemake(changed)
+    assert done.returncode == 0, done.stdout[-3000:]
+    jobs = jobs_of(done.stdout)
+    assert jobs["import_sae"] == 1 and "train_sae" not in jobs
+    runs = json.loads((changed / f"results/evaluation/{place}/fidelity.json").read_text())["runs"]
+    assert runs["mine"] == runs["topk-256"]
+    read = [changed / f"results/evaluation/{place}/{run}/interpretation.json" for run in ("mine", "topk-256")]
+    same = [{**json.loads(path.read_text()), "run": None} for path in read]
+    assert same[0] == same[1]
+    assert "**`mine` was not trained here.**" in (changed / "results/report.md").read_text()
+
+
 def test_a_foreign_artefact_is_refused_and_nothing_else_is_lost(changed, snakemake):
     weights = changed / f"results/sae/onelayer-a/{POST}/topk-256/sae_weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
