@@ -161,11 +161,26 @@ def control_of_site(wildcards):
     ]
 
 
+def neighbour_of_site(wildcards):
+    """Weights of the autoencoder of another layer, as a list; empty where there is none."""
+    model, place = wildcards.model, (wildcards.model, wildcards.site)
+    if place not in PLAN.neighbours:
+        return []
+    other = PLAN.neighbours[place]
+    return [
+        f"results/sae/{model}/{other}/{PLAN.references[model, other]}/sae_weights.safetensors"
+    ]
+
+
 def evaluation_settings(wildcards):
     """What to evaluate with, and the run whose L0 the baselines get."""
     place = (wildcards.model, wildcards.site)
+    settings = config["evaluation"]
     return {
-        **{key: config["evaluation"][key] for key in ("tokens", "bootstrap")},
+        "tokens": settings.get("tokens_of", {}).get(
+            wildcards.model, settings["tokens"]
+        ),
+        "bootstrap": settings["bootstrap"],
         "reference": PLAN.references[place],
         "sweeps": sweeps.trained(config, PLAN.sites[place]),
     }
@@ -179,11 +194,15 @@ def interpretation_settings():
 
 
 def saes_of_model(wildcards):
-    """Weights of the reference run of every site of a model, as a list."""
+    """Weights of the reference run of a model's sites, as a list; of several layers the first that is configured."""
+    chosen = {}
+    for (model, site), run in PLAN.references.items():
+        if model == wildcards.model:
+            _, inner = plan.layer_of(site) or (None, site)
+            chosen.setdefault(inner, f"{site}/{run}")
     return [
-        f"results/sae/{model}/{site}/{run}/sae_weights.safetensors"
-        for (model, site), run in PLAN.references.items()
-        if model == wildcards.model
+        f"results/sae/{wildcards.model}/{sae}/sae_weights.safetensors"
+        for sae in chosen.values()
     ]
 
 

@@ -70,6 +70,8 @@ def _chapters(config: Config) -> None:
 def _tokens(config: Config) -> None:
     for name in config["activations"]["tokens"]:
         _expect(["default", *config["models"]], name, f"activations.tokens.{name}", "the model")
+    for name in config["evaluation"].get("tokens_of", {}):
+        _expect(config["models"], name, f"evaluation.tokens_of.{name}", "the model")
 
 
 def _site(config: Config, model: str, site: str, where: str) -> None:

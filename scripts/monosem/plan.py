@@ -3,6 +3,8 @@
 Imports neither torch nor transformers. Expects a configuration that `configuration.check` has passed.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,8 @@ class Plan:
     """(model, site) -> the run whose L0 the baselines get: the headline's run where it is trained, else the first."""
     controls: dict[tuple[str, str], str]
     """(model, site) -> the shuffled model whose autoencoder of the reference run serves as control there."""
+    neighbours: dict[tuple[str, str], str]
+    """(model, site) -> the site of the next layer with an autoencoder (of the last layer: of the one before)."""
     analysed: dict[str, tuple[str, ...]]
     """Model whose activations are analysed -> the models that it is compared with."""
     prompted: tuple[tuple[str, str, str], ...]
@@ -127,6 +131,26 @@ def disk_need_bytes(config: Config, plan: Plan) -> int:
     return need
 
 
+def layer_of(site: str) -> tuple[int, str] | None:
+    """`blocks.2.mlp.hook_post` -> (2, "mlp.hook_post"); None for a site that the configuration named itself."""
+    match = re.fullmatch(r"blocks\.(\d+)\.(.+)", site)
+    return (int(match[1]), match[2]) if match else None
+
+
+def neighbours_of(sites: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """For every (model, site) the same place of the next layer, of the last layer that of the one before it."""
+    columns: dict[tuple[str, str], dict[int, str]] = {}
+    for model, site in sites:
+        if place := layer_of(site):
+            columns.setdefault((model, place[1]), {})[place[0]] = site
+    found = {}
+    for (model, _), column in columns.items():
+        layers = sorted(column)
+        for here, other in zip(layers, [*layers[1:], *layers[-2:-1]], strict=False):
+            found[model, column[here]] = column[other]
+    return found
+
+
 def make_plan(config: Config) -> Plan:
     """Resolve names and collect what is used."""
     gpt2 = chapter_model(config)
@@ -160,6 +184,6 @@ def make_plan(config: Config) -> Plan:
         return tuple(dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses))
 
     return Plan(
-        gpt2, models, sites, autoencoders("interpretation"), references, controls, analysed, autoencoders("prompts"),
-        autoencoders("interventions"),
+        gpt2, models, sites, autoencoders("interpretation"), references, controls, neighbours_of(sites), analysed,
+        autoencoders("prompts"), autoencoders("interventions"),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from scripts.monosem.toy import catalogue
 
 FIGURES = {
     "models": ("training-curves", "losses"),
-    "fidelity": ("frontier", "baselines", "sites", "density", "density-bias-cosine", "training", "shrinkage"),
+    "fidelity": ("frontier", "baselines", "sites", "layers", "density", "density-bias-cosine", "training", "shrinkage"),
     "sweeps": ("ablation", "dead-latents"),
     "interpretation": ("activation-by-label", "specificity", "precision-recall", "confusion", "token-entropy"),
 }
