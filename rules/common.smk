@@ -17,10 +17,13 @@ from scripts.monosem import (
     sweeps,
 )
 from scripts.monosem.analysis import catalogue as analysis_catalogue
+from scripts.monosem.analysis import named
 from scripts.monosem.toy import catalogue
 
 try:
-    configuration.check(config, Path(workflow.basedir, "rules", "config.schema.yaml"))
+    SCHEMA = Path(workflow.basedir, "rules", "config.schema.yaml")
+    configuration.type_command_line_(config, workflow.config_settings.config, SCHEMA)
+    configuration.check(config, SCHEMA)
 except configuration.ConfigError as error:
     sys.exit(f"The configuration cannot be run. {error}")
 PLAN = plan.make_plan(config)
@@ -49,6 +52,7 @@ wildcard_constraints:
     model=one_of(PLAN.models),
     site=one_of(site for _, site in PLAN.sites),
     run=one_of(config["sae"]["runs"]),
+    intervention=one_of(named.entries(config)),
 
 
 @cache
@@ -234,9 +238,38 @@ def prompt_settings():
 def intervention_settings():
     """Doses, samples, random latents, and the texts of the analysis."""
     settings = {
-        key: value for key, value in config["interventions"].items() if key != "use"
+        key: value
+        for key, value in config["interventions"].items()
+        if key not in ("use", "named")
     }
     return settings | {"texts": analysis_catalogue.texts(config)}
+
+
+def named_intervention(wildcards):
+    """Everything that a named intervention asks for."""
+    return named.settings(config, wildcards.intervention)
+
+
+def held_model(wildcards):
+    """Files of the model that a named intervention is about, and its tokens."""
+    model = named_intervention(wildcards)["model"]
+    folder, tokenizer = f"results/models/{model}", plan.tokenizer_of(config, model)
+    return {
+        "model": f"{folder}/config.json",
+        "weights": f"{folder}/model.safetensors",
+        "tokenizer": f"{folder}/tokenizer.json",
+        "tokens": f"results/data/{CORPUS}/tokens/{tokenizer}/manifest.json",
+    }
+
+
+def held_sae(wildcards):
+    """Weights of the autoencoder whose latent is held, as a list; empty for a neuron."""
+    asked = named_intervention(wildcards)
+    if asked["run"] is None:
+        return []
+    return [
+        f"results/sae/{asked['model']}/{asked['site']}/{asked['run']}/sae_weights.safetensors"
+    ]
 
 
 def toy_settings(wildcards):
@@ -276,6 +309,9 @@ def final_outputs():
         "results/toy.html",
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
+        *expand(
+            "results/interventions/{name}/intervention.md", name=named.entries(config)
+        ),
     ]
 
 

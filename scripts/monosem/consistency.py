@@ -7,6 +7,7 @@ from typing import Any
 
 from scripts.monosem import checkpoints, estimates, plan, sae_sources, sites, sweeps
 from scripts.monosem.analysis import checks as analysis_checks
+from scripts.monosem.analysis import named
 from scripts.monosem.families import family_of, shape_of
 from scripts.monosem.io import ArtefactError
 from scripts.monosem.sae_kinds import KINDS, foreign_keys, missing_key
@@ -214,6 +215,17 @@ def _interventions(config: Config) -> None:
                 f"{where}: expected an autoencoder of interpretation.use, which finds the latents that are held; "
                 f"found '{use['run']}' on '{use['model']}' at {use['site']}"
             )
+    for name, entry in (config["interventions"].get("named") or {}).items():
+        where = f"interventions.named.{name}"
+        if entry is None:
+            continue
+        if "run" in entry:
+            _trained(config, entry, where)
+        else:
+            _expect([plan.CHAPTER_GPT2, *config["models"]], entry["model"], f"{where}.model", "the model")
+            _site(config, plan.resolve(config, entry["model"]), entry["site"], where)
+        if problem := named.problem(config, name):
+            raise ConfigError(problem)
 
 
 def _toy(config: Config) -> None:

@@ -164,7 +164,9 @@ def make_plan(config: Config) -> Plan:
         for use in config.get("analysis", {}).get("use", ())
     }
     compared = [model for pair in analysed.items() for model in (pair[0], *pair[1])]
-    used = dict.fromkeys([*(model for model, _ in sites), *chapter.values(), gpt2, *compared])
+    held = config.get("interventions", {}).get("named") or {}
+    named = [resolve(config, entry["model"]) for entry in held.values() if entry is not None]
+    used = dict.fromkeys([*(model for model, _ in sites), *chapter.values(), gpt2, *compared, *named])
     models: dict[str, str] = {}
     for model in used:
         kind = kind_of(config, model)
