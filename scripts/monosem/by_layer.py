@@ -29,9 +29,12 @@ def summary(column: Sequence[Document]) -> dict[str, Any]:
         own(document)["ce_increase_nats_high"] < document["baselines"]["other_layer_sae"]["ce_increase_nats_low"]
         for document in column
     ]
+    by_share = sorted(column, key=lambda document: own(document)["ce_loss_score"] or 0.0)
     return {
         "least_gap_nats": min(gaps),
         "greatest_gap_nats": max(gaps),
+        "nats_at_lowest_share": own(by_share[0])["ce_increase_nats"],
+        "nats_at_highest_share": own(by_share[-1])["ce_increase_nats"],
         "n_layers": len(column),
         "n_better": sum(better),
     }

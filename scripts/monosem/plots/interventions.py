@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from scripts.monosem.plots import palette, style
 from scripts.monosem.plots.interpretation import empty
 
+LABEL_POINTS = 420  # points of width that the tokens of a text share
+
 
 def dose_response(document: Mapping[str, Any]) -> Figure:
     """Share of the sampled text that is of the latent's context, against the value at which the latent is held."""
@@ -118,7 +120,8 @@ def loss_by_token(document: Mapping[str, Any]) -> Figure:
         axis.set(title=_level(row), ylabel="nats")
     for axis in axes:
         axis.grid(axis="x", visible=False)
-    axes[-1].set_xticks(x, names, rotation=90, fontsize=6.5, family="monospace")
+    size = min(6.5, max(3.0, LABEL_POINTS / len(names)))
+    axes[-1].set_xticks(x, names, rotation=90, fontsize=size, family="monospace")
     axes[-1].set_xlim(-0.7, len(names) - 0.3)
-    axes[1].legend(loc="upper right")
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
