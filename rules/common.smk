@@ -5,12 +5,25 @@ import re
 from functools import cache
 from pathlib import Path
 
-from scripts.monosem import configuration, imports, plan, report_files, roles, run_record, session, sweeps
+from scripts.monosem import (
+    configuration,
+    imports,
+    plan,
+    report_files,
+    roles,
+    run_record,
+    sae_sources,
+    session,
+    sweeps,
+)
 from scripts.monosem.analysis import catalogue as analysis_catalogue
+from scripts.monosem.analysis import named
 from scripts.monosem.toy import catalogue
 
 try:
-    configuration.check(config, Path(workflow.basedir, "rules", "config.schema.yaml"))
+    SCHEMA = Path(workflow.basedir, "rules", "config.schema.yaml")
+    configuration.type_command_line_(config, workflow.config_settings.config, SCHEMA)
+    configuration.check(config, SCHEMA)
 except configuration.ConfigError as error:
     sys.exit(f"The configuration cannot be run. {error}")
 PLAN = plan.make_plan(config)
@@ -39,6 +52,7 @@ wildcard_constraints:
     model=one_of(PLAN.models),
     site=one_of(site for _, site in PLAN.sites),
     run=one_of(config["sae"]["runs"]),
+    intervention=one_of(named.entries(config)),
 
 
 @cache
@@ -97,7 +111,29 @@ def activation_settings(wildcards):
 def extraction_memory_mb(wildcards):
     """What reading one site takes: weights up to it, and working memory."""
     shape = plan.architecture(config, wildcards.model)
-    return max(2500, plan.extraction_bytes(config, wildcards.model, wildcards.site, shape) // 10**6)
+    return max(
+        2500,
+        plan.extraction_bytes(config, wildcards.model, wildcards.site, shape) // 10**6,
+    )
+
+
+def runs_trained(here):
+    """Runs that are trained here, or (False) elsewhere."""
+    return [
+        name
+        for name, run in config["sae"]["runs"].items()
+        if sae_sources.is_pretrained(run) != here
+    ]
+
+
+def pretrained_sae(wildcards):
+    """What is configured about a pretrained autoencoder, and the folder where it was found."""
+    return sae_sources.resolved(config["sae"]["runs"][wildcards.run], wildcards.site)
+
+
+def pretrained_sae_files(wildcards):
+    """The files of a pretrained autoencoder, wherever they lie."""
+    return sae_sources.files(config["sae"]["runs"][wildcards.run])
 
 
 def sae_settings(wildcards):
@@ -129,11 +165,26 @@ def control_of_site(wildcards):
     ]
 
 
+def neighbour_of_site(wildcards):
+    """Weights of the autoencoder of another layer, as a list; empty where there is none."""
+    model, place = wildcards.model, (wildcards.model, wildcards.site)
+    if place not in PLAN.neighbours:
+        return []
+    other = PLAN.neighbours[place]
+    return [
+        f"results/sae/{model}/{other}/{PLAN.references[model, other]}/sae_weights.safetensors"
+    ]
+
+
 def evaluation_settings(wildcards):
     """What to evaluate with, and the run whose L0 the baselines get."""
     place = (wildcards.model, wildcards.site)
+    settings = config["evaluation"]
     return {
-        **{key: config["evaluation"][key] for key in ("tokens", "bootstrap")},
+        "tokens": settings.get("tokens_of", {}).get(
+            wildcards.model, settings["tokens"]
+        ),
+        "bootstrap": settings["bootstrap"],
         "reference": PLAN.references[place],
         "sweeps": sweeps.trained(config, PLAN.sites[place]),
     }
@@ -147,11 +198,15 @@ def interpretation_settings():
 
 
 def saes_of_model(wildcards):
-    """Weights of the reference run of every site of a model, as a list."""
+    """Weights of the reference run of a model's sites, as a list; of several layers the first that is configured."""
+    chosen = {}
+    for (model, site), run in PLAN.references.items():
+        if model == wildcards.model:
+            _, inner = plan.layer_of(site) or (None, site)
+            chosen.setdefault(inner, f"{site}/{run}")
     return [
-        f"results/sae/{model}/{site}/{run}/sae_weights.safetensors"
-        for (model, site), run in PLAN.references.items()
-        if model == wildcards.model
+        f"results/sae/{wildcards.model}/{sae}/sae_weights.safetensors"
+        for sae in chosen.values()
     ]
 
 
@@ -183,9 +238,38 @@ def prompt_settings():
 def intervention_settings():
     """Doses, samples, random latents, and the texts of the analysis."""
     settings = {
-        key: value for key, value in config["interventions"].items() if key != "use"
+        key: value
+        for key, value in config["interventions"].items()
+        if key not in ("use", "named")
     }
     return settings | {"texts": analysis_catalogue.texts(config)}
+
+
+def named_intervention(wildcards):
+    """Everything that a named intervention asks for."""
+    return named.settings(config, wildcards.intervention)
+
+
+def held_model(wildcards):
+    """Files of the model that a named intervention is about, and its tokens."""
+    model = named_intervention(wildcards)["model"]
+    folder, tokenizer = f"results/models/{model}", plan.tokenizer_of(config, model)
+    return {
+        "model": f"{folder}/config.json",
+        "weights": f"{folder}/model.safetensors",
+        "tokenizer": f"{folder}/tokenizer.json",
+        "tokens": f"results/data/{CORPUS}/tokens/{tokenizer}/manifest.json",
+    }
+
+
+def held_sae(wildcards):
+    """Weights of the autoencoder whose latent is held, as a list; empty for a neuron."""
+    asked = named_intervention(wildcards)
+    if asked["run"] is None:
+        return []
+    return [
+        f"results/sae/{asked['model']}/{asked['site']}/{asked['run']}/sae_weights.safetensors"
+    ]
 
 
 def toy_settings(wildcards):
@@ -225,6 +309,9 @@ def final_outputs():
         "results/toy.html",
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
+        *expand(
+            "results/interventions/{name}/intervention.md", name=named.entries(config)
+        ),
     ]
 
 

@@ -10,6 +10,7 @@ rule evaluate_fidelity:
         activations="results/activations/{model}/{site}/manifest.json",
         saes=saes_of_site,
         control=control_of_site,
+        neighbour=neighbour_of_site,
         code=code_of("evaluate_fidelity"),
     output:
         fidelity="results/evaluation/{model}/{site}/fidelity.json",

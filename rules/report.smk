@@ -51,6 +51,7 @@ rule plot_fidelity:
         mem_mb=1000,
     params:
         headline=report_files.headline(config),
+        deep=PLAN.gpt2,
     message:
         "Drawing the figures of fidelity"
     script:

@@ -1,4 +1,4 @@
-"""Sparse autoencoders: one job per run, so that changing one run retrains that one."""
+"""Sparse autoencoders, trained here or elsewhere: one job per run, so that changing one run retrains that one."""
 
 
 rule train_sae:
@@ -15,6 +15,8 @@ rule train_sae:
         "results/logs/train_sae/{model}_{site}_{run}.log",
     benchmark:
         "results/benchmarks/train_sae/{model}_{site}_{run}.tsv"
+    wildcard_constraints:
+        run=one_of(runs_trained(here=True)),
     conda:
         "../envs/monosem.yaml"
     threads: config["threads"]["autoencoders"]
@@ -28,3 +30,33 @@ rule train_sae:
         "Training the autoencoder {wildcards.run} on {wildcards.model} at {wildcards.site}"
     script:
         "../scripts/train_sae.py"
+
+
+rule import_sae:
+    """Bring a sparse autoencoder that was trained elsewhere into the results, acting on raw activations."""
+    input:
+        source=pretrained_sae_files,
+        model="results/models/{model}/model.safetensors",
+        code=code_of("import_sae"),
+    output:
+        weights="results/sae/{model}/{site}/{run}/sae_weights.safetensors",
+        cfg="results/sae/{model}/{site}/{run}/cfg.json",
+        summary="results/sae/{model}/{site}/{run}/training.json",
+    log:
+        "results/logs/import_sae/{model}_{site}_{run}.log",
+    benchmark:
+        "results/benchmarks/import_sae/{model}_{site}_{run}.tsv"
+    wildcard_constraints:
+        run=one_of(runs_trained(here=False)),
+    conda:
+        "../envs/monosem.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+    params:
+        pretrained=pretrained_sae,
+        reading=activation_settings,
+    message:
+        "Importing the autoencoder {wildcards.run} for {wildcards.model} at {wildcards.site}"
+    script:
+        "../scripts/import_sae.py"

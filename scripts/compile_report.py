@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from scripts.monosem import io, joblog, report, report_tables, run_record
+from scripts.monosem import by_layer, io, joblog, report, report_tables, run_record
 from scripts.monosem.values import Values
 
 
@@ -23,6 +23,10 @@ def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown:
         "models": {Path(path).parent.name: io.read_json(path) for path in inputs.trainings},
         "headline_site": next(s for s in sites if (s["model"], s["site"]) == (roles["model"], roles["site"])),
         "deep_sites": [site for site in sites if site["model"] == roles["gpt2"]],
+        "layer_columns": [
+            {"sites": column, **by_layer.summary(column)}
+            for column in by_layer.columns([site for site in sites if site["model"] == roles["gpt2"]])
+        ],
         "analyses": {},
         "interpretation": io.read_json(inputs.interpretation),
         "contexts": io.read_json(inputs.contexts)["contexts"],

@@ -9,12 +9,12 @@ from scripts.monosem.runtime import pick_device
 
 
 def main(
-    model: Path, tokens: Path, activations: Path, saes: list[Path], control: Path | None, evaluation: dict, seed: int,
-    device: str, path_to_fidelity: str, path_to_densities: str,
+    model: Path, tokens: Path, activations: Path, saes: list[Path], control: Path | None, neighbour: Path | None,
+    evaluation: dict, seed: int, device: str, path_to_fidelity: str, path_to_densities: str,
 ) -> None:  # fmt: skip
-    """`model`, `tokens`, `activations`, the members of `saes` and `control` are folders."""
+    """`model`, `tokens`, `activations`, the members of `saes`, `control` and `neighbour` are folders."""
     result, densities = fidelity_site.evaluate_site(
-        model, tokens, activations, saes, control, evaluation, seed, pick_device(device_of(model, device))
+        model, tokens, activations, saes, control, evaluation, seed, pick_device(device_of(model, device)), neighbour
     )
     io.save_npz(path_to_densities, **densities)
     io.write_json(result, path_to_fidelity)
@@ -28,6 +28,7 @@ if __name__ == "__main__":
         activations=Path(snakemake.input.activations).parent,
         saes=[Path(path).parent for path in snakemake.input.get("saes", [])],
         control=next((Path(path).parent for path in snakemake.input.get("control", [])), None),
+        neighbour=next((Path(path).parent for path in snakemake.input.get("neighbour", [])), None),
         evaluation=snakemake.params.evaluation,
         seed=snakemake.params.seed,
         device=snakemake.params.device,

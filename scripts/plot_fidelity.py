@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.monosem import io, joblog
-from scripts.monosem.plots import fidelity, style, sweeps
+from scripts.monosem.plots import fidelity, layers, style, sweeps
 from scripts.monosem.sweeps import in_sweeps
 
 MEASURES = {
@@ -17,9 +17,12 @@ MEASURES = {
 
 
 def main(
-    results: list[str], densities: str, curves: list[str], headline: dict[str, str], figures: dict[str, str]
+    results: list[str], densities: str, curves: list[str], headline: dict[str, str], deep: str, figures: dict[str, str]
 ) -> None:
-    """`results` are the fidelity.json of all sites; `densities` and `curves` belong to the headline's site."""
+    """`results` are the fidelity.json of all sites; `densities` and `curves` belong to the headline's site.
+
+    `deep` is the model whose layers are compared.
+    """
     documents = [io.read_json(path) for path in results]
     here = next(d for d in documents if (d["model"], d["site"]) == (headline["model"], headline["site"]))
     arrays = np.load(densities)
@@ -30,11 +33,12 @@ def main(
         "frontier": fidelity.frontier(fidelity.points(here)),
         "baselines": fidelity.baselines(fidelity.bars(here, run)),
         "sites": fidelity.sites(documents),
+        "layers": layers.layers([d for d in documents if d["model"] == deep]),
         "density": fidelity.density({name: arrays[f"{name}.density"] for name in names}, int(arrays["n_tokens"])),
         "density-bias-cosine": fidelity.density_bias_cosine(
             *(arrays[f"{run}.{key}"] for key in ("density", "encoder_bias", "encoder_decoder_cosine_sim")), run
         ),
-        "training": fidelity.training_curves({name: lines[name] for name in names}, MEASURES),
+        "training": fidelity.training_curves({name: lines[name] for name in names if name in lines}, MEASURES),
         "shrinkage": sweeps.shrinkage(here, swept),
     }
     for name, path in figures.items():
@@ -48,5 +52,6 @@ if __name__ == "__main__":
         densities=snakemake.input.densities,
         curves=snakemake.input.curves,
         headline=snakemake.params.headline,
+        deep=snakemake.params.deep,
         figures={Path(svg).stem: svg.removesuffix(".svg") for svg in snakemake.output.svg},
     )

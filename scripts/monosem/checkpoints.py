@@ -43,6 +43,20 @@ def repositories(name: str) -> tuple[str, ...]:
     return (name,) if "/" in name else (name, f"openai-community/{name}")
 
 
+def snapshots(name: str, revision: str | None = None) -> list[Path]:
+    """Snapshots of a repository in the hub cache, newest first; with a revision (commit, tag or branch) only that."""
+    found: list[Path] = []
+    for repository in repositories(name):
+        cached = hub_cache() / ("models--" + repository.replace("/", "--"))
+        here = sorted(cached.glob("snapshots/*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        if revision is not None:
+            named = cached / "refs" / revision
+            commit = named.read_text().strip() if named.is_file() else revision
+            here = [snapshot for snapshot in here if snapshot.name == commit]
+        found += here
+    return found
+
+
 def find_pretrained(name: str, revision: str | None = None, allow_pickle: bool = False) -> Path | None:
     """The folder of a model that is on this machine: a path, or a snapshot in the hub cache.
 
@@ -51,17 +65,8 @@ def find_pretrained(name: str, revision: str | None = None, allow_pickle: bool =
     folder = Path(name).expanduser()
     if is_model_folder(folder, allow_pickle):
         return folder
-    for repository in repositories(name):
-        cached = hub_cache() / ("models--" + repository.replace("/", "--"))
-        snapshots = sorted(cached.glob("snapshots/*"), key=lambda path: path.stat().st_mtime, reverse=True)
-        if revision is not None:
-            named = cached / "refs" / revision
-            commit = named.read_text().strip() if named.is_file() else revision
-            snapshots = [snapshot for snapshot in snapshots if snapshot.name == commit]
-        for snapshot in snapshots:
-            if is_model_folder(snapshot, allow_pickle):
-                return snapshot
-    return None
+    found = (place for place in snapshots(name, revision) if is_model_folder(place, allow_pickle))
+    return next(found, None)
 
 
 def settings_of(folder: Path) -> dict[str, Any]:

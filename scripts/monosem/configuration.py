@@ -5,7 +5,7 @@ model must have, numbers that must fit together). Imports neither torch nor tran
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,62 @@ def toy_schema(toy: dict[str, Any], schema: dict[str, Any], kinds: dict[str, Any
             raise ConfigError(f"{where}: expected one of {', '.join(known)}, found {show(kind)}{close(kind, known)}")
     forms = {name: kinds["properties"][entry["kind"]] for name, entry in toy.items() if entry is not None}
     return {"$defs": schema["$defs"] | kinds["$defs"], "properties": {"toy": {"properties": forms}}}
+
+
+def typed(value: Any, schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
+    """Values that Snakemake's --config left as text, as what YAML makes of them wherever no text is expected.
+
+    Text that is wanted stays as it is, and so does what the schema does not know.
+    """
+    if "$ref" in schema:
+        schema = {**definitions[schema["$ref"].rsplit("/", 1)[-1]], **{k: v for k, v in schema.items() if k != "$ref"}}
+    if isinstance(value, dict):
+        others = schema.get("additionalProperties")
+        others = others if isinstance(others, dict) else {}
+        forms = schema.get("properties", {})
+        return {key: typed(item, forms.get(key, others), definitions) for key, item in value.items()}
+    if isinstance(value, list):
+        return [typed(item, schema.get("items", {}), definitions) for item in value]
+    kinds = schema.get("type", "string")
+    if not isinstance(value, str) or ("string" in kinds and not ("null" in kinds and value in ("null", "~"))):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
+def _texts(value: Any, where: str) -> Iterable[tuple[str, str]]:
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(item, f"{where}[{key}]" if isinstance(value, list) else f"{where}.{key}")
+    elif isinstance(value, str):
+        yield where.removeprefix("."), value
+
+
+def _overlay_(config: dict[str, Any], given: dict[str, Any]) -> None:
+    for key, value in given.items():
+        if isinstance(value, dict) and isinstance(config.get(key), dict):
+            _overlay_(config[key], value)
+        else:
+            config[key] = value
+
+
+def type_command_line_(config: dict[str, Any], given: Mapping[str, Any], path_to_schema: Path) -> None:
+    """Give what `--config` said its types, within `config`: Snakemake reads numbers inside mappings as text.
+
+    Raises: ConfigError for text with a line break or backslash, which Snakemake does not hand on to its jobs unchanged.
+    """
+    for where, text in _texts(dict(given), ""):
+        if "\n" in text or "\\" in text:
+            raise ConfigError(f"{where}: text with line breaks or backslashes cannot be given by --config; use a file")
+    schema, kinds = read_schema(path_to_schema), read_schema(path_to_schema.with_name("toy.schema.yaml"))
+    made = {key: typed(value, schema["properties"].get(key, {}), schema["$defs"]) for key, value in given.items()}
+    if isinstance(made.get("toy"), dict):
+        known = {name: entry for name, entry in config["toy"].items() if isinstance(entry, dict) and "kind" in entry}
+        form = toy_schema(known, schema, kinds)
+        made["toy"] = typed(made["toy"], form["properties"]["toy"], form["$defs"])
+    _overlay_(config, made)
 
 
 def check(config: dict[str, Any], path_to_schema: Path) -> None:

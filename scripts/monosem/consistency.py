@@ -5,8 +5,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from scripts.monosem import checkpoints, estimates, plan, sites, sweeps
+from scripts.monosem import checkpoints, estimates, plan, sae_sources, sites, sweeps
 from scripts.monosem.analysis import checks as analysis_checks
+from scripts.monosem.analysis import named
 from scripts.monosem.families import family_of, shape_of
 from scripts.monosem.io import ArtefactError
 from scripts.monosem.sae_kinds import KINDS, foreign_keys, missing_key
@@ -70,6 +71,8 @@ def _chapters(config: Config) -> None:
 def _tokens(config: Config) -> None:
     for name in config["activations"]["tokens"]:
         _expect(["default", *config["models"]], name, f"activations.tokens.{name}", "the model")
+    for name in config["evaluation"].get("tokens_of", {}):
+        _expect(config["models"], name, f"evaluation.tokens_of.{name}", "the model")
 
 
 def _site(config: Config, model: str, site: str, where: str) -> None:
@@ -105,6 +108,13 @@ def _site(config: Config, model: str, site: str, where: str) -> None:
 def _runs(config: Config) -> None:
     for name, run in config["sae"]["runs"].items():
         where, merged = f"sae.runs.{name}", {**config["sae"]["defaults"], **run}
+        if sae_sources.is_pretrained(run):
+            if others := [key for key in run if key != "pretrained"]:
+                raise ConfigError(f"{where}.{others[0]}: a pretrained autoencoder has no parameters of training")
+            continue
+        for key in ("architecture", "d_sae", "vectors"):
+            if key not in run:
+                raise ConfigError(f"{where}.{key} is missing")
         architecture = merged["architecture"]
         if needed := missing_key(architecture, merged):
             raise ConfigError(f"{where}.{needed} is missing: the architecture {architecture} needs it")
@@ -127,6 +137,17 @@ def _runs(config: Config) -> None:
             )
 
 
+def _pretrained(config: Config, name: str, model: str, site: str) -> None:
+    """A run that was trained elsewhere must be on this machine and belong to the model and site."""
+    run = config["sae"]["runs"][name]
+    try:
+        if sae_sources.is_pretrained(run):
+            shape = plan.architecture(config, model)
+            sae_sources.check(run, f"sae.runs.{name}", plan.names_of(config, model), shape, site)
+    except (ValueError, ArtefactError) as error:
+        raise ConfigError(str(error)) from None
+
+
 def _uses(config: Config) -> None:
     names = [plan.CHAPTER_GPT2, *config["models"]]
     for number, use in enumerate(config["sae"]["use"]):
@@ -136,7 +157,10 @@ def _uses(config: Config) -> None:
             _expect(config["sae"]["runs"], run, f"{where}.runs", "the run")
         for sweep in use.get("sweeps", []):
             _expect(sweeps.stated(config), sweep, f"{where}.sweeps", "the sweep")
-        _site(config, plan.resolve(config, use["model"]), use["site"], where)
+        model = plan.resolve(config, use["model"])
+        _site(config, model, use["site"], where)
+        for run in use["runs"]:
+            _pretrained(config, run, model, use["site"])
 
 
 def _trained(config: Config, use: dict[str, str], where: str) -> None:
@@ -191,6 +215,17 @@ def _interventions(config: Config) -> None:
                 f"{where}: expected an autoencoder of interpretation.use, which finds the latents that are held; "
                 f"found '{use['run']}' on '{use['model']}' at {use['site']}"
             )
+    for name, entry in (config["interventions"].get("named") or {}).items():
+        where = f"interventions.named.{name}"
+        if entry is None:
+            continue
+        if "run" in entry:
+            _trained(config, entry, where)
+        else:
+            _expect([plan.CHAPTER_GPT2, *config["models"]], entry["model"], f"{where}.model", "the model")
+            _site(config, plan.resolve(config, entry["model"]), entry["site"], where)
+        if problem := named.problem(config, name):
+            raise ConfigError(problem)
 
 
 def _toy(config: Config) -> None:

@@ -27,7 +27,7 @@ def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
     sparsity, width = [], []
     numbered = list(enumerate(runs.values()))
     for (i, a), (j, b) in combinations(numbered, 2):
-        if a["architecture"] != b["architecture"] or a["vectors"] != b["vectors"]:
+        if a["architecture"] != b["architecture"] or a["vectors"] != b["vectors"] or a["vectors"] is None:
             continue
         set_to_differ = any(a.get(key) != b.get(key) for key in ("k", "l1_coefficient", "l0_coefficient"))
         if a["d_sae"] == b["d_sae"] and set_to_differ and a["l0"] != b["l0"]:

@@ -62,12 +62,14 @@ def evaluate_site(
     evaluation: dict[str, Any],
     seed: int,
     device: str,
+    neighbour_folder: Path | None = None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Evaluate every SAE of a site on the test split.
 
     Args:
         sae_folders: one folder per run, named like the run; may be empty.
         control_folder: SAE of the model with shuffled weights at the same site, or None.
+        neighbour_folder: SAE of another layer of this model, or None.
         evaluation: {"tokens", "bootstrap", "reference", "sweeps"}; `reference` names the run whose L0 the baselines
             get (the first run if it is not among them), `sweeps` the runs of each variant by sweep.
     Returns: the contents of fidelity.json and of densities.npz.
@@ -85,12 +87,13 @@ def evaluate_site(
     site = sites.resolve(model, manifest["site"])
     saes = {folder.name: open_sae(folder, site, device, digest) for folder in sae_folders}
     control = open_sae(control_folder, site, device) if control_folder else None
+    neighbour = load_sae(neighbour_folder, digest, site.d, device) if neighbour_folder else None
     wanted = evaluation.get("reference")
     reference = wanted if wanted in saes else next(iter(saes), None)
 
     centre = torch.tensor(manifest["mean"], dtype=torch.float32, device=device)
     sample = training_sample(activations, seed).to(device)
-    controls = fidelity.make_baselines(sample, centre, saes.get(reference), control, seed)
+    controls = fidelity.make_baselines(sample, centre, saes.get(reference), control, neighbour, seed)
     del sample
     settings = fidelity.Settings(
         tokens=evaluation["tokens"],

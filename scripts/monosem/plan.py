@@ -3,10 +3,13 @@
 Imports neither torch nor transformers. Expects a configuration that `configuration.check` has passed.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.monosem import sae_sources
 from scripts.monosem.checkpoints import SETTINGS, find_pretrained
 from scripts.monosem.estimates import disk_bytes, memory_bytes
 from scripts.monosem.families import family_of
@@ -34,6 +37,8 @@ class Plan:
     """(model, site) -> the run whose L0 the baselines get: the headline's run where it is trained, else the first."""
     controls: dict[tuple[str, str], str]
     """(model, site) -> the shuffled model whose autoencoder of the reference run serves as control there."""
+    neighbours: dict[tuple[str, str], str]
+    """(model, site) -> the site of the next layer with an autoencoder (of the last layer: of the one before)."""
     analysed: dict[str, tuple[str, ...]]
     """Model whose activations are analysed -> the models that it is compared with."""
     prompted: tuple[tuple[str, str, str], ...]
@@ -55,6 +60,16 @@ def pretrained_folder(config: Config, model: str) -> Path | None:
     """Where a pretrained model lies on this machine."""
     settings = config["models"][model]["pretrained"]
     return find_pretrained(settings["name"], settings.get("revision"), settings.get("allow_pickle", False))
+
+
+def names_of(config: Config, model: str) -> tuple[str, ...]:
+    """What a model may be called by those who trained autoencoders on it; its name here first."""
+    if kind_of(config, model) != "pretrained":
+        return (model,)
+    told = (
+        read_json(folder / "config.json").get("_name_or_path") if (folder := pretrained_folder(config, model)) else ""
+    )
+    return tuple(name for name in (model, config["models"][model]["pretrained"]["name"], told) if name)
 
 
 def model_settings(config: Config, model: str) -> dict[str, Any]:
@@ -112,8 +127,28 @@ def disk_need_bytes(config: Config, plan: Plan) -> int:
     for (model, site), runs in plan.sites.items():
         d = parse(site, architecture(config, model))[2]
         need += disk_bytes(wanted_tokens(config, model), [d])
-        need += sum(4 * (2 * d + 2) * config["sae"]["runs"][run]["d_sae"] for run in runs)
+        need += sum(4 * (2 * d + 2) * sae_sources.d_sae(config["sae"]["runs"][run]) for run in runs)
     return need
+
+
+def layer_of(site: str) -> tuple[int, str] | None:
+    """`blocks.2.mlp.hook_post` -> (2, "mlp.hook_post"); None for a site that the configuration named itself."""
+    match = re.fullmatch(r"blocks\.(\d+)\.(.+)", site)
+    return (int(match[1]), match[2]) if match else None
+
+
+def neighbours_of(sites: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """For every (model, site) the same place of the next layer, of the last layer that of the one before it."""
+    columns: dict[tuple[str, str], dict[int, str]] = {}
+    for model, site in sites:
+        if place := layer_of(site):
+            columns.setdefault((model, place[1]), {})[place[0]] = site
+    found = {}
+    for (model, _), column in columns.items():
+        layers = sorted(column)
+        for here, other in zip(layers, [*layers[1:], *layers[-2:-1]], strict=False):
+            found[model, column[here]] = column[other]
+    return found
 
 
 def make_plan(config: Config) -> Plan:
@@ -129,7 +164,9 @@ def make_plan(config: Config) -> Plan:
         for use in config.get("analysis", {}).get("use", ())
     }
     compared = [model for pair in analysed.items() for model in (pair[0], *pair[1])]
-    used = dict.fromkeys([*(model for model, _ in sites), *chapter.values(), gpt2, *compared])
+    held = config.get("interventions", {}).get("named") or {}
+    named = [resolve(config, entry["model"]) for entry in held.values() if entry is not None]
+    used = dict.fromkeys([*(model for model, _ in sites), *chapter.values(), gpt2, *compared, *named])
     models: dict[str, str] = {}
     for model in used:
         kind = kind_of(config, model)
@@ -149,6 +186,6 @@ def make_plan(config: Config) -> Plan:
         return tuple(dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses))
 
     return Plan(
-        gpt2, models, sites, autoencoders("interpretation"), references, controls, analysed, autoencoders("prompts"),
-        autoencoders("interventions"),
+        gpt2, models, sites, autoencoders("interpretation"), references, controls, neighbours_of(sites), analysed,
+        autoencoders("prompts"), autoencoders("interventions"),
     )  # fmt: skip

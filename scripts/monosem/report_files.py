@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from scripts.monosem import imports, plan, sweeps
+from scripts.monosem import imports, plan, sae_sources, sweeps
 from scripts.monosem.analysis import catalogue as analysis
 from scripts.monosem.plan import Config, Plan
 from scripts.monosem.toy import catalogue
 
 FIGURES = {
     "models": ("training-curves", "losses"),
-    "fidelity": ("frontier", "baselines", "sites", "density", "density-bias-cosine", "training", "shrinkage"),
+    "fidelity": ("frontier", "baselines", "sites", "layers", "density", "density-bias-cosine", "training", "shrinkage"),
     "sweeps": ("ablation", "dead-latents"),
     "interpretation": ("activation-by-label", "specificity", "precision-recall", "confusion", "token-entropy"),
 }
@@ -50,9 +50,19 @@ def fidelities(the_plan: Plan) -> list[str]:
 
 
 def sae_curves(config: Config, the_plan: Plan) -> list[str]:
-    """Training curves of the headline site's autoencoders."""
+    """Training curves of the headline site's autoencoders, as far as they are trained here."""
     model, site = (headline(config)[name] for name in ("model", "site"))
-    return [f"results/sae/{model}/{site}/{run}/training.jsonl" for run in the_plan.sites[model, site]]
+    here = [run for run in the_plan.sites[model, site] if not sae_sources.is_pretrained(config["sae"]["runs"][run])]
+    return [f"results/sae/{model}/{site}/{run}/training.jsonl" for run in here]
+
+
+def trained_elsewhere(config: Config, the_plan: Plan) -> dict[str, str]:
+    """Runs in use that were not trained here -> where they come from."""
+    found = {}
+    for run in dict.fromkeys(run for runs in the_plan.sites.values() for run in runs):
+        if source := config["sae"]["runs"][run].get("pretrained"):
+            found[run] = "/".join(part for part in (source["name"], source.get("subfolder")) if part)
+    return found
 
 
 def control(config: Config) -> str | None:
@@ -137,6 +147,7 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
     chapter = config["chapters"]["gpt2"]
     return {
         "seeds": seeds(config, the_plan),
+        "trained_elsewhere": trained_elsewhere(config, the_plan),
         "gpt2": {
             "model": the_plan.gpt2,
             "pretrained": chapter["pretrained"],

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scripts.monosem import io
+from scripts.monosem.by_layer import own
 from scripts.monosem.report import FORMATS, cell, code, count, fixed, number, percent, table
 from scripts.monosem.run_record import RuleTime
 from scripts.monosem.sae_kinds import KINDS
@@ -216,6 +217,31 @@ def baselines(document: Mapping[str, Any], run: str) -> str:
     header = [
         "activations replaced by", "L0", "loss (nats)", "loss added (nats)", "recovered, against zero ablation",
         "against mean ablation", "variance explained",
+    ]  # fmt: skip
+    return table(header, lines)
+
+
+def by_layer(column: Sequence[Mapping[str, Any]]) -> str:
+    """One place at several layers: the gap in nats beside every percentage, and the controls."""
+
+    def nats(row: Mapping[str, Any] | None) -> str:
+        return _with_interval(row, "ce_increase_nats", fixed) if row else "–"
+
+    lines = []
+    for document in column:
+        row, others = own(document), document["baselines"]
+        lines.append(
+            [
+                code(document["site"]), fixed(row["l0"], 1), nats(others["zero_ablation"]),
+                fixed(others["mean_ablation"]["ce_increase_nats"]), nats(row),
+                _with_interval(row, "ce_loss_score", percent), fixed(row["explained_variance"]),
+                nats(others.get("other_layer_sae")), nats(others.get("random_dictionary")),
+            ]
+        )  # fmt: skip
+    header = [
+        "site", "L0", "zero ablation adds (nats)", "mean ablation adds", "its own autoencoder adds (nats)",
+        "recovered of the first gap", "variance explained", "another layer's autoencoder adds (nats)",
+        "random dictionary adds (nats)",
     ]  # fmt: skip
     return table(header, lines)
 

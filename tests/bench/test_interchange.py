@@ -7,8 +7,9 @@ import torch
 from dictionary_learning.trainers.top_k import AutoEncoderTopK
 from sae_lens import SAE, TopKTrainingSAE, TopKTrainingSAEConfig
 
+from scripts.monosem import io
 from scripts.monosem.sae import foreign, training
-from scripts.monosem.sae.architectures import decode, encode, load_sae
+from scripts.monosem.sae.architectures import decode, encode, from_tensors, load_sae
 from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.sae.interchange import saelens_cfg, save_sae
 from tests.unit.sae_toys import sparse_mixtures
@@ -95,3 +96,33 @@ def test_ours_opens_dictionary_learning(tmp_path):
     f = encode(sae, Rows.x)
     torch.testing.assert_close(theirs.encode(Rows.x), f, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(theirs.decode(f), decode(sae, f), atol=1e-5, rtol=1e-5)
+
+
+LEGACY = {
+    "plain": {},
+    "topk": {"activation_fn_str": "topk", "activation_fn_kwargs": {"k": K}},
+    "raw input": {"apply_b_dec_to_input": False},
+    "average norm": {"normalize_activations": "expected_average_only_in"},
+}
+
+
+@pytest.mark.parametrize("more", LEGACY.values(), ids=LEGACY)
+@torch.no_grad()
+def test_saelens_folders_of_old_versions_mean_the_same_here(tmp_path, more):
+    g = torch.Generator().manual_seed(0)
+    W_dec = torch.nn.functional.normalize(torch.randn(D_SAE, D_IN, generator=g), dim=-1)
+    weights = {"W_enc": W_dec.T.contiguous(), "W_dec": W_dec}
+    weights |= {"b_enc": torch.randn(D_SAE, generator=g), "b_dec": torch.randn(D_IN, generator=g)}
+    io.save_tensors(weights, tmp_path / "sae_weights.safetensors")
+    cfg = {
+        "model_name": "gpt2-small", "hook_point": HOOK, "hook_point_layer": 2, "hook_point_head_index": None,
+        "dataset_path": "text", "context_size": 128, "d_in": D_IN, "d_sae": D_SAE, "dtype": "float32",
+        "device": "cpu", **more,
+    }  # fmt: skip
+    io.write_json(cfg, tmp_path / "cfg.json")
+    theirs, scale = SAE.load_from_disk(tmp_path), None
+    if "normalize_activations" in more:
+        scale = 1.7
+        theirs.fold_activation_norm_scaling_factor(scale)
+    ours = from_tensors(*foreign.read(tmp_path, scale))
+    torch.testing.assert_close(decode(ours, encode(ours, Rows.x)), theirs(Rows.x), atol=1e-4, rtol=1e-5)

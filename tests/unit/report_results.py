@@ -42,6 +42,7 @@ CONFIG = {
             {"model": "permuted", "site": SITE, "runs": ["wide"]},
             {"model": "chapters.gpt2", "site": "blocks.2.mlp.hook_post", "runs": ["narrow"]},
             {"model": "chapters.gpt2", "site": "blocks.2.hook_resid_post", "runs": ["narrow"]},
+            {"model": "chapters.gpt2", "site": "blocks.1.mlp.hook_post", "runs": ["narrow"]},
         ],
     },
     "evaluation": {"headline": {"model": "first", "site": SITE, "run": "wide"}},
@@ -178,6 +179,8 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], control: bool) 
     }  # fmt: skip
     if control:
         ways["shuffled_control_sae"] = (8, 2.0, 0.1)
+    if model == "deep" and "mlp" in site:
+        ways["other_layer_sae"] = (8, 5.0, -0.4)
     document = {
         "model": model, "site": site, "reference": runs[0], "split": "test", "context": 64, "conventions": {},
         "drop_first_position": True, "bootstrap_resamplings": 100, "n_tokens": 50_000, "n_scored_tokens": 49_000,

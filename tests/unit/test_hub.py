@@ -114,6 +114,22 @@ def test_pickled_weights_are_taken_only_where_that_is_asked_for(hub, fetch):
     assert checkpoints.find_pretrained(REPOSITORY, allow_pickle=True) is not None
 
 
+def test_an_autoencoder_in_a_folder_of_its_repository(fetch):
+    from scripts.monosem.sae import stated
+
+    hub = Hub(REPOSITORY, {"layer.1/cfg.json": b"{}", "layer.1/sae_weights.safetensors": b"weights"})
+    with serving(hub) as endpoint:
+        done = fetch(endpoint, REPOSITORY, "--sae", "layer.1", "--revision", "v1")
+        assert done.returncode == 0, done.stderr
+        elsewhere = fetch(endpoint, REPOSITORY, "--sae", "layer.2")
+        assert "has no cfg.json and sae_weights.safetensors" in sentence(elsewhere)
+        assert "there is no model 'someone/other'" in sentence(fetch(endpoint, "someone/other", "--sae", "layer.1"))
+    folder = stated.find(REPOSITORY, "layer.1", "v1")
+    assert done.stdout.strip() == str(folder) and folder.parent.name == COMMIT
+    assert (folder / "sae_weights.safetensors").read_bytes() == b"weights"
+    assert fetch("http://127.0.0.1:9", REPOSITORY, "--sae", "layer.1").returncode == 0  # nothing is asked again
+
+
 def test_without_a_network_one_plain_sentence(fetch):
     said = sentence(fetch("http://127.0.0.1:9"))
     assert "cannot be reached (no network?)" in said and "give its path as the name" in said

@@ -44,6 +44,7 @@ def test_every_figure_is_drawn(results, tmp_path, monkeypatch):
         f"{site}/densities.npz",
         [f"results/sae/first/{SITE}/{run}/training.jsonl" for run in RUNS],
         HEADLINE,
+        "deep",
         more,
     )
     sweeping, swept = drawn(tmp_path, report_files.FIGURES["sweeps"])

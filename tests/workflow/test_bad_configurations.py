@@ -266,6 +266,42 @@ BAD = {
         [{"model": "onelayer-a", "site": HEADLINE_SITE, "run": "relu-4096"}],
         "interventions.use[0]: expected an autoencoder of interpretation.use",
     ),
+    "a latent beyond the last": (
+        "interventions.named",
+        {"mine": {"model": "onelayer-a", "site": HEADLINE_SITE, "run": "topk-4096", "unit": 4096, "text": "a"}},
+        "interventions.named.mine.unit: expected 0 to 4095, the latents of 'topk-4096', found 4096",
+    ),
+    "a neuron beyond the last": (
+        "interventions.named",
+        {"mine": {"model": "chapters.gpt2", "site": "blocks.3.hook_resid_mid", "unit": 128, "text": "a"}},
+        "interventions.named.mine.unit: expected 0 to 127, the neurons of 'blocks.3.hook_resid_mid', found 128",
+    ),
+    "an intervention on nothing": (
+        "interventions.named",
+        {"mine": {"model": "onelayer-a", "site": HEADLINE_SITE, "unit": 3}},
+        "interventions.named.mine: expected a text that the model reads, a prompt that it continues, or both",
+    ),
+    "doses and values": (
+        "interventions.named",
+        {"mine": {"model": "onelayer-a", "site": HEADLINE_SITE, "unit": 3, "text": "a", "doses": [1], "values": [1]}},
+        "interventions.named.mine.values: expected doses or values, found both",
+    ),
+    "a latent of no autoencoder": (
+        "interventions.named",
+        {"mine": {"model": "onelayer-b", "site": HEADLINE_SITE, "run": "topk-4096", "unit": 3, "text": "a"}},
+        "interventions.named.mine.model: under sae.use, the model 'onelayer-b' does not exist; did you mean",
+    ),
+    "a neuron of no site": (
+        "interventions.named",
+        {"mine": {"model": "onelayer-a", "site": "blocks.4.mlp.hook_post", "unit": 3, "text": "a"}},
+        "interventions.named.mine.site: for the model 'onelayer-a', 'blocks.4.mlp.hook_post': the model has 1 block(s)",
+    ),
+    "tokens of no model in the evaluation": (
+        "evaluation.tokens_of",
+        {"onelayer-c": 5},
+        "evaluation.tokens_of.onelayer-c: the model 'onelayer-c' does not exist; did you mean",
+    ),
+    "a run without its width": ("sae.runs.topk-4096.d_sae", None, "sae.runs.topk-4096.d_sae is missing"),
     "no such kind of toy experiment": (
         "toy.superposition.kind",
         "superpositoin",
@@ -355,6 +391,28 @@ def test_sentence(where, value, sentence):
 def test_right_configurations_pass():
     configuration.check(VALID, SCHEMA)
     configuration.check(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")), SCHEMA)
+
+
+def test_the_command_line_can_give_nested_numbers():
+    """Snakemake reads what stands inside a mapping of --config as text."""
+    given = yaml.load(
+        "{sae: {runs: {new: {architecture: topk, d_sae: 64, k: 4, vectors: 9999}}}, analysis: {texts: {sentence: null}}"
+        ", interventions: {named: {mine: {model: onelayer-a, site: blocks.0.mlp.hook_post, unit: 7, doses: [0, 1.5],"
+        " text: '12'}}}, toy: {superposition: {steps: 30, probabilities: [1.0, 0.2]}}}",
+        Loader=yaml.loader.BaseLoader,
+    )
+    config = copy.deepcopy(VALID)
+    configuration.type_command_line_(config, given, SCHEMA)
+    configuration.check(config, SCHEMA)
+    mine = config["interventions"]["named"]["mine"]
+    assert (mine["unit"], mine["doses"], mine["text"]) == (7, [0, 1.5], "12")
+    assert config["sae"]["runs"]["new"]["k"] == 4 and config["analysis"]["texts"]["sentence"] is None
+    assert config["toy"]["superposition"]["steps"] == 30 and config["toy"]["superposition"]["n"] == 20
+
+
+def test_text_that_the_command_line_cannot_carry_is_refused():
+    with pytest.raises(ConfigError, match="^interventions.prompt: text with line breaks or backslashes cannot be"):
+        configuration.type_command_line_(copy.deepcopy(VALID), {"interventions": {"prompt": "a\nb"}}, SCHEMA)
 
 
 def test_a_toy_experiment_can_be_left_out():

@@ -29,8 +29,8 @@ def test_everything_is_there(finished):
     results = finished / "results"
     for name in ("environment.json", "metrics.json", "claims.json", "report.md", "report.html", "rulegraph.mmd"):
         assert (results / name).stat().st_size > 0, name
-    assert len(list(results.glob("sae/*/*/*/sae_weights.safetensors"))) == 6
-    assert len(list(results.glob("evaluation/*/*/fidelity.json"))) == 3
+    assert len(list(results.glob("sae/*/*/*/sae_weights.safetensors"))) == 7
+    assert len(list(results.glob("evaluation/*/*/fidelity.json"))) == 4
     for svg in results.glob("figures/*/*.svg"):
         assert svg.with_suffix(".png").stat().st_size > 0
     assert not list(results.rglob("*.tmp"))
@@ -39,7 +39,7 @@ def test_everything_is_there(finished):
 def test_the_run_ends_with_times_and_the_place_of_the_report(finished):
     printed = (finished / "smoke.out").read_text()
     assert re.search(r"^rule +jobs +wall s +work s +start s$", printed, re.M)
-    assert re.search(r"^train_sae +6( +\d+\.\d){3}$", printed, re.M)
+    assert re.search(r"^train_sae +7( +\d+\.\d){3}$", printed, re.M)
     assert re.search(r"^together +\d+( +\d+\.\d){3}$", printed, re.M)
     assert "The report: results/report.html" in printed[-800:]
 
@@ -115,6 +115,26 @@ def test_changing_code_reruns_what_uses_it(changed, snakemake):
 def test_forcing_one_rule(changed, snakemake):
     jobs = jobs_of(snakemake(changed, "-n", "-R", "train_tokenizer").stdout)
     assert {"train_tokenizer", "tokenize_corpus", "train_sae"} <= set(jobs) and "build_corpus" not in jobs
+
+
+def test_a_run_handed_in_as_pretrained_is_evaluated_to_the_same_digits(changed, snakemake):
+    place = f"onelayer-a/{POST}"
+    shutil.copytree(changed / f"results/sae/{place}/topk-256", changed / "mine/layer")
+    settings = yaml.safe_load((changed / "tests/smoke.yaml").read_text())
+    settings["sae"]["runs"]["mine"] = {"pretrained": {"name": "mine", "subfolder": "layer"}}
+    settings["sae"]["use"][0]["runs"].append("mine")
+    settings["interpretation"]["use"].append({"model": "onelayer-a", "site": POST, "run": "mine"})
+    (changed / "tests/smoke.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    done = snakemake(changed)
+    assert done.returncode == 0, done.stdout[-3000:]
+    jobs = jobs_of(done.stdout)
+    assert jobs["import_sae"] == 1 and "train_sae" not in jobs
+    runs = json.loads((changed / f"results/evaluation/{place}/fidelity.json").read_text())["runs"]
+    assert runs["mine"] == runs["topk-256"]
+    read = [changed / f"results/evaluation/{place}/{run}/interpretation.json" for run in ("mine", "topk-256")]
+    same = [{**json.loads(path.read_text()), "run": None} for path in read]
+    assert same[0] == same[1]
+    assert "**`mine` was not trained here.**" in (changed / "results/report.md").read_text()
 
 
 def test_a_foreign_artefact_is_refused_and_nothing_else_is_lost(changed, snakemake):

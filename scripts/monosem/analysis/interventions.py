@@ -1,6 +1,7 @@
-"""Hold a latent at a value, or at zero, while the model reads or writes.
+"""Hold a latent or a neuron at a value, or at zero, while the model reads or writes.
 
-    x' = x + (value − f_i(x)) · W_dec[i]
+    x' = x + (value − f_i(x)) · W_dec[i]        a latent
+    x' = x + (value − x_i) · e_i                a neuron, or a dimension: no autoencoder
 
 Only what the latent writes is exchanged: the autoencoder's error and all other latents stay as they are.
 """
@@ -44,36 +45,49 @@ def context_share(text: str, context: str) -> float:
 
 
 def delta(
-    sae: Sae, x: Float[Tensor, "n d"], latent: Int[Tensor, " n"], value: Float[Tensor, " n"]
+    sae: Sae | None, x: Float[Tensor, "n d"], latent: Int[Tensor, " n"], value: Float[Tensor, " n"]
 ) -> Float[Tensor, "n d"]:
-    """What is added to each row so that its latent has the value."""
+    """What is added to each row so that its latent (without an autoencoder: its neuron) has the value."""
+    if sae is None:
+        now = x.gather(1, latent[:, None])
+        return torch.zeros_like(x).scatter_(1, latent[:, None], value[:, None].to(x.dtype) - now)
     now = encode(sae, x).gather(1, latent[:, None])[:, 0]
     return (value - now)[:, None] * sae.W_dec[latent]
 
 
 @torch.inference_mode()
-def losses(
-    model: nn.Module, site: Site, sae: Sae, tokens: Int[Tensor, "batch context"], latent: int | None, value: float = 0.0
-) -> Float[Tensor, "batch context-1"]:
-    """Cross-entropy in nats of every following token, with one latent held at a value (None: nothing is changed)."""
+def held_logits(
+    model: nn.Module, site: Site, sae: Sae | None, tokens: Int[Tensor, "batch context"], latent: int | None,
+    value: float = 0.0,
+) -> Float[Tensor, "batch context vocab"]:  # fmt: skip
+    """Logits with one latent, or neuron, held at a value (None: nothing is changed)."""
     replace = None
     if latent is not None:
 
         def replace(x: Tensor) -> Tensor:
-            rows = x.reshape(-1, x.shape[-1])
+            rows = x.reshape(-1, x.shape[-1]).float()
             unit = torch.full((len(rows),), latent, device=x.device)
             change = delta(sae, rows, unit, torch.full((len(rows),), value, device=x.device)).view_as(x)
             change[:, 0] = 0
             return x + change
 
-    logits = splice.run_spliced(model, site, tokens, replace)[:, :-1]
+    return splice.run_spliced(model, site, tokens, replace)
+
+
+@torch.inference_mode()
+def losses(
+    model: nn.Module, site: Site, sae: Sae | None, tokens: Int[Tensor, "batch context"], latent: int | None,
+    value: float = 0.0,
+) -> Float[Tensor, "batch context-1"]:  # fmt: skip
+    """Cross-entropy in nats of every following token; see `held_logits`."""
+    logits = held_logits(model, site, sae, tokens, latent, value)[:, :-1]
     targets = tokens[:, 1:]
     return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
 
 
 @torch.inference_mode()
 def sample(
-    model: nn.Module, site: Site, sae: Sae, prompt: Sequence[int], latent: Int[np.ndarray, " batch"],
+    model: nn.Module, site: Site, sae: Sae | None, prompt: Sequence[int], latent: Int[np.ndarray, " batch"],
     value: Float[np.ndarray, " batch"], pinned: Bool[np.ndarray, " batch"], stream: Int[np.ndarray, " batch"],
     n_tokens: int, seed: int,
 ) -> tuple[Int[np.ndarray, "batch n_tokens"], Float[np.ndarray, "batch vocab"]]:  # fmt: skip
@@ -89,6 +103,7 @@ def sample(
     unit, goal = torch.as_tensor(latent, device=device), torch.as_tensor(value, dtype=torch.float32, device=device)
     on = torch.as_tensor(pinned, device=device)[:, None]
     changes: list[Tensor] = []
+    unembedding = splice.unembedding_of(model)
     generators = [np.random.default_rng([seed, int(number)]) for number in np.unique(stream)]
     place = np.searchsorted(np.unique(stream), stream)
     first = None
@@ -96,10 +111,10 @@ def sample(
         clean = splice.run_clean(model, site, tokens)
         # what lies before the site does not change when text is added: a position's change is computed once
         for position in range(len(changes), tokens.shape[1]):
-            x = clean.activations[:, position]
+            x = clean.activations[:, position].float()
             changes.append(delta(sae, x, unit, goal) * on if position else torch.zeros_like(x))
         final = splice.run_suffix(model, site, clean, clean.activations + torch.stack(changes, 1))
-        logits = model.lm_head(final[:, -1]).float()
+        logits = unembedding.logits(final[:, -1])
         first = logits.softmax(-1).cpu().numpy() if first is None else first
         noise = np.stack([generator.gumbel(size=logits.shape[1]) for generator in generators])[place]
         chosen = (logits + torch.as_tensor(noise, dtype=torch.float32, device=device)).argmax(-1)

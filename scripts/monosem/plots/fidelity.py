@@ -22,6 +22,7 @@ BASELINES = {
     "pca": "principal components",
     "random_dictionary": "random dictionary",
     "shuffled_control_sae": "dictionary of permuted model",
+    "other_layer_sae": "dictionary of another layer",
 }
 AT_EQUAL_L0 = ("top_neurons_about_mean", "top_neurons", "pca", "random_dictionary")
 

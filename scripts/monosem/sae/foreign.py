@@ -3,9 +3,9 @@
 In between stands what SAELens 6 calls an inference configuration (cfg.json as a dict) and its tensors by name, acting
 on raw activations, with b_dec subtracted before encoding. What a format says in another way is folded into the weights.
 
-    SAELens              cfg.json, sae_weights.safetensors
-    dictionary_learning  config.json, ae.pt (a pickle, as they want it: only tensors are written, only tensors read)
-    sparsify             cfg.json, sae.safetensors            (read only)
+    SAELens              of any version
+    dictionary_learning  its ae.pt is a pickle, as they want it: only tensors are written, only tensors read
+    sparsify             read only
 """
 
 import re
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from scripts.monosem import io
-from scripts.monosem.sae.architectures import Sae, load_sae
+from scripts.monosem.sae import stated
+from scripts.monosem.sae.architectures import TENSORS, Sae, load_sae
 from scripts.monosem.sae.interchange import SAE_LENS_VERSION, save_sae
 
 FORMATS = ("saelens", "dictionary_learning")  # that can be written
@@ -53,21 +54,28 @@ _CLASSES = {
 _READ_AS_JUMPRELU = {"BatchTopKSAE": "AutoEncoderTopK", "MatryoshkaBatchTopKSAE": "JumpReluAutoEncoder"}
 
 
-def read(folder: str | Path) -> Configured:
+def read(folder: str | Path, norm_scaling_factor: float | None = None) -> Configured:
     """Configuration and tensors of an autoencoder in any of the three formats, recognised by its files.
 
+    Args: norm_scaling_factor: what SAELens multiplied the activations by where cfg.json says
+        `normalize_activations: expected_average_only_in`; it stands beside the release, not in the folder.
     Raises: io.ArtefactError naming file and reason for what these equations cannot express.
     """
     folder = Path(folder)
-    for name, reader in (("sae_weights", _read_saelens), ("ae.pt", _read_dictionary_learning), ("sae", _read_sparsify)):
-        path = folder / (name if "." in name else f"{name}.safetensors")
-        if path.exists():
-            cfg, tensors = reader(folder, path)
-            return cfg, {name: tensor.float().contiguous() for name, tensor in tensors.items()}
-    raise io.ArtefactError(
-        f"{folder} holds none of sae_weights.safetensors (SAELens), ae.pt (dictionary_learning), "
-        "sae.safetensors (sparsify)"
-    )
+    form = stated.form_of(folder)
+    if form is None:
+        raise io.ArtefactError(f"{folder} holds no autoencoder: expected {stated.NEEDED}")
+    readers = {"SAELens": _read_saelens, "dictionary_learning": _read_dictionary_learning, "sparsify": _read_sparsify}
+    cfg, tensors = readers[form](folder, folder / stated.FILES[form][1])
+    tensors = {name: tensor.float().contiguous() for name, tensor in tensors.items()}
+    if cfg["normalize_activations"] != "none":
+        if norm_scaling_factor is None:
+            raise io.ArtefactError(
+                f"{folder / 'cfg.json'}: normalize_activations is '{cfg['normalize_activations']}'; weights for raw "
+                "activations need the norm_scaling_factor of the release: state it, or fold it in with SAELens"
+            )
+        cfg, tensors = cfg | {"normalize_activations": "none"}, unscaled(tensors, norm_scaling_factor)
+    return cfg, tensors
 
 
 def load(folder: str | Path, device: str = "cpu") -> Sae:
@@ -141,26 +149,46 @@ def _cfg(architecture: str, tensors: Tensors, metadata: dict[str, Any], **more: 
 
 
 def _read_saelens(folder: Path, path: Path) -> Configured:
-    cfg, tensors = io.read_json(folder / "cfg.json"), dict(io.load_tensors(path))
-    for key in ("normalize_activations", "reshape_activations"):
-        if cfg.get(key, "none") != "none":
-            raise io.ArtefactError(
-                f"{folder / 'cfg.json'}: {key} is '{cfg[key]}'; only weights for raw activations can be read: "
-                "fold the normalisation in with SAELens and save again"
-            )
+    cfg, tensors = stated.modern(io.read_json(folder / "cfg.json"), folder / "cfg.json"), dict(io.load_tensors(path))
+    if (scaling := tensors.pop("scaling_factor", None)) is not None and not bool((scaling == 1).all()):
+        raise io.ArtefactError(f"{path}: scaling_factor is not 1; only weights without fine-tuned scales can be read")
     if cfg["architecture"] == "topk" and cfg.get("rescale_acts_by_decoder_norm", False):
         norm = torch.linalg.vector_norm(tensors["W_dec"], dim=1)  # they choose by f·‖decoder row‖: scale rows to 1
         tensors["W_enc"], tensors["b_enc"] = tensors["W_enc"] * norm, tensors["b_enc"] * norm
         tensors["W_dec"] = tensors["W_dec"] / norm.unsqueeze(1)
+    tensors = {name: tensors[name] for name in TENSORS[cfg["architecture"]] if name in tensors}
     if not cfg.get("apply_b_dec_to_input", True):
         _subtract_b_dec_(tensors)
     more = {"k": cfg["k"], "rescale_acts_by_decoder_norm": False} if cfg["architecture"] == "topk" else {}
-    return _cfg(cfg["architecture"], tensors, cfg.get("metadata", {}), **more), tensors
+    more["normalize_activations"] = cfg["normalize_activations"]
+    return _cfg(cfg["architecture"], tensors, cfg["metadata"], **more), tensors
+
+
+def unscaled(tensors: Tensors, scale: float) -> Tensors:
+    """Weights that were trained on s·x as weights for x: f(x) = f'(s·x)/s, x̂ = x̂'/s (see sae/folding.py)."""
+    scaled = ("b_enc", "b_dec", "b_gate", "b_mag", "threshold")
+    return {name: tensor / scale if name in scaled else tensor for name, tensor in tensors.items()}
+
+
+def centring(tensors: Tensors) -> Tensors:
+    """Weights that were trained on x − mean(x) as weights for x: the encoder takes the mean over dimensions away.
+
+    TransformerLens makes every vector of the residual stream sum to zero (`center_writing_weights`), which no LayerNorm
+    behind it notices. The decoder stays: reconstructions are those of the centred vector.
+    """
+    encoder = tensors["W_enc"] - tensors["W_enc"].mean(0)
+    made = tensors | {"W_enc": encoder}
+    _shift_(made, tensors["b_dec"] @ (encoder - tensors["W_enc"]))
+    return made
 
 
 def _subtract_b_dec_(tensors: Tensors) -> None:
     """An encoder of x as an encoder of x − b_dec, in place."""
-    shift = tensors["b_dec"] @ tensors["W_enc"]
+    _shift_(tensors, tensors["b_dec"] @ tensors["W_enc"])
+
+
+def _shift_(tensors: Tensors, shift: Tensor) -> None:
+    """Add to what the encoder's product gives, in place."""
     for bias in ("b_enc", "b_gate"):
         if bias in tensors:
             tensors[bias] = tensors[bias] + shift

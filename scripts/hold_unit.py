@@ -1,0 +1,38 @@
+"""Hold a latent or neuron that the configuration names while a model reads and writes."""
+# ruff: noqa: F821
+
+from pathlib import Path
+
+from scripts.monosem import io, joblog
+from scripts.monosem.analysis.unit_intervention import hold
+from scripts.monosem.checkpoints import device_of
+from scripts.monosem.runtime import pick_device
+
+
+def main(
+    model: Path,
+    tokens: Path,
+    tokenizer: Path,
+    sae: Path | None,
+    intervention: dict,
+    seed: int,
+    device: str,
+    target: str,
+) -> None:
+    """`model`, `tokens` and `sae` are folders; without `sae` a neuron is held."""
+    found = hold(model, tokens, tokenizer, sae, intervention, seed, pick_device(device_of(model, device)))
+    io.write_json(found, target)
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(
+        model=Path(snakemake.input.model).parent,
+        tokens=Path(snakemake.input.tokens).parent,
+        tokenizer=Path(snakemake.input.tokenizer),
+        sae=next((Path(path).parent for path in snakemake.input.get("sae", [])), None),
+        intervention=snakemake.params.intervention,
+        seed=snakemake.params.seed,
+        device=snakemake.params.device,
+        target=snakemake.output.intervention,
+    )

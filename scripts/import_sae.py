@@ -1,0 +1,28 @@
+"""Put a pretrained sparse autoencoder where trained ones lie: read, folded, checked against its model, labelled."""
+# ruff: noqa: F821
+
+from pathlib import Path
+
+from scripts.monosem import io, joblog
+
+
+def main(pretrained: dict, model_weights: str, reading: dict, names: dict[str, str], outputs: dict[str, str]) -> None:
+    """`pretrained` holds what is configured, and the folder that was found when the workflow was parsed."""
+    from scripts.monosem.sae import adopting, interchange
+
+    folder = Path(pretrained["folder"])
+    cfg, tensors, summary = adopting.adopt(folder, pretrained, io.sha256(model_weights), reading, names)
+    interchange.save_sae(tensors, cfg, outputs["weights"], outputs["cfg"])
+    io.write_json(summary, outputs["summary"])
+    joblog.say(f"{cfg['architecture']} with {cfg['d_sae']:,} latents, trained elsewhere ({summary['format']})")
+
+
+if __name__ == "__main__":
+    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    main(
+        snakemake.params.pretrained,
+        snakemake.input.model,
+        snakemake.params.reading,
+        dict(snakemake.wildcards),
+        {name: str(path) for name, path in snakemake.output.items()},
+    )

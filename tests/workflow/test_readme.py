@@ -1,0 +1,170 @@
+"""What the README tells a user to write is what the workflow takes: each snippet is planned, the cheap ones are run."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GPT2Config, GPT2LMHeadModel
+
+README = Path("README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)
+SNIPPETS = [text for language, text in BLOCKS if language == "yaml"]
+ADDED = ("topk-8192", "res-jb")  # of these the README says "add to config.yaml": their uses join the others
+SITE = "blocks.8.hook_resid_pre"
+
+
+def title(snippet: str) -> str:
+    """The innermost keys of a snippet's first lines, to tell it by."""
+    return "-".join(re.findall(r"([\w-]+):", snippet)[:3])
+
+
+def write(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def tiny_model(folder: Path, n_layer: int) -> None:
+    """A GPT-2 with random weights and a tokenizer of its own, as a user's folder."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet)
+    tokenizer.train_from_iterator([README], trainer)
+    torch.manual_seed(0)
+    config = GPT2Config(
+        n_layer=n_layer, n_embd=32, n_head=2, n_positions=128, vocab_size=tokenizer.get_vocab_size(), bos_token_id=0,
+        eos_token_id=0,
+    )  # fmt: skip
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write(folder / "tokenizer_config.json", {"eos_token": "<|endoftext|>"})
+
+
+@pytest.fixture
+def user(clone, tmp_path, monkeypatch):
+    """A copy of the repository with the folders and hub models that the README speaks of."""
+    folder = tmp_path / "repository"
+    shutil.copytree(clone, folder)
+    cache = tmp_path / "hub"
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    for number in range(40):
+        write(folder / f"path/to/text/{number}.txt", f"Letter {number}. {README[100 * number : 100 * number + 3000]}")
+    tiny_model(folder / "path/to/folder", 4)
+    write(folder / "path/to/polite.yaml", yaml.safe_dump([f"Would you kindly take seat {n}?" for n in range(8)]))
+    neox = {
+        "model_type": "gpt_neox", "num_hidden_layers": 4, "hidden_size": 32, "intermediate_size": 64,
+        "num_attention_heads": 2, "max_position_embeddings": 128, "vocab_size": 300,
+    }  # fmt: skip
+    gpt2 = {"model_type": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12, "n_positions": 1024, "vocab_size": 50257}
+    for name, config in (("EleutherAI--pythia-70m", neox), ("gpt2", gpt2)):
+        snapshot = cache / f"models--{name}/snapshots/main"
+        write(snapshot / "config.json", config)
+        for file in ("tokenizer.json", "model.safetensors"):
+            write(snapshot / file, "")
+    sae = cache / f"models--jbloom--GPT2-Small-SAEs-Reformatted/snapshots/main/{SITE}"
+    write(sae / "cfg.json", {"model_name": "gpt2-small", "hook_point": SITE, "d_in": 768, "d_sae": 24576})
+    write(sae / "sae_weights.safetensors", "")
+    return folder
+
+
+def merged(base: dict, snippet: dict) -> dict:
+    """A configuration with a snippet in it, its uses of autoencoders beside those that are there."""
+    made = dict(base)
+    for key, value in snippet.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        made[key] = merged(base[key], value) if both else value
+        if key == "use":
+            made[key] = [*base[key], *value]
+    return made
+
+
+def overlay(folder: Path, snippet: str) -> None:
+    """mine.yaml of a user who follows the README."""
+    told = yaml.safe_load(snippet)
+    if any(name in snippet for name in ADDED):
+        told = {"sae": merged(yaml.safe_load((folder / "config.yaml").read_text())["sae"], told["sae"])}
+    write(folder / "mine.yaml", yaml.safe_dump(told, sort_keys=False))
+
+
+def test_the_readme_has_a_snippet_for_each_thing_of_ones_own():
+    said = " ".join(SNIPPETS)
+    for words in ("folder: path/to/text", "name: path/to/folder", "path/to/polite.yaml", "pretrained:", "named:"):
+        assert words in said
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=map(title, SNIPPETS))
+def test_every_snippet_can_be_planned(user, snakemake, snippet):
+    overlay(user, snippet)
+    done = snakemake(user, "-n", configfile="mine.yaml")
+    assert done.returncode == 0, done.stdout[-3000:]
+    if "res-jb" in snippet:
+        assert re.search(r"^import_sae +1$", done.stdout, re.M)
+    if "named:" in snippet:
+        assert re.search(r"^hold_unit +1$", done.stdout, re.M)
+
+
+@pytest.mark.parametrize("wrong, sentence", [("d_in", "width 64"), ("hook_point", "the autoencoder reads 'elsewhere'")])
+def test_a_snippet_that_does_not_fit_is_refused_before_any_job(user, snakemake, wrong, sentence):
+    overlay(user, next(snippet for snippet in SNIPPETS if "res-jb" in snippet))
+    (path,) = user.parent.glob(f"hub/*/snapshots/main/{SITE}/cfg.json")
+    write(path, json.loads(path.read_text()) | {wrong: {"d_in": 64, "hook_point": "elsewhere"}[wrong]})
+    done = snakemake(user, "-n", configfile="mine.yaml")
+    assert done.returncode == 1 and sentence in done.stdout.splitlines()[-1]
+
+
+def test_own_text_and_own_model_are_run(user, snakemake):
+    """The corpus of the user's folder, and the user's model on it up to the evaluation of an autoencoder."""
+    told = [next(s for s in SNIPPETS if words in s) for words in ("path/to/text", "path/to/folder")]
+    settings = yaml.safe_load((user / "tests/smoke.yaml").read_text())
+    for snippet in told:
+        settings = merged(settings, yaml.safe_load(snippet))
+    settings["activations"]["tokens"]["mine"] = 4000
+    settings["sae"]["runs"]["topk-256"]["vectors"] = 2000
+    settings["evaluation"] |= {"tokens": 1000, "tokens_of": {}}
+    (user / "mine.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    target = "results/evaluation/mine/blocks.1.mlp.hook_post/fidelity.json"
+    done = snakemake(user, target, configfile="mine.yaml")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert json.loads((user / "results/data/letters/manifest.json").read_text())["documents"] >= 30
+    assert json.loads((user / target).read_text())["model"] == "mine"
+
+
+@pytest.fixture(scope="module")
+def changed(finished, tmp_path_factory):
+    """A copy of the finished run."""
+    folder = tmp_path_factory.mktemp("named") / "changed"
+    shutil.copytree(finished, folder, symlinks=True)
+    return folder
+
+
+def test_the_interventions_are_run(changed, snakemake):
+    snippet = next(snippet for snippet in SNIPPETS if "named:" in snippet).replace("topk-4096", "topk-256")
+    settings = merged(yaml.safe_load((changed / "tests/smoke.yaml").read_text()), yaml.safe_load(snippet))
+    # a latent that fires: whichever the finished run found for a context
+    (contexts,) = changed.glob("results/evaluation/*/*/topk-256/contexts.json")
+    found = json.loads(contexts.read_text())["contexts"]
+    settings["interventions"]["named"]["seventeen"]["unit"] = next(iter(found.values()))["latent"]["index"]
+    (changed / "mine.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    folder = changed / "results/interventions/seventeen"
+    done = snakemake(changed, "results/interventions/seventeen/intervention.md", configfile="mine.yaml")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert not re.search(r"^(train|extract)_", done.stdout, re.M)
+    assert "## While the model reads" in (folder / "intervention.md").read_text()
+    assert (folder / "dose-response.svg").stat().st_size and (folder / "loss-by-token.png").stat().st_size
+
+
+def test_the_command_line_is_run(changed, snakemake):
+    (line,) = [line for _, text in BLOCKS for line in text.splitlines() if "--config 'interventions" in line]
+    words = shlex.split(line)[3:]  # what follows `snakemake --cores 4`
+    done = snakemake(changed, words[0], *words[1:])
+    assert done.returncode == 0, done.stdout[-3000:]
+    found = json.loads((changed / "results/interventions/ten/intervention.json").read_text())
+    assert (found["kind"], found["unit"], found["reading"]["text"]) == ("neuron", 10, "See the docs.")
+    assert found["writing"]["prompt"] == "See"
