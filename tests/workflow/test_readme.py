@@ -1,6 +1,7 @@
 """What the README tells a user to write is what the workflow takes: each snippet is planned, the cheap ones are run."""
 
 import json
+import random
 import re
 import shlex
 import shutil
@@ -54,8 +55,9 @@ def user(clone, tmp_path, monkeypatch):
     shutil.copytree(clone, folder)
     cache = tmp_path / "hub"
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
-    for number in range(40):
-        write(folder / f"path/to/text/{number}.txt", f"Letter {number}. {README[100 * number : 100 * number + 3000]}")
+    for number in range(120):  # letters that share no passage, or they would count as copies
+        words = random.Random(number).sample(README.split(), 300)
+        write(folder / f"path/to/text/{number}.txt", f"Letter {number}. {' '.join(words)}")
     tiny_model(folder / "path/to/folder", 4)
     write(folder / "path/to/polite.yaml", yaml.safe_dump([f"Would you kindly take seat {n}?" for n in range(8)]))
     neox = {
@@ -132,7 +134,7 @@ def test_own_text_and_own_model_are_run(user, snakemake):
     target = "results/evaluation/mine/blocks.1.mlp.hook_post/fidelity.json"
     done = snakemake(user, target, configfile="mine.yaml")
     assert done.returncode == 0, done.stdout[-3000:]
-    assert json.loads((user / "results/data/letters/manifest.json").read_text())["documents"] >= 30
+    assert json.loads((user / "results/data/letters/manifest.json").read_text())["documents"] >= 100
     assert json.loads((user / target).read_text())["model"] == "mine"
 
 
@@ -155,7 +157,7 @@ def test_the_interventions_are_run(changed, snakemake):
     folder = changed / "results/interventions/seventeen"
     done = snakemake(changed, "results/interventions/seventeen/intervention.md", configfile="mine.yaml")
     assert done.returncode == 0, done.stdout[-3000:]
-    assert not re.search(r"^(train|extract)_", done.stdout, re.M)
+    assert not re.search(r"^(train|extract)_\w+ +\d+$", done.stdout, re.M)
     assert "## While the model reads" in (folder / "intervention.md").read_text()
     assert (folder / "dose-response.svg").stat().st_size and (folder / "loss-by-token.png").stat().st_size
 
