@@ -136,7 +136,8 @@ def _uses(config: Config) -> None:
             _expect(config["sae"]["runs"], run, f"{where}.runs", "the run")
         for sweep in use.get("sweeps", []):
             _expect(sweeps.stated(config), sweep, f"{where}.sweeps", "the sweep")
-        _site(config, plan.resolve(config, use["model"]), use["site"], where)
+        for site in plan.sites_of(use):
+            _site(config, plan.resolve(config, use["model"]), site, where)
 
 
 def _trained(config: Config, use: dict[str, str], where: str) -> None:

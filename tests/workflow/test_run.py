@@ -29,8 +29,8 @@ def test_everything_is_there(finished):
     results = finished / "results"
     for name in ("environment.json", "metrics.json", "claims.json", "report.md", "report.html", "rulegraph.mmd"):
         assert (results / name).stat().st_size > 0, name
-    assert len(list(results.glob("sae/*/*/*/sae_weights.safetensors"))) == 6
-    assert len(list(results.glob("evaluation/*/*/fidelity.json"))) == 3
+    assert len(list(results.glob("sae/*/*/*/sae_weights.safetensors"))) == 7
+    assert len(list(results.glob("evaluation/*/*/fidelity.json"))) == 4
     for svg in results.glob("figures/*/*.svg"):
         assert svg.with_suffix(".png").stat().st_size > 0
     assert not list(results.rglob("*.tmp"))
@@ -39,7 +39,7 @@ def test_everything_is_there(finished):
 def test_the_run_ends_with_times_and_the_place_of_the_report(finished):
     printed = (finished / "smoke.out").read_text()
     assert re.search(r"^rule +jobs +wall s +work s +start s$", printed, re.M)
-    assert re.search(r"^train_sae +6( +\d+\.\d){3}$", printed, re.M)
+    assert re.search(r"^train_sae +7( +\d+\.\d){3}$", printed, re.M)
     assert re.search(r"^together +\d+( +\d+\.\d){3}$", printed, re.M)
     assert "The report: results/report.html" in printed[-800:]
 
@@ -95,6 +95,32 @@ def test_changing_one_autoencoder_reruns_it_and_what_follows(changed, snakemake)
     jobs = jobs_of(snakemake(changed, "-n").stdout)
     assert jobs["train_sae"] == 1 and jobs["evaluate_fidelity"] == 1
     assert set(jobs) == {"train_sae", "evaluate_fidelity", "plot_fidelity", "plot_sweeps", *REPORTING}
+
+
+def test_sites_listed_together_are_read_in_one_pass(finished):
+    logs = finished / "results/logs/extract_activations"
+    first, second = (
+        (logs / f"gpt2-mini_blocks.1.{inner}.log").read_text() for inner in ("mlp.hook_post", "hook_resid_post")
+    )
+    assert "blocks.1.mlp.hook_post, blocks.1.hook_resid_post" in first and "tokens" in first
+    assert "tokens" not in second
+    stored = finished / "results/activations/gpt2-mini"
+    rows = {io.read_json(path)["n_tokens"] for path in stored.glob("*/manifest.json")}
+    assert len(rows) == 1 and not list(stored.glob("*/manifest.waiting.json"))
+
+
+def test_a_site_of_its_own_reads_and_trains_no_other_again(changed, snakemake):
+    old = "    - {model: onelayer-a-shuffled, site:"
+    new = "    - {model: chapters.gpt2, site: blocks.0.mlp.hook_post, runs: [topk-256]}\n"
+    edit(changed / "tests/smoke.yaml", old, new + old)
+    jobs = jobs_of(snakemake(changed, "-n").stdout)
+    assert jobs["extract_activations"] == 1 and jobs["train_sae"] == 1
+
+
+def test_a_site_that_joins_a_list_reads_the_list_again(changed, snakemake):
+    edit(changed / "tests/smoke.yaml", "blocks.1.hook_resid_post]", "blocks.1.hook_resid_post, blocks.0.mlp.hook_post]")
+    jobs = jobs_of(snakemake(changed, "-n").stdout)
+    assert jobs["extract_activations"] == 3 and jobs["train_sae"] == 3
 
 
 def test_changing_interpretation_trains_nothing(changed, snakemake):
