@@ -171,6 +171,8 @@ def test_an_eight_billion_llama_is_planned_from_its_configuration(monkeypatch):
     with pytest.raises(io.ArtefactError, match="needs 9.1 GB of memory, but only 8.0 GB are available"):
         estimates.require_memory(LLAMA_3_8B, "bfloat16", 16, "extracting blocks.16.mlp.hook_post")
     estimates.require_memory(LLAMA_3_8B, "bfloat16", 10, "extracting blocks.10.mlp.hook_post")
+    with pytest.raises(io.ArtefactError, match="only 4.0 GB are available on the device"):
+        estimates.require_memory(LLAMA_3_8B, "bfloat16", 10, "extracting", on_device=4 * 10**9)
     said = estimates.sentence(LLAMA_3_8B, "bfloat16", 16, 128, 1_000_000, 1e12)
     assert "17 of 32 blocks" in said and "9.1 GB" in said and "2 h" in said
     assert family_of(LLAMA_3_8B).gated
