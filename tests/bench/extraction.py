@@ -5,12 +5,16 @@ floor that the matrix products alone set.
 
 Random weights (speed does not depend on them), blocks.6.mlp.hook_post, context 128. Contenders take turns, so that a
 busy neighbour hits all of them; the median of the turns counts. Peers that are not installed are left out and said so.
+Then the workflow's whole extraction, from a model folder to shards, at two numbers of tokens, each in a process of its
+own: its rate is that of the tokens between the two, and its memory must be the same.
 """
 
 import argparse
 import json
-import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +22,11 @@ from pathlib import Path
 import torch
 
 from scripts.monosem import gpt2, gpt2_network, gpt2_reading, sites
+from tests.bench.benchmark import processor
 
 LAYER, CONTEXT, VOCAB = 6, 128, 50257
 SHAPE = gpt2.Architecture(12, 768, 12, 3072, 1024, "gelu_new", VOCAB)
+WHOLE_TOKENS = (10_000, 50_000)
 FLOOR_ROWS = (256, 384, 512, 1024, 2048, 4096)
 SITE = f"blocks.{LAYER}.mlp.hook_post"
 Run = Callable[[], int]  # does some work and returns its tokens
@@ -125,6 +131,28 @@ def rates(contenders: dict[str, Run], turns: int, seconds: float) -> dict[str, f
     return {name: statistics.median(values) for name, values in measured.items()}
 
 
+def whole(dtype: str, threads: int) -> dict:
+    """The extraction of the workflow at two numbers of tokens."""
+    from tests.bench.whole_extraction import write_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_model(Path(folder))
+        runs = []
+        for tokens in WHOLE_TOKENS:
+            command = [sys.executable, "-m", "tests.bench.whole_extraction", folder, "--dtype", dtype]
+            command += ["--tokens", str(tokens), "--threads", str(threads)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            runs.append(json.loads(done.stdout.splitlines()[-1]))
+    few, many = runs
+    between = {key: many[key] - few[key] for key in ("tokens", "seconds", "disk_bytes")}
+    return {
+        "tokens_per_s": between["tokens"] / between["seconds"],
+        "bytes_per_token": between["disk_bytes"] / between["tokens"],
+        "peak_above_weights_bytes": [run["peak_above_weights_bytes"] for run in runs],
+        "runs": runs,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("extraction"), help="path without suffix")
@@ -147,20 +175,27 @@ def main() -> None:
             left_out[name] = str(error)
     measured = rates(contenders, given.turns, given.seconds)
     floors = {name: measured[f"floor, {name} ({best[name]} rows)"] for name in dtypes}
+    to_disk = {name: whole(name, given.threads) for name in dtypes}
     result = {
-        "site": SITE, "context": CONTEXT, "threads": given.threads, "torch": torch.__version__,
+        "processor": processor(), "site": SITE, "context": CONTEXT, "threads": given.threads,
+        "torch": torch.__version__, "to_disk": to_disk,
         "tokens_per_s": measured, "left_out": left_out,
         "share_of_floor": {name: measured[f"monosem, {name}"] / floors[name] for name in dtypes},
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }  # fmt: skip
     lines = ["| extraction at GPT-2 small's shape | tokens/s | of its floor | x TransformerLens |", "|---|--:|--:|--:|"]
     lens = measured.get("TransformerLens")
-    for name, rate in measured.items():
+    shards = {f"monosem, {name}, to shards": told["tokens_per_s"] for name, told in to_disk.items()}
+    for name, rate in (measured | shards).items():
         dtype = "bfloat16" if "bfloat16" in name else "float32"
         times = f"{rate / lens:.1f}" if lens else "–"
         lines.append(f"| {name} | {rate:,.0f} | {100 * rate / floors[dtype]:.0f} % | {times} |")
+    for name, told in to_disk.items():
+        peaks = " and ".join(f"{peak / 1e9:.2f}" for peak in told["peak_above_weights_bytes"])
+        counts = " and ".join(f"{tokens:,}" for tokens in WHOLE_TOKENS)
+        lines.append(f"| peak memory above the weights, {name}: {peaks} GB for {counts} tokens | | | |")
     lines += [f"| {name} | left out: {reason} | | |" for name, reason in left_out.items()]
     text = "\n".join(lines) + "\n"
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.with_suffix(".md").write_text(text, encoding="utf-8")
     given.out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(text)
