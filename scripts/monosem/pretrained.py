@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def is_finite(tensor: "torch.Tensor") -> bool:
     """Whether it holds neither NaN nor infinity, found without copies: an embedding is hundreds of MB."""
-    return tensor.numel() == 0 or all(math.isfinite(extreme) for extreme in tensor.aminmax())
+    return tensor.numel() == 0 or all(math.isfinite(extreme) for extreme in tensor.detach().aminmax())
 
 
 def tensors_of(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> "Iterator[tuple[str, torch.Tensor]]":

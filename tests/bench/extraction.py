@@ -27,7 +27,7 @@ from tests.bench.benchmark import processor
 LAYER, CONTEXT, VOCAB = 6, 128, 50257
 SHAPE = gpt2.Architecture(12, 768, 12, 3072, 1024, "gelu_new", VOCAB)
 WHOLE_TOKENS = (10_000, 50_000)
-FLOOR_ROWS = (256, 384, 512, 1024, 2048, 4096)
+FLOOR_ROWS = (256, 384, 512, 1024, 2048)
 SITE = f"blocks.{LAYER}.mlp.hook_post"
 Run = Callable[[], int]  # does some work and returns its tokens
 
@@ -36,15 +36,25 @@ def tokens_of(windows: int) -> torch.Tensor:
     return torch.randint(0, VOCAB, (windows, CONTEXT), generator=torch.Generator().manual_seed(0))
 
 
-def floor(dtype: torch.dtype, rows: int) -> Run:
-    """Matrix products of the pass and nothing else: linear layers, attention scores and mixing."""
+def floor(dtype: torch.dtype, rows: int, packed: bool) -> Run:
+    """Matrix products of the pass and nothing else: linear layers, attention scores and mixing.
+
+    `packed`: with weights in oneDNN's layout, else torch.mm. Which is faster depends on the processor.
+    """
     generator = torch.Generator().manual_seed(0)
 
     def random(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator).to(dtype)
 
     d, d_mlp, heads = SHAPE.n_embd, SHAPE.n_inner, SHAPE.n_head * rows // CONTEXT
-    layers = [[random(d, 3 * d), random(d, d), random(d, d_mlp), random(d_mlp, d)] for _ in range(LAYER + 1)]
+    shapes = ((d, 3 * d), (d, d), (d, d_mlp), (d_mlp, d))
+
+    def product(weight: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+        if packed:
+            return gpt2_reading.pack(weight, torch.zeros(weight.shape[1], dtype=dtype)).plain
+        return lambda x: torch.mm(x, weight)
+
+    layers = [[product(random(*shape)) for shape in shapes] for _ in range(LAYER + 1)]
     x, hidden = random(rows, d), random(rows, d_mlp)
     q, scores = random(heads, CONTEXT, d // SHAPE.n_head), random(heads, CONTEXT, CONTEXT)
     k = q.transpose(1, 2)
@@ -52,9 +62,9 @@ def floor(dtype: torch.dtype, rows: int) -> Run:
     @torch.inference_mode()
     def run() -> int:
         for number, (qkv, out, up, down) in enumerate(layers):
-            torch.mm(x, qkv), torch.bmm(q, k), torch.bmm(scores, q), torch.mm(x, out), torch.mm(x, up)
+            qkv(x), torch.bmm(q, k), torch.bmm(scores, q), out(x), up(x)
             if number < LAYER:
-                torch.mm(hidden, down)
+                down(hidden)
         return rows
 
     return run
@@ -164,9 +174,14 @@ def main() -> None:
     dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     best, left_out = {}, {}
     for name, dtype in dtypes.items():
-        found = rates({rows: floor(dtype, rows) for rows in FLOOR_ROWS}, 3, given.seconds / 2)
+        forms = [(rows, packed) for rows in FLOOR_ROWS for packed in (False, True)]
+        found = rates({form: floor(dtype, *form) for form in forms}, 3, given.seconds / 2)
         best[name] = max(found, key=found.get)
-    contenders = {f"floor, {name} ({best[name]} rows)": floor(dtype, best[name]) for name, dtype in dtypes.items()}
+    floor_names = {
+        name: f"floor, {name} ({'packed weights' if packed else 'torch.mm'}, {rows} rows)"
+        for name, (rows, packed) in best.items()
+    }
+    contenders = {floor_names[name]: floor(dtype, *best[name]) for name, dtype in dtypes.items()}
     contenders |= {f"monosem, {name}": ours(dtype) for name, dtype in dtypes.items()}
     for name, make in (("TransformerLens", transformer_lens), ("transformers, hook", plain_transformers)):
         try:
@@ -174,7 +189,7 @@ def main() -> None:
         except ImportError as error:
             left_out[name] = str(error)
     measured = rates(contenders, given.turns, given.seconds)
-    floors = {name: measured[f"floor, {name} ({best[name]} rows)"] for name in dtypes}
+    floors = {name: measured[floor_names[name]] for name in dtypes}
     to_disk = {name: whole(name, given.threads) for name in dtypes}
     result = {
         "processor": processor(), "site": SITE, "context": CONTEXT, "threads": given.threads,

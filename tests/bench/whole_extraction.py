@@ -7,9 +7,7 @@ Prints one JSON object. Documents are kept apart, as for every pretrained model 
 
 import argparse
 import json
-import resource
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from scripts.monosem.extracting import extract_sites
 from scripts.monosem.extraction import Extraction
 from scripts.monosem.tokens import TokenStream
 from tests.bench.extraction import CONTEXT, LAYER, SHAPE, SITE, VOCAB
+from tests.bench.worker import peak_memory
 
 DOCUMENT = 400  # tokens
 
@@ -58,7 +57,7 @@ def main() -> None:
     manifests = extract_sites(given.folder, {SITE: target}, stream, CONTEXT, wanted, 0, {}, "cpu")
     seconds = time.perf_counter() - began
     weights = estimates.memory_bytes(config, given.dtype, LAYER) - estimates.WORKING_BYTES
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = int(peak_memory() * 2**20)
     manifest = manifests[SITE]
     result = {
         "dtype": given.dtype, "tokens": manifest["n_tokens"], "seconds": seconds,
