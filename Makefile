@@ -1,7 +1,7 @@
 # make report   the whole reproduction, down to results/report.html
 # make test     the tests
 # Both set up .venv from the lock on first use, and again when the lock changes.
-# make bench        speed beside SAELens and dictionary_learning, in an environment of its own (.venv-bench)
+# make bench        speed beside TransformerLens, SAELens and dictionary_learning, in an environment of its own (.venv-bench)
 # make bench-test   our files in their hands, and theirs in ours
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -22,6 +22,7 @@ test: $(READY)
 	.venv/bin/python -m pytest -q
 
 bench: $(BENCH)
+	.venv-bench/bin/python -m tests.bench.extraction --out results/bench/extraction
 	.venv-bench/bin/python -m tests.bench.benchmark $(BENCH_ARGUMENTS)
 
 bench-test: $(BENCH)

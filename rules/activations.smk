@@ -2,11 +2,15 @@
 
 
 rule extract_activations:
-    """Run a model up to one site over the train split and store what it computes there."""
+    """Run a model up to one site over the train split and store what it computes there.
+
+    Sites that config.yaml lists together are read in one pass, by the job of the first; the others' jobs take theirs.
+    """
     input:
         config="results/models/{model}/config.json",
         weights="results/models/{model}/model.safetensors",
         tokens=tokens_of,
+        reader=reading_pass,
         code=code_of("extract_activations"),
     output:
         manifest="results/activations/{model}/{site}/manifest.json",
@@ -21,6 +25,7 @@ rule extract_activations:
         mem_mb=extraction_memory_mb,
     params:
         activations=activation_settings,
+        together=sites_of_pass,
         seed=config["seed"],
         device=config["device"],
     message:

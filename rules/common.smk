@@ -108,12 +108,24 @@ def activation_settings(wildcards):
     return {**same, "tokens": plan.wanted_tokens(config, wildcards.model)}
 
 
+def sites_of_pass(wildcards):
+    """The other sites that are read in the same pass, as a list; empty for a site that is read in another's."""
+    return list(PLAN.passes.get((wildcards.model, wildcards.site), ()))
+
+
+def reading_pass(wildcards):
+    """Manifest of the site in whose pass this one is read, as a list; empty for a site that has its own job."""
+    reader = PLAN.reader_of(wildcards.model, wildcards.site)
+    return [f"results/activations/{wildcards.model}/{reader}/manifest.json"] if reader else []
+
+
 def extraction_memory_mb(wildcards):
-    """What reading one site takes: weights up to it, and working memory."""
+    """What a pass takes: weights up to its last site, and working memory."""
     shape = plan.architecture(config, wildcards.model)
+    wanted = [wildcards.site, *sites_of_pass(wildcards)]
     return max(
         2500,
-        plan.extraction_bytes(config, wildcards.model, wildcards.site, shape) // 10**6,
+        plan.extraction_bytes(config, wildcards.model, wanted, shape) // 10**6,
     )
 
 

@@ -1,20 +1,16 @@
-"""Store the activations of one site of one model over the train split."""
+"""Store the activations of one site of one model, and of those read in the same pass, over the train split."""
 # ruff: noqa: F821
 
 from pathlib import Path
 
-from scripts.monosem import io, joblog
-from scripts.monosem.checkpoints import device_of
-from scripts.monosem.extracting import extract_sites
-from scripts.monosem.extraction import Extraction
-from scripts.monosem.runtime import pick_device
-from scripts.monosem.tokens import load_tokens
+from scripts.monosem import io, joblog, passes
 
 
-def main(model: Path, tokens: Path, site: str, activations: dict, seed: int, device: str, folder: Path) -> None:
+def main(
+    model: Path, tokens: Path, site: str, together: list[str], read_elsewhere: bool, activations: dict, seed: int,
+    device: str, folder: Path,
+) -> None:  # fmt: skip
     """`model`, `tokens` and `folder` are folders; `activations` holds the fields of `Extraction` and the context."""
-    params = dict(activations)
-    context = params.pop("context")
     identity = {
         "model": model.name,
         "model_sha256": io.sha256(model / "model.safetensors"),
@@ -22,9 +18,21 @@ def main(model: Path, tokens: Path, site: str, activations: dict, seed: int, dev
         "tokens_split": "train",
         "seed": seed,
     }
-    stream = load_tokens(tokens, "train")
-    device = pick_device(device_of(model, device))
-    extract_sites(model, {site: folder}, stream, context, Extraction(**params), seed, identity, device)
+    if read_elsewhere and passes.take(folder, identity):
+        return
+    from scripts.monosem.checkpoints import device_of
+    from scripts.monosem.extracting import extract_sites
+    from scripts.monosem.extraction import Extraction
+    from scripts.monosem.runtime import pick_device
+    from scripts.monosem.tokens import load_tokens
+
+    params = dict(activations)
+    context = params.pop("context")
+    folders = {name: folder.with_name(name) for name in (site, *together)}
+    stream, device = load_tokens(tokens, "train"), pick_device(device_of(model, device))
+    extract_sites(model, folders, stream, context, Extraction(**params), seed, identity, device)
+    for name in together:
+        passes.hold_back(folders[name])
 
 
 if __name__ == "__main__":
@@ -33,6 +41,8 @@ if __name__ == "__main__":
         model=Path(snakemake.input.config).parent,
         tokens=Path(snakemake.input.tokens).parent,
         site=snakemake.wildcards.site,
+        together=snakemake.params.together,
+        read_elsewhere=bool(snakemake.input.reader),
         activations=snakemake.params.activations,
         seed=snakemake.params.seed,
         device=snakemake.params.device,

@@ -158,9 +158,10 @@ def _uses(config: Config) -> None:
         for sweep in use.get("sweeps", []):
             _expect(sweeps.stated(config), sweep, f"{where}.sweeps", "the sweep")
         model = plan.resolve(config, use["model"])
-        _site(config, model, use["site"], where)
-        for run in use["runs"]:
-            _pretrained(config, run, model, use["site"])
+        for site in plan.sites_of(use):
+            _site(config, model, site, where)
+            for run in use["runs"]:
+                _pretrained(config, run, model, site)
 
 
 def _trained(config: Config, use: dict[str, str], where: str) -> None:

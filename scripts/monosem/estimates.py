@@ -66,14 +66,22 @@ def memory_bytes(config: Mapping[str, Any], dtype: str, last_block: int | None) 
     return size_of(config).up_to(last_block) * widest + WORKING_BYTES
 
 
-def require_memory(config: Mapping[str, Any], dtype: str, last_block: int | None, what: str) -> int:
-    """Memory that a job needs. Raises: ArtefactError with the numbers when this machine has less available."""
-    need, there = memory_bytes(config, dtype, last_block), psutil.virtual_memory().available
+def require_memory(
+    config: Mapping[str, Any], dtype: str, last_block: int | None, what: str, on_device: int | None = None
+) -> int:
+    """Memory that a job needs. Raises: ArtefactError with the numbers when there is less.
+
+    Args:
+        on_device: free memory of a device with memory of its own; the weights pass through the machine's on their way.
+    """
+    need, there, where = memory_bytes(config, dtype, last_block), psutil.virtual_memory().available, "this machine"
+    if on_device is not None and on_device < there:
+        there, where = on_device, "the device"
     if need > there:
         fewer = "" if last_block is None else ", a site in an earlier block"
         half = ", dtype: bfloat16" if dtype == "float32" and stored_dtype(config) != "float32" else ""
         raise ArtefactError(
-            f"{what} needs {human_bytes(need)} of memory, but only {human_bytes(there)} are available on this machine; "
+            f"{what} needs {human_bytes(need)} of memory, but only {human_bytes(there)} are available on {where}; "
             f"take a smaller model{fewer}{half}, or a machine with more memory"
         )
     return need

@@ -11,7 +11,7 @@ from scripts.monosem import checkpoints, estimates, io, parity, pretrained, site
 from scripts.monosem.extraction import Extraction, extract_all
 from scripts.monosem.families import family_of, shape_of
 from scripts.monosem.joblog import say
-from scripts.monosem.runtime import derive_seed, matrix_product_rate
+from scripts.monosem.runtime import derive_seed, free_memory, matrix_product_rate
 from scripts.monosem.tokens import TokenStream, windows
 
 WARN_RELATIVE_ERROR = 0.02
@@ -20,12 +20,11 @@ WARN_RELATIVE_ERROR = 0.02
 def _announce(
     config: dict[str, Any], dtype: str, device: str, last: int | None, context: int, extraction: Extraction, what: str
 ) -> None:
-    """Say what is coming in memory and time. Raises: ArtefactError when this machine's memory cannot hold it."""
+    """Say what is coming in memory and time. Raises: ArtefactError when the machine or the device cannot hold it."""
     family = family_of(config)
     if family is None or last is None:
         return
-    if device == "cpu":
-        estimates.require_memory(config, dtype, last, what)
+    estimates.require_memory(config, dtype, last, what, free_memory(device))
     shape = shape_of(config, family)
     rate = matrix_product_rate(512, shape.d_model, shape.d_mlp, dtype, device)
     say(estimates.sentence(config, dtype, last, context, extraction.tokens, rate))

@@ -137,12 +137,12 @@ def extract_all(
     """
     wanted = [sites.resolve(model, name) for name in folders]
     n_tokens = min(config.tokens, len(windows(stream, context)) * context)
-    for site, folder in zip(wanted, folders.values(), strict=True):
+    for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
-        io.require_disk(folder, estimates.disk_bytes(n_tokens, [site.d]), f"activations at {site.name}")
-        (folder / "manifest.json").unlink(missing_ok=True)
-        for stale in folder.glob("*.npy"):
+        for stale in (*folder.glob("manifest*.json"), *folder.glob("*.npy")):
             stale.unlink()
+    need = estimates.disk_bytes(n_tokens, [site.d for site in wanted])
+    io.require_disk(next(iter(folders.values())), need, f"activations at {', '.join(folders)}")
 
     def sink(site: Site, dtype: str) -> Sink:
         return Sink(site, dtype, ShardWriter(folders[site.name], site.d), torch.zeros(site.d, dtype=torch.float64))

@@ -1,8 +1,8 @@
 """Read sites of a GPT-2 at the speed of its matrix products: oneDNN's linear layers with packed weights, in which the
 activation function or the residual sum is part of the product.
 
-These are the operators that torch.compile's CPU backend calls. They are no public interface, so `extract` holds the
-first batch against the plain network and falls back to that.
+These are the operators that torch.compile's CPU backend calls. They are no public interface, so `operators_agree`
+holds them against torch before an extraction, which otherwise goes by the plain network.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from scripts.monosem.gpt2_network import Block, Conv1D, Gpt2Network
 from scripts.monosem.sites import Site
 
 ROWS = 384  # tokens per pass: activations of a layer stay in the cache of a core
+SHORT = 256  # tokens of a window up to which attention is faster as two products than by torch's own kernel
 FUSED = {
     "relu": ("relu", ""),
     "gelu": ("gelu", "none"),
@@ -43,6 +44,11 @@ class Linear:
     def added(self, x: Float[Tensor, "n d_in"], stream: Float[Tensor, "n d_out"]) -> Float[Tensor, "n d_out"]:
         """stream + x W + b."""
         return torch.ops.mkldnn._linear_pointwise.binary(x, stream, self.weight, self.bias, "add")
+
+
+def pack(weight: Float[Tensor, "d_in d_out"], bias: Float[Tensor, " d_out"]) -> Linear:
+    """Weights in the layout that is fastest for `ROWS` rows."""
+    return Linear(torch.ops.mkldnn._reorder_linear_weight(weight.T.contiguous(), ROWS), bias)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def operators_agree(network: Gpt2Network) -> bool:
     d_in, d_out = module.weight.shape
     generator = torch.Generator().manual_seed(0)
     x, stream = (torch.randn(16, d, generator=generator).to(network.dtype) for d in (d_in, d_out))
-    packed = Linear(torch.ops.mkldnn._reorder_linear_weight(module.weight.T.contiguous(), ROWS), module.bias)
+    packed = pack(module.weight, module.bias)
     fused = FUSED[network.config.to_dict().get("activation_function", "gelu_new")]
     plain = module(x)
     pairs = (
@@ -98,15 +104,15 @@ def operators_agree(network: Gpt2Network) -> bool:
 def prepare(network: Gpt2Network) -> Reader:
     """Pack the weights, one matrix at a time; the network can't run by itself afterwards."""
 
-    def pack(module: Conv1D) -> Linear:
-        packed = torch.ops.mkldnn._reorder_linear_weight(module.weight.T.contiguous(), ROWS)
+    def packed(module: Conv1D) -> Linear:
+        linear = pack(module.weight, module.bias)
         module.weight = None
-        return Linear(packed, module.bias)
+        return linear
 
     def layer(block: Block) -> Layer:
         return Layer(
-            block.ln_1, pack(block.attn.c_attn), pack(block.attn.c_proj),
-            block.ln_2, pack(block.mlp.c_fc), pack(block.mlp.c_proj),
+            block.ln_1, packed(block.attn.c_attn), packed(block.attn.c_proj),
+            block.ln_2, packed(block.mlp.c_fc), packed(block.mlp.c_proj),
         )  # fmt: skip
 
     config = network.config.to_dict()
@@ -118,6 +124,28 @@ def _attention(qkv: Float[Tensor, "n three_d"], batch: int, n_head: int, mask: T
     q, k, v = qkv.view(batch, -1, 3, n_head, qkv.shape[1] // (3 * n_head)).permute(2, 0, 3, 1, 4).unbind()
     mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
     return mixed.transpose(1, 2).reshape(len(qkv), -1)
+
+
+def _penalty(
+    mask: Bool[Tensor, "batch 1 context context"] | None, batch: int, context: int, n_head: int
+) -> Float[Tensor, "heads context context"]:
+    """What is added to the scores of every head of every window: minus infinity where nobody may look."""
+    if mask is None:
+        return torch.full((context, context), -torch.inf).triu(1).expand(batch * n_head, -1, -1)
+    apart = torch.zeros(mask.shape).masked_fill_(~mask, -torch.inf)
+    return apart.expand(-1, n_head, -1, -1).reshape(batch * n_head, context, context)
+
+
+def _short_attention(
+    qkv: Float[Tensor, "n three_d"], batch: int, n_head: int, penalty: Float[Tensor, "heads context context"]
+) -> Float[Tensor, "n d"]:
+    """The same as two products. Scores are float32 also in bfloat16: large ones would lose what softmax needs."""
+    d_head = qkv.shape[1] // (3 * n_head)
+    parts = qkv.view(batch, -1, 3, n_head, d_head).permute(2, 0, 3, 1, 4)
+    q, k, v = parts.reshape(3, batch * n_head, -1, d_head)
+    scores = torch.baddbmm(penalty, q.float(), k.float().transpose(1, 2), alpha=d_head**-0.5)
+    mixed = torch.bmm(scores.softmax(-1).to(v.dtype), v)
+    return mixed.view(batch, n_head, -1, d_head).transpose(1, 2).reshape(len(qkv), -1)
 
 
 @torch.inference_mode()
@@ -140,11 +168,13 @@ def read(
     def run() -> None:
         body = reader.network.transformer
         x, mask = body.embed(tokens, position_ids)
-        x = x.view(-1, x.shape[-1])
+        x, attend = x.view(-1, x.shape[-1]), _attention
+        if tokens.shape[1] <= SHORT:
+            mask, attend = _penalty(mask, *tokens.shape, reader.n_head), _short_attention
         for number, layer in enumerate(reader.layers):
             if keep(number, "hook_resid_pre", x):
                 return
-            mixed = _attention(layer.qkv.plain(layer.ln_1(x)), len(tokens), reader.n_head, mask)
+            mixed = attend(layer.qkv.plain(layer.ln_1(x)), len(tokens), reader.n_head, mask)
             if (number, "hook_attn_out") in places:
                 added = layer.attention_out.plain(mixed)
                 if keep(number, "hook_attn_out", added):

@@ -31,6 +31,8 @@ class Plan:
     """Model -> its kind (one of KINDS); only models that are used, each after the one it is made from."""
     sites: dict[tuple[str, str], tuple[str, ...]]
     """(model, site) -> the runs trained there."""
+    passes: dict[tuple[str, str], tuple[str, ...]]
+    """(model, site) -> the other sites that its extraction reads in the same pass; only where there are some."""
     interpreted: tuple[tuple[str, str, str], ...]
     """(model, site, run) of the autoencoders that are interpreted."""
     references: dict[tuple[str, str], str]
@@ -49,6 +51,10 @@ class Plan:
     def of_kind(self, kind: str) -> list[str]:
         """Models of one kind."""
         return [model for model, its_kind in self.models.items() if its_kind == kind]
+
+    def reader_of(self, model: str, site: str) -> str | None:
+        """The site in whose pass another one is read; None for a site that is read by its own job."""
+        return next((first for (its, first), others in self.passes.items() if its == model and site in others), None)
 
 
 def kind_of(config: Config, model: str) -> str:
@@ -104,6 +110,11 @@ def architecture(config: Config, model: str) -> dict[str, Any] | None:
     return {**read_json(folder / "config.json"), SETTINGS: model_settings(config, model)} if folder else None
 
 
+def sites_of(use: Config) -> list[str]:
+    """Sites of an entry of `sae.use`: one, or a list that shares a pass through the model."""
+    return [use["site"]] if isinstance(use["site"], str) else list(use["site"])
+
+
 def tokenizer_of(config: Config, model: str) -> str:
     """Name of the tokenizer: trained models share one, a pretrained model brings its own."""
     return model if kind_of(config, model) == "pretrained" else f"bpe-{config['tokenizer']['vocab_size']}"
@@ -114,11 +125,13 @@ def wanted_tokens(config: Config, model: str) -> int:
     return config["activations"]["tokens"].get(model, config["activations"]["tokens"]["default"])
 
 
-def extraction_bytes(config: Config, model: str, site: str, shape: dict[str, Any]) -> int:
-    """Memory of reading one site; 0 for a model whose size is not known."""
+def extraction_bytes(config: Config, model: str, sites: list[str], shape: dict[str, Any]) -> int:
+    """Memory of reading sites in one pass; 0 for a model whose size is not known."""
     if family_of(shape) is None or not shape.get("vocab_size"):
         return 0
-    return memory_bytes(shape, shape.get(SETTINGS, {}).get("dtype", "float32"), parse(site, shape)[0])
+    layers = [parse(site, shape)[0] for site in sites]
+    last = None if None in layers else max(layers)
+    return memory_bytes(shape, shape.get(SETTINGS, {}).get("dtype", "float32"), last)
 
 
 def disk_need_bytes(config: Config, plan: Plan) -> int:
@@ -155,9 +168,14 @@ def make_plan(config: Config) -> Plan:
     """Resolve names and collect what is used."""
     gpt2 = chapter_model(config)
     sites: dict[tuple[str, str], tuple[str, ...]] = {}
+    passes: dict[tuple[str, str], tuple[str, ...]] = {}
     for use in config["sae"]["use"]:
-        place = (resolve(config, use["model"]), use["site"])
-        sites[place] = tuple(dict.fromkeys([*sites.get(place, ()), *use["runs"]]))
+        model, here = resolve(config, use["model"]), sites_of(use)
+        new = [site for site in here if (model, site) not in sites]
+        if len(new) > 1:
+            passes[model, new[0]] = tuple(new[1:])
+        for site in here:
+            sites[model, site] = tuple(dict.fromkeys([*sites.get((model, site), ()), *use["runs"]]))
     chapter = config["chapters"]["one_layer"]
     analysed = {
         resolve(config, use["model"]): tuple(resolve(config, other) for other in use.get("against", ()))
@@ -186,6 +204,6 @@ def make_plan(config: Config) -> Plan:
         return tuple(dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses))
 
     return Plan(
-        gpt2, models, sites, autoencoders("interpretation"), references, controls, neighbours_of(sites), analysed,
-        autoencoders("prompts"), autoencoders("interventions"),
+        gpt2, models, sites, passes, autoencoders("interpretation"), references, controls, neighbours_of(sites),
+        analysed, autoencoders("prompts"), autoencoders("interventions"),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from scripts.monosem.plan import sites_of
 from scripts.monosem.toy import catalogue
 from scripts.monosem.values import key_prefix
 
@@ -18,7 +19,7 @@ def toy_roles(config: Mapping[str, Any]) -> dict[str, str | None]:
 def _sites(config: Mapping[str, Any], model: str, chapter_model: str) -> list[tuple[str, list[str]]]:
     """Sites of a model with their runs, in the order of config.yaml."""
     names = {model, "chapters.gpt2"} if model == chapter_model else {model}
-    return [(use["site"], use["runs"]) for use in config["sae"]["use"] if use["model"] in names]
+    return [(site, use["runs"]) for use in config["sae"]["use"] if use["model"] in names for site in sites_of(use)]
 
 
 def _evaluation(model: str | None, site: str | None, run: str | None, what: str) -> str | None:

@@ -22,20 +22,36 @@ def keep_freed_memory() -> None:
             getattr(libc, "mallopt", lambda *_: 0)(option, 1 << 30)
 
 
-def mps_agrees() -> bool:
-    """Whether a probe batch of the operations we use gives the CPU's answer on Apple's MPS (TransformerLens #1178)."""
+def agrees_with_cpu(device: str) -> bool:
+    """Whether a probe batch gives the CPU's answers: one attention layer and MLP as models compute them.
+
+    Apple's MPS has given wrong ones without a word: a linear layer of a tensor that is not contiguous (torch 2.8), so
+    one is fed here, and attention with a mask (TransformerLens #1178, #1062; PyTorch #161640).
+    """
     import torch
+    import torch.nn.functional as F
 
     generator = torch.Generator().manual_seed(0)
-    x, w = torch.randn(64, 128, generator=generator), torch.randn(512, 128, generator=generator)
-    bias = torch.randn(512, generator=generator)
+    batch, context, heads, width = 3, 40, 4, 16
+    d = heads * width
+    tokens = torch.randint(0, 100, (batch, context), generator=generator)
+    shapes = {"embedding": (100, d), "qkv": (d, 3 * d), "out": (d, d), "up": (4 * d, d), "bias": (4 * d,)}
+    parts = {name: torch.randn(shape, generator=generator) / 4 for name, shape in shapes.items()}
+    apart = (torch.arange(context) // 15)[:, None] == (torch.arange(context) // 15)
 
-    def probe(device: str):
-        y = torch.nn.functional.linear(x.to(device), w.to(device), bias.to(device))
-        y = torch.nn.functional.layer_norm(torch.relu(y), (512,))
-        return torch.softmax(y @ w.to(device), -1).topk(4).values.cpu()
+    def probe(where: str) -> torch.Tensor:
+        weights = {name: value.to(where) for name, value in parts.items()}
+        x = F.embedding(tokens.to(where), weights["embedding"])
+        qkv = F.layer_norm(x, (d,)).flatten(0, 1) @ weights["qkv"]
+        q, k, v = qkv.view(batch, context, 3, heads, width).permute(2, 0, 3, 1, 4).unbind()
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mixed = mixed + F.scaled_dot_product_attention(q, k, v, attn_mask=apart.tril().to(where))
+        x = x + F.linear(mixed.permute(0, 2, 1, 3).flatten(2), weights["out"])
+        turned = F.linear(x.transpose(0, 1), weights["up"], weights["bias"]).transpose(0, 1)
+        post = F.gelu(turned, approximate="tanh") + F.relu(turned) + F.silu(turned)
+        return torch.cat([post.flatten(), torch.softmax(post, -1).topk(4).values.flatten()]).cpu()
 
-    return bool(torch.allclose(probe("cpu"), probe("mps"), atol=1e-4))
+    return bool(torch.allclose(probe("cpu"), probe(device), atol=1e-4, rtol=1e-4))
 
 
 def matrix_product_rate(rows: int, d_in: int, d_out: int, dtype: str, device: str) -> float:
@@ -53,10 +69,17 @@ def matrix_product_rate(rows: int, d_in: int, d_out: int, dtype: str, device: st
     return 2 * rows * d_in * d_out / best
 
 
+def free_memory(device: str) -> int | None:
+    """Bytes of memory that a device has free; None where it shares that of the machine."""
+    import torch
+
+    return torch.cuda.mem_get_info(device)[0] if torch.device(device).type == "cuda" else None
+
+
 def pick_device(name: str = "auto") -> str:
     """'auto' takes cuda, then mps if its probe agrees with the CPU, then cpu; a name is taken if it is there.
 
-    Raises: ValueError for a device that this machine lacks.
+    Raises: ValueError for a device that this machine lacks, or for an mps that computes something else than the CPU.
     """
     import torch
 
@@ -64,7 +87,7 @@ def pick_device(name: str = "auto") -> str:
         if torch.cuda.is_available():
             return "cuda"
         if torch.backends.mps.is_available():
-            if mps_agrees():
+            if agrees_with_cpu("mps"):
                 return "mps"
             print("mps disagrees with the CPU on a probe batch: using the CPU", flush=True)
         return "cpu"
@@ -72,4 +95,6 @@ def pick_device(name: str = "auto") -> str:
     if not present.get(name, False):
         there = ", ".join(key for key, ok in present.items() if ok)
         raise ValueError(f"device: '{name}' is not on this machine (there is: {there}); set device: auto")
+    if name == "mps" and not agrees_with_cpu("mps"):
+        raise ValueError("device: mps disagrees with the CPU on a probe batch; set device: cpu, or use another torch")
     return name

@@ -164,13 +164,13 @@ def packing(
     settings = getattr(model.config, SETTINGS, None) or {}
     if separator is None or settings.get("attention_across_documents", True):
         return {}
-    place = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape)
-    starts = torch.where(tokens == separator, place, 0).cummax(-1).values
+    place = torch.arange(tokens.shape[1]).expand(tokens.shape)  # on the CPU: not every device has cummax
+    starts = torch.where(tokens.cpu() == separator, place, 0).cummax(-1).values
     inputs = {"position_ids": place - starts}
     family = family_of(model.config.to_dict())
     if family is not None and family.packed_by_mask:
         inputs["attention_mask"] = (starts[:, :, None] == starts[:, None, :]).tril()[:, None]
-    return inputs
+    return {name: value.to(tokens.device) for name, value in inputs.items()}
 
 
 class _Stop(Exception):

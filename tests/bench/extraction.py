@@ -5,12 +5,16 @@ floor that the matrix products alone set.
 
 Random weights (speed does not depend on them), blocks.6.mlp.hook_post, context 128. Contenders take turns, so that a
 busy neighbour hits all of them; the median of the turns counts. Peers that are not installed are left out and said so.
+Then the workflow's whole extraction, from a model folder to shards, at two numbers of tokens, each in a process of its
+own: its rate is that of the tokens between the two, and its memory must be the same.
 """
 
 import argparse
 import json
-import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +22,12 @@ from pathlib import Path
 import torch
 
 from scripts.monosem import gpt2, gpt2_network, gpt2_reading, sites
+from tests.bench.benchmark import processor
 
 LAYER, CONTEXT, VOCAB = 6, 128, 50257
 SHAPE = gpt2.Architecture(12, 768, 12, 3072, 1024, "gelu_new", VOCAB)
-FLOOR_ROWS = (256, 384, 512, 1024, 2048, 4096)
+WHOLE_TOKENS = (10_000, 50_000)
+FLOOR_ROWS = (256, 384, 512, 1024, 2048)
 SITE = f"blocks.{LAYER}.mlp.hook_post"
 Run = Callable[[], int]  # does some work and returns its tokens
 
@@ -30,15 +36,25 @@ def tokens_of(windows: int) -> torch.Tensor:
     return torch.randint(0, VOCAB, (windows, CONTEXT), generator=torch.Generator().manual_seed(0))
 
 
-def floor(dtype: torch.dtype, rows: int) -> Run:
-    """Matrix products of the pass and nothing else: linear layers, attention scores and mixing."""
+def floor(dtype: torch.dtype, rows: int, packed: bool) -> Run:
+    """Matrix products of the pass and nothing else: linear layers, attention scores and mixing.
+
+    `packed`: with weights in oneDNN's layout, else torch.mm. Which is faster depends on the processor.
+    """
     generator = torch.Generator().manual_seed(0)
 
     def random(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator).to(dtype)
 
     d, d_mlp, heads = SHAPE.n_embd, SHAPE.n_inner, SHAPE.n_head * rows // CONTEXT
-    layers = [[random(d, 3 * d), random(d, d), random(d, d_mlp), random(d_mlp, d)] for _ in range(LAYER + 1)]
+    shapes = ((d, 3 * d), (d, d), (d, d_mlp), (d_mlp, d))
+
+    def product(weight: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+        if packed:
+            return gpt2_reading.pack(weight, torch.zeros(weight.shape[1], dtype=dtype)).plain
+        return lambda x: torch.mm(x, weight)
+
+    layers = [[product(random(*shape)) for shape in shapes] for _ in range(LAYER + 1)]
     x, hidden = random(rows, d), random(rows, d_mlp)
     q, scores = random(heads, CONTEXT, d // SHAPE.n_head), random(heads, CONTEXT, CONTEXT)
     k = q.transpose(1, 2)
@@ -46,9 +62,9 @@ def floor(dtype: torch.dtype, rows: int) -> Run:
     @torch.inference_mode()
     def run() -> int:
         for number, (qkv, out, up, down) in enumerate(layers):
-            torch.mm(x, qkv), torch.bmm(q, k), torch.bmm(scores, q), torch.mm(x, out), torch.mm(x, up)
+            qkv(x), torch.bmm(q, k), torch.bmm(scores, q), out(x), up(x)
             if number < LAYER:
-                torch.mm(hidden, down)
+                down(hidden)
         return rows
 
     return run
@@ -125,6 +141,28 @@ def rates(contenders: dict[str, Run], turns: int, seconds: float) -> dict[str, f
     return {name: statistics.median(values) for name, values in measured.items()}
 
 
+def whole(dtype: str, threads: int) -> dict:
+    """The extraction of the workflow at two numbers of tokens."""
+    from tests.bench.whole_extraction import write_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_model(Path(folder))
+        runs = []
+        for tokens in WHOLE_TOKENS:
+            command = [sys.executable, "-m", "tests.bench.whole_extraction", folder, "--dtype", dtype]
+            command += ["--tokens", str(tokens), "--threads", str(threads)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            runs.append(json.loads(done.stdout.splitlines()[-1]))
+    few, many = runs
+    between = {key: many[key] - few[key] for key in ("tokens", "seconds", "disk_bytes")}
+    return {
+        "tokens_per_s": between["tokens"] / between["seconds"],
+        "bytes_per_token": between["disk_bytes"] / between["tokens"],
+        "peak_above_weights_bytes": [run["peak_above_weights_bytes"] for run in runs],
+        "runs": runs,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("extraction"), help="path without suffix")
@@ -136,9 +174,14 @@ def main() -> None:
     dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     best, left_out = {}, {}
     for name, dtype in dtypes.items():
-        found = rates({rows: floor(dtype, rows) for rows in FLOOR_ROWS}, 3, given.seconds / 2)
+        forms = [(rows, packed) for rows in FLOOR_ROWS for packed in (False, True)]
+        found = rates({form: floor(dtype, *form) for form in forms}, 3, given.seconds / 2)
         best[name] = max(found, key=found.get)
-    contenders = {f"floor, {name} ({best[name]} rows)": floor(dtype, best[name]) for name, dtype in dtypes.items()}
+    floor_names = {
+        name: f"floor, {name} ({'packed weights' if packed else 'torch.mm'}, {rows} rows)"
+        for name, (rows, packed) in best.items()
+    }
+    contenders = {floor_names[name]: floor(dtype, *best[name]) for name, dtype in dtypes.items()}
     contenders |= {f"monosem, {name}": ours(dtype) for name, dtype in dtypes.items()}
     for name, make in (("TransformerLens", transformer_lens), ("transformers, hook", plain_transformers)):
         try:
@@ -146,21 +189,28 @@ def main() -> None:
         except ImportError as error:
             left_out[name] = str(error)
     measured = rates(contenders, given.turns, given.seconds)
-    floors = {name: measured[f"floor, {name} ({best[name]} rows)"] for name in dtypes}
+    floors = {name: measured[floor_names[name]] for name in dtypes}
+    to_disk = {name: whole(name, given.threads) for name in dtypes}
     result = {
-        "site": SITE, "context": CONTEXT, "threads": given.threads, "torch": torch.__version__,
+        "processor": processor(), "site": SITE, "context": CONTEXT, "threads": given.threads,
+        "torch": torch.__version__, "to_disk": to_disk,
         "tokens_per_s": measured, "left_out": left_out,
         "share_of_floor": {name: measured[f"monosem, {name}"] / floors[name] for name in dtypes},
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }  # fmt: skip
     lines = ["| extraction at GPT-2 small's shape | tokens/s | of its floor | x TransformerLens |", "|---|--:|--:|--:|"]
     lens = measured.get("TransformerLens")
-    for name, rate in measured.items():
+    shards = {f"monosem, {name}, to shards": told["tokens_per_s"] for name, told in to_disk.items()}
+    for name, rate in (measured | shards).items():
         dtype = "bfloat16" if "bfloat16" in name else "float32"
         times = f"{rate / lens:.1f}" if lens else "–"
         lines.append(f"| {name} | {rate:,.0f} | {100 * rate / floors[dtype]:.0f} % | {times} |")
+    for name, told in to_disk.items():
+        peaks = " and ".join(f"{peak / 1e9:.2f}" for peak in told["peak_above_weights_bytes"])
+        counts = " and ".join(f"{tokens:,}" for tokens in WHOLE_TOKENS)
+        lines.append(f"| peak memory above the weights, {name}: {peaks} GB for {counts} tokens | | | |")
     lines += [f"| {name} | left out: {reason} | | |" for name, reason in left_out.items()]
     text = "\n".join(lines) + "\n"
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.with_suffix(".md").write_text(text, encoding="utf-8")
     given.out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(text)

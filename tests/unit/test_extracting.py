@@ -74,7 +74,9 @@ def test_attention_across_documents_is_a_choice_that_the_manifest_cannot_hide(st
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("activation", ["relu", "gelu", "gelu_new"])
 @pytest.mark.parametrize("across", [True, False])
-def test_packed_reading_is_the_networks_own_at_every_site(tmp_path, dtype, activation, across):
+@pytest.mark.parametrize("short", [0, 256])
+def test_packed_reading_is_the_networks_own_at_every_site(tmp_path, monkeypatch, dtype, activation, across, short):
+    monkeypatch.setattr(gpt2_reading, "SHORT", short)  # both forms of attention
     config = copy.deepcopy(family_models.CONFIGS["gpt2"])
     config.activation_function = activation
     config.monosem = {"attention_across_documents": across}
@@ -96,6 +98,25 @@ def test_packed_reading_is_the_networks_own_at_every_site(tmp_path, dtype, activ
         for ours in (values, gpt2_reading.read(reader, [site], tokens, **packed)[0]):
             assert (ours.float() - theirs.float()).norm() <= tolerance * theirs.float().norm(), site.name
         assert torch.equal(alone, theirs)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.bfloat16, 4e-3)])
+def test_attention_keeps_its_accuracy_where_scores_are_large(dtype, tolerance):
+    """Scores of tens, as GPT-2 has them: rounded to bfloat16 they would be several times as far off."""
+    torch.manual_seed(0)
+    batch, context, heads, d_head = 2, 64, 3, 16
+    qkv = (4 * torch.randn(batch * context, 3 * heads * d_head)).to(dtype)
+    exact = gpt2_reading._attention(qkv.double(), batch, heads, None)
+    penalty = gpt2_reading._penalty(None, batch, context, heads)
+
+    def off(mixed):
+        return float((mixed.double() - exact).norm() / exact.norm())
+
+    assert off(gpt2_reading._short_attention(qkv, batch, heads, penalty)) < tolerance
+    q, k, v = qkv.view(batch, -1, 3, heads, d_head).permute(2, 0, 3, 1, 4).reshape(3, -1, context, d_head)
+    rounded = (torch.bmm(q, k.transpose(1, 2)) / d_head**0.5).bfloat16().float() + penalty
+    rounded = torch.bmm(rounded.softmax(-1).to(dtype), v).view(batch, heads, context, d_head)
+    assert off(rounded.transpose(1, 2).reshape(exact.shape)) > tolerance
 
 
 def test_a_wide_gpt2_is_read_with_packed_weights(stream, tmp_path, monkeypatch):
@@ -171,6 +192,8 @@ def test_an_eight_billion_llama_is_planned_from_its_configuration(monkeypatch):
     with pytest.raises(io.ArtefactError, match="needs 9.1 GB of memory, but only 8.0 GB are available"):
         estimates.require_memory(LLAMA_3_8B, "bfloat16", 16, "extracting blocks.16.mlp.hook_post")
     estimates.require_memory(LLAMA_3_8B, "bfloat16", 10, "extracting blocks.10.mlp.hook_post")
+    with pytest.raises(io.ArtefactError, match="only 4.0 GB are available on the device"):
+        estimates.require_memory(LLAMA_3_8B, "bfloat16", 10, "extracting", on_device=4 * 10**9)
     said = estimates.sentence(LLAMA_3_8B, "bfloat16", 16, 128, 1_000_000, 1e12)
     assert "17 of 32 blocks" in said and "9.1 GB" in said and "2 h" in said
     assert family_of(LLAMA_3_8B).gated

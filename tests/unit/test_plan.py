@@ -100,6 +100,27 @@ def test_uses_of_one_site_are_merged(config):
     assert plan.make_plan(config).interpreted == (("a", POST, "one"),)
 
 
+def test_sites_that_are_listed_together_share_a_pass_and_no_other_site_does(config):
+    mid, resid = "blocks.0.hook_resid_mid", "blocks.0.hook_resid_post"
+    config["sae"]["use"] += [
+        {"model": "mini", "site": [POST, mid, resid], "runs": ["one"]},  # the first is read by an entry above
+        {"model": "b", "site": [resid, POST], "runs": ["one"]},
+        {"model": "b", "site": mid, "runs": ["two"]},
+    ]
+    made = plan.make_plan(config)
+    assert made.sites["mini", POST] == ("two", "one") and made.sites["mini", resid] == ("one",)
+    assert made.passes == {("mini", mid): (resid,), ("b", resid): (POST,)}
+    assert [made.reader_of("b", site) for site in (resid, POST, mid)] == [None, resid, None]
+    assert made.reader_of("a", POST) is None
+
+
+def test_a_pass_takes_the_memory_of_its_last_site(config):
+    shape = {**ARCHITECTURE, "n_layer": 3, "vocab_size": 100}
+    early, late = "blocks.0.mlp.hook_post", "blocks.2.hook_resid_pre"
+    need = {name: plan.extraction_bytes(config, "a", [name], shape) for name in (early, late)}
+    assert need[early] < need[late] == plan.extraction_bytes(config, "a", [early, late], shape)
+
+
 def test_trained_models_share_one_tokenizer(config):
     assert {plan.tokenizer_of(config, model) for model in ("a", "b", "a-shuffled")} == {"bpe-300"}
 

@@ -1,16 +1,19 @@
 """Opening model folders: saved by us or by Hugging Face, the same model; damaged or foreign ones are refused."""
 
 import copy
+import gc
 import json
+import re
+from pathlib import Path
 
 import family_models
 import psutil
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from scripts.monosem import checkpoints, gpt2, io, pretrained, sites, splice
-from scripts.monosem.families import GPT2
+from scripts.monosem.families import GPT2, family_of
 from scripts.monosem.linking import link
 
 SHAPE = gpt2.Architecture(2, 16, 2, 32, 12, "gelu_new", 50)
@@ -156,6 +159,51 @@ def test_every_family_opens_from_one_file_and_from_several(tmp_path, name):
         assert len(sites.blocks_of(short)) == 1
         size = sum(p.numel() for p in short.parameters())
         assert size < sum(p.numel() for p in ours.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("place", [0, 5, 9])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_one_number_that_is_none_is_found(dtype, place, value):
+    x = torch.linspace(-2, 3, 10, dtype=dtype)
+    assert pretrained.is_finite(x) and pretrained.is_finite(x[:0])
+    x[place] = value
+    assert not pretrained.is_finite(x)
+
+
+def peak_growth(load) -> int:
+    """Bytes that `load` needed at most beyond what was resident before."""
+
+    def resident(kind: str) -> int:
+        return 1024 * int(re.search(rf"{kind}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
+
+    gc.collect()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    except OSError:
+        pytest.skip("this system keeps the peak of its processes")
+    before = resident("VmRSS")
+    model = load()
+    del model
+    return resident("VmHWM") - before
+
+
+@pytest.mark.parametrize("name, width", [("gpt2", "n_inner"), ("llama", "intermediate_size")])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_lies_after_the_last_site_never_comes_into_memory(tmp_path, name, width, dtype):
+    """Sixteen blocks of 4 MB or more; a whole model stands beside it as the measure."""
+    config = copy.deepcopy(family_models.CONFIGS[name])
+    config.update({family_of(config.to_dict()).keys["n_layer"]: 16, width: 2**16 if name == "gpt2" else 2**15})
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path, max_shard_size="12MB")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    io.write_json({**io.read_json(tmp_path / "config.json"), "monosem": {"dtype": dtype}}, tmp_path / "config.json")
+    whole = sum((tmp_path / file).stat().st_size for file in checkpoints.weight_files(tmp_path))
+    pretrained.load_model(tmp_path)  # what is imported on the way does not count
+    growth = {
+        last: peak_growth(lambda last=last: pretrained.load_model(tmp_path, last_block=last)) for last in (0, None)
+    }
+    assert whole > 60e6 and growth[None] > 0.8 * whole
+    assert growth[0] < whole / 4
 
 
 def test_a_linked_models_hash_stands_for_all_its_files(tmp_path):

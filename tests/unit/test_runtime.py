@@ -38,8 +38,33 @@ def test_auto_takes_cuda_first_and_mps_only_if_it_agrees(monkeypatch, capsys):
     assert runtime.pick_device() == "cuda"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    monkeypatch.setattr(runtime, "mps_agrees", lambda: True)
-    assert runtime.pick_device() == "mps"
-    monkeypatch.setattr(runtime, "mps_agrees", lambda: False)
+    monkeypatch.setattr(runtime, "agrees_with_cpu", lambda device: device == "mps")
+    assert runtime.pick_device() == "mps" and runtime.pick_device("mps") == "mps"
+    monkeypatch.setattr(runtime, "agrees_with_cpu", lambda _: False)
     assert runtime.pick_device() == "cpu"
     assert "disagrees" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="mps disagrees with the CPU .*set device: cpu"):
+        runtime.pick_device("mps")
+
+
+def as_if_contiguous(linear):
+    """A linear layer that reads a transposed tensor's memory in order, as MPS did in torch 2.8."""
+    return lambda x, *rest: linear(x.as_strided(x.shape, torch.empty(x.shape, device="meta").stride()), *rest)
+
+
+def without_mask(attention):
+    return lambda q, k, v, attn_mask=None, is_causal=False: attention(q, k, v, is_causal=True)
+
+
+@pytest.mark.parametrize("name, wrong", [("linear", as_if_contiguous), ("scaled_dot_product_attention", without_mask)])
+def test_the_probe_finds_a_device_that_computes_something_else(monkeypatch, name, wrong):
+    """A stand-in device: the second time that the probe runs, one operation goes wrong."""
+    assert runtime.agrees_with_cpu("cpu")
+    right, calls = getattr(torch.nn.functional, name), []
+
+    def second_time(*args, **keywords):
+        calls.append(1)
+        return (right if len(calls) <= 2 else wrong(right))(*args, **keywords)
+
+    monkeypatch.setattr(torch.nn.functional, name, second_time)
+    assert not runtime.agrees_with_cpu("cpu") and len(calls) == 4

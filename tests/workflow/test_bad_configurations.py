@@ -123,6 +123,12 @@ BAD = {
         "nearest is "
         "'blocks.0.mlp.hook_post'",
     ),
+    "a site of a list that no model has": (
+        "sae.use",
+        [{"model": "onelayer-a", "site": [HEADLINE_SITE, "blocks.0.hook_resid_pots"], "runs": ["topk-4096"]}],
+        "sae.use[0].site: for the model 'onelayer-a', 'blocks.0.hook_resid_pots' is no site of this model; the "
+        "nearest is 'blocks.0.hook_resid_post'",
+    ),
     "a pretrained model that is not here": (
         "sae.use",
         [{"model": "gpt2", "site": HEADLINE_SITE, "runs": ["topk-4096"]}],

@@ -97,6 +97,34 @@ def test_changing_one_autoencoder_reruns_it_and_what_follows(changed, snakemake)
     assert set(jobs) == {"train_sae", "evaluate_fidelity", "plot_fidelity", "plot_sweeps", *REPORTING}
 
 
+def test_sites_listed_together_are_read_in_one_pass(finished):
+    logs = finished / "results/logs/extract_activations"
+    first, second = ((logs / f"gpt2-mini_blocks.{layer}.mlp.hook_post.log").read_text() for layer in (1, 0))
+    assert "blocks.1.mlp.hook_post, blocks.0.mlp.hook_post" in first and "tokens" in first
+    assert "tokens" not in second
+    stored = finished / "results/activations/gpt2-mini"
+    rows = {io.read_json(path)["n_tokens"] for path in stored.glob("*/manifest.json")}
+    assert len(rows) == 1 and not list(stored.glob("*/manifest.waiting.json"))
+
+
+def test_a_site_of_its_own_reads_and_trains_no_other_again(changed, snakemake):
+    old = "    - {model: onelayer-a-shuffled, site:"
+    new = "    - {model: chapters.gpt2, site: blocks.1.hook_resid_post, runs: [topk-256]}\n"
+    edit(changed / "tests/smoke.yaml", old, new + old)
+    jobs = jobs_of(snakemake(changed, "-n").stdout)
+    assert jobs["extract_activations"] == 1 and jobs["train_sae"] == 1
+
+
+def test_a_site_that_joins_a_list_reads_the_list_again(changed, snakemake):
+    edit(
+        changed / "tests/smoke.yaml",
+        "blocks.0.mlp.hook_post], runs",
+        "blocks.0.mlp.hook_post, blocks.1.hook_resid_post], runs",
+    )
+    jobs = jobs_of(snakemake(changed, "-n").stdout)
+    assert jobs["extract_activations"] == 3 and jobs["train_sae"] == 3
+
+
 def test_changing_interpretation_trains_nothing(changed, snakemake):
     edit(changed / "tests/smoke.yaml", "units: 4", "units: 5")
     jobs = jobs_of(snakemake(changed, "-n").stdout)
