@@ -93,10 +93,25 @@ def test_rows_of_free_length_start_short_and_tied():
     torch.testing.assert_close(w.decoder.norm(dim=1), torch.full((64,), 0.1))
 
 
-def test_relu_starts_untied():
+def relu_start(**settings):
     sample = torch.randn(200, 16, generator=torch.Generator().manual_seed(0))
-    w = initialise.start_parameters(
-        sample, SaeConfig("relu", 64, 1, l1_coefficient=1.0), torch.Generator().manual_seed(1)
-    )
+    config = SaeConfig("relu", 64, 1, l1_coefficient=1.0, **settings)
+    return initialise.start_parameters(sample, config, torch.Generator().manual_seed(1))
+
+
+def test_relu_starts_with_a_short_encoder_along_its_decoder():
+    w = relu_start()
+    torch.testing.assert_close(w.encoder, 0.1 * w.decoder)
+    torch.testing.assert_close(w.decoder.norm(dim=1), torch.ones(64))
+
+
+def test_relu_as_published_starts_with_an_encoder_of_its_own():
+    w = relu_start(encoder_init="kaiming")
     assert torch.cosine_similarity(w.encoder, w.decoder).abs().mean() < 0.4
-    assert w.encoder.abs().max() <= 16**-0.5
+    assert 0.2 < w.encoder.abs().max() <= 16**-0.5
+
+
+def test_a_tied_relu_starts_with_equal_matrices_whatever_the_other_start():
+    for how in ("transpose", "kaiming"):
+        w = relu_start(encoder_init=how, tied_decoder=True)
+        assert torch.equal(w.encoder, w.decoder)
