@@ -134,6 +134,7 @@ def evaluation_settings(wildcards):
     place = (wildcards.model, wildcards.site)
     return {
         **{key: config["evaluation"][key] for key in ("tokens", "bootstrap")},
+        "split": config["evaluation"].get("split", "test"),
         "reference": PLAN.references[place],
         "sweeps": sweeps.trained(config, PLAN.sites[place]),
     }
