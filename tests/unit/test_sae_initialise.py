@@ -58,6 +58,23 @@ def test_topk_starts_with_tied_directions_and_reconstructions_of_fitting_length(
     assert ((centred - reconstruction) * reconstruction).sum().abs() < 1e-2 * centred.square().sum()
 
 
+@pytest.mark.parametrize("architecture", ["batchtopk", "matryoshka_batchtopk"])
+def test_a_batch_of_unequal_vectors_starts_with_reconstructions_of_fitting_length(architecture):
+    generator = torch.Generator().manual_seed(0)
+    sample = torch.randn(500, 16, generator=generator) * torch.rand(500, 1, generator=generator).exp().pow(3)
+    config = SaeConfig(architecture, 64, vectors=1, k=4, b_dec_init="zero", decoder_init="data")
+    w = initialise.start_parameters(sample, config, torch.Generator().manual_seed(1))
+    pre = sample @ w.encoder.T
+
+    def slope(f):  # 0 where the best multiple of the reconstruction is itself
+        reconstruction = f @ w.decoder
+        return (((sample - reconstruction) * reconstruction).sum() / reconstruction.square().sum()).item()
+
+    of_batch = pre * (pre >= pre.flatten().topk(4 * 500).values[-1])
+    of_rows = pre * (pre >= pre.topk(4, dim=1).values[:, -1:])
+    assert abs(slope(of_batch)) < 1e-3 < abs(slope(of_rows))
+
+
 def test_a_dictionary_that_starts_at_data_holds_centred_rows_of_it_once_each():
     sample = torch.randn(100, 16, generator=torch.Generator().manual_seed(0)) + 1
     config = SaeConfig("batchtopk", 120, vectors=1, k=4, decoder_init="data", b_dec_init="mean")

@@ -89,8 +89,10 @@ def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generat
     2023); training then spends its first steps on bringing the two together.
     relu_decoder_norm: decoder rows of length 0.1, encoder its transpose (Anthropic, April 2024).
     The others: unit decoder, encoder its transpose, scaled so that the first reconstructions have the data's
-    length (Gao et al. 2024 and the released code). A gated one starts with r_mag and all biases at 0; the thresholds of
-    a JumpReLU one start at one value for all, which `start_l0` latents per vector exceed.
+    length (Gao et al. 2024 and the released code), from the latents that the architecture itself would keep: a batch
+    gives most of its latents to long vectors, which the scale of TopK would make many times too long. A gated one
+    starts with r_mag and all biases at 0; the thresholds of a JumpReLU one start at one value for all, which `start_l0`
+    latents per vector exceed.
     """
     d_sae = config.d_sae
     b_dec = start_b_dec(sample, config.b_dec_init)
@@ -104,8 +106,12 @@ def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generat
     centred = (sample - b_dec)[:1024]
     pre = centred @ decoder.t()
     threshold, extra = torch.zeros(()), {}
-    if config.architecture in SPARSE_BY_COUNT:
+    if config.architecture == "topk":
         reconstruction = kernels.decode(selection.topk_codes(pre, config.k), decoder)
+    elif config.architecture in SPARSE_BY_COUNT:
+        count = config.k * len(pre)
+        codes, _ = selection.largest_of_batch(selection.batch_candidates(pre, count), count)
+        reconstruction = kernels.decode(codes, decoder)
     else:
         if config.architecture == "jumprelu":
             above = max(1, round(min(1.0, config.start_l0 / d_sae) * pre.numel()))
