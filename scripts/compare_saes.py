@@ -1,6 +1,6 @@
 """Compare the variants of all sweeps of one site: what their settings are chosen by.
 
-    snakemake --cores 2 --configfile paper/sae-settings.yaml FIDELITY.json
+    snakemake FIDELITY.json --cores 2 --configfile paper/sae-settings.yaml
     python -m scripts.compare_saes FIDELITY.json
 
 FIDELITY.json is results/evaluation/<model>/<site>/fidelity.json. The split that it was measured on comes first.
