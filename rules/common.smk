@@ -196,6 +196,7 @@ def evaluation_settings(wildcards):
         "tokens": settings.get("tokens_of", {}).get(
             wildcards.model, settings["tokens"]
         ),
+        "split": settings.get("split", "test"),
         "bootstrap": settings["bootstrap"],
         "reference": PLAN.references[place],
         "sweeps": sweeps.trained(config, PLAN.sites[place]),

@@ -64,14 +64,15 @@ def evaluate_site(
     device: str,
     neighbour_folder: Path | None = None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Evaluate every SAE of a site on the test split.
+    """Evaluate every SAE of a site on held-out text.
 
     Args:
         sae_folders: one folder per run, named like the run; may be empty.
         control_folder: SAE of the model with shuffled weights at the same site, or None.
         neighbour_folder: SAE of another layer of this model, or None.
-        evaluation: {"tokens", "bootstrap", "reference", "sweeps"}; `reference` names the run whose L0 the baselines
-            get (the first run if it is not among them), `sweeps` the runs of each variant by sweep.
+        evaluation: {"tokens", "bootstrap", "split", "reference", "sweeps"}; `split` is test where it is not given,
+            `reference` names the run whose L0 the baselines get (the first run if it is not among them), `sweeps` the
+            runs of each variant by sweep.
     Returns: the contents of fidelity.json and of densities.npz.
     Raises: ArtefactError for files that do not belong together; IdentityViolated.
     """
@@ -102,7 +103,7 @@ def evaluate_site(
         drop_first_position=manifest["drop_first_position"],
         seed=seed,
     )
-    stream = load_tokens(tokens_folder, "test")
+    stream = load_tokens(tokens_folder, evaluation.get("split", "test"))
     tallies, clean, drift, identities = fidelity.evaluate(model, site, stream, saes, controls, centre, settings)
     described, results = summarise(tallies, clean, drift, settings.bootstrap, derive_seed(seed, "bootstrap"))
 
@@ -131,7 +132,7 @@ def evaluate_site(
         "reference": reference,
         "conventions": metrics.CONVENTIONS
         | {"positions": "kept positions only are replaced and scored; the last of a window predicts nothing"},
-        "split": "test",
+        "split": evaluation.get("split", "test"),
         "context": settings.context,
         "drop_first_position": settings.drop_first_position,
         "bootstrap_resamplings": settings.bootstrap,

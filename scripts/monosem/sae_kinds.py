@@ -21,7 +21,7 @@ KINDS = {
     "relu": Kind(
         "ReLU + L1",
         ("l1_coefficient",),
-        ("l1_warmup_share", "resample", "pre_encoder_bias", "tied_decoder", "project_gradient"),
+        ("l1_warmup_share", "resample", "encoder_init", "pre_encoder_bias", "tied_decoder", "project_gradient"),
         "standard",
     ),
     "relu_decoder_norm": Kind("ReLU + L1 × norm", ("l1_coefficient",), ("l1_warmup_share", "decoder_init"), "standard"),

@@ -94,6 +94,7 @@ def compare(
         found = race(tasks, data, threads, segment, evaluate)
         for row in found:
             ev = f", explained variance {row['explained_variance']:.4f}, L0 {row['l0']:.1f}" if "l0" in row else ""
+            ev += f", loss {row['loss']:.2f}" if "loss" in row else ""
             say(f"  {base['architecture']} lr {rate:g} {row['who']}: {row['vectors_per_s']:,.0f} vectors/s{ev}")
         rows += found
     return rows
@@ -117,6 +118,7 @@ def summarise(rows: list[dict]) -> list[dict]:
                 "memory_mb": max(row["memory_mb"] for row in mine),
                 "explained_variance": best.get("explained_variance"),
                 "l0": best.get("l0"),
+                "loss": best.get("loss"),
                 "learning_rate": best["learning_rate"],
             }
         )
@@ -129,8 +131,8 @@ def markdown(title: str, table: list[dict]) -> str:
     lines = [
         f"### {title}",
         "",
-        "| | vectors/s | ours is faster by | share of floor | memory, MB | explained variance | L0 | best rate |",
-        "|---|---|---|---|---|---|---|---|",
+        "| | vectors/s | ours faster by | share of floor | memory, MB | explained variance | L0 | loss | best rate |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in table:
 
@@ -140,7 +142,7 @@ def markdown(title: str, table: list[dict]) -> str:
         lines.append(
             f"| {row['who']} | {cell('vectors_per_s', ',.0f')} | {cell('ours_is_faster_by', '.2f')} | "
             f"{cell('share_of_floor', '.1%')} | {cell('memory_mb', ',.0f')} | {cell('explained_variance', '.4f')} | "
-            f"{cell('l0', '.1f')} | {cell('learning_rate', 'g')} |"
+            f"{cell('l0', '.1f')} | {cell('loss', '.2f')} | {cell('learning_rate', 'g')} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -164,6 +166,7 @@ def main() -> None:
     parser.add_argument("--l1", type=float, default=1.0, help="λ of ReLU + L1, the same for all")
     parser.add_argument("--only-architecture", choices=["topk", "relu"], help="one of the two")
     parser.add_argument("--full", action="store_true", help="ten times the vectors, six learning rates, a longer sweep")
+    parser.add_argument("--add", action="store_true", help="to the runs of earlier calls of the same part")
     parser.add_argument("--only", choices=["compare", "wide", "scaling"], help="one part")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where activations may be found")
     parser.add_argument("--out", type=Path, default=Path("results/bench"))
@@ -185,15 +188,12 @@ def main() -> None:
         "processor": processor(), "threads": arguments.threads, "device": arguments.device, "vectors": vectors,
         "precision_of_ours": resolve_precision("auto", arguments.device), "tables": {}, "runs": [],
     }  # fmt: skip
-    texts = []
     precisions = ("float32", "tf32", "bfloat16") if cuda else ("auto",)
     shared = {"device": arguments.device}
 
     def part(title: str, base: dict, learning_rates: list[float], segment: int, evaluate: bool = True) -> None:
         rows = compare(base, learning_rates, folder, arguments.threads, segment, say, evaluate)
-        record["runs"] += rows
-        record["tables"][title] = summarise(rows)
-        texts.append(markdown(title, record["tables"][title]))
+        record["runs"] += [{"title": title, **row} for row in rows]
 
     if arguments.only in (None, "compare"):
         origin = data.write(folder, 512, min(vectors, 1_200_000), arguments.results)
@@ -223,11 +223,21 @@ def main() -> None:
         record["scaling"] = rows
         scaling.draw(rows, arguments.out / "scaling.png")
     shutil.rmtree(folder)
+    name = f"benchmark-{arguments.device}" + (f"-{arguments.only}" if arguments.only else "")
+    written = arguments.out / f"{name}.json"
+    if arguments.add and written.exists():
+        before = json.loads(written.read_text(encoding="utf-8"))
+        same = ("processor", "threads", "vectors", "precision_of_ours")
+        if any(before[key] != record[key] for key in same):
+            sys.exit(f"{written} is of another machine or other settings: nothing is added to it")
+        record["runs"] = before["runs"] + record["runs"]
+    for title in dict.fromkeys(row["title"] for row in record["runs"]):
+        record["tables"][title] = summarise([row for row in record["runs"] if row["title"] == title])
+    texts = [markdown(title, table) for title, table in record["tables"].items()]
     record["seconds"] = round(time.perf_counter() - began)
     head = f"{record['processor']}, {arguments.threads} threads, {arguments.device}; data: {record.get('data', '')}; "
     head += f"{vectors:,} vectors; encoder's product of ours: {record['precision_of_ours']}\n"
-    name = f"benchmark-{arguments.device}" + (f"-{arguments.only}" if arguments.only else "")
-    (arguments.out / f"{name}.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    written.write_text(json.dumps(record, indent=1), encoding="utf-8")
     (arguments.out / f"{name}.md").write_text("\n".join([head, *texts]), encoding="utf-8")
     print("\n".join([head, *texts]))
 

@@ -33,7 +33,7 @@ class Contestant:
     """A run under way."""
 
     step: Callable[[Tensor], None]
-    reconstruct: Callable[[Tensor], tuple[Tensor, Tensor]]  # x -> codes, x̂
+    reconstruct: Callable[[Tensor], tuple[Tensor, Tensor]]  # x -> codes of unit decoder rows, x̂
 
 
 def warmup(steps: int) -> int:
@@ -121,7 +121,7 @@ def _sae_lens(task: Task, sample: Tensor) -> Contestant:
 
     def reconstruct(x: Tensor) -> tuple[Tensor, Tensor]:
         f = sae.encode(x)
-        return f, sae.decode(f)
+        return f * sae.W_dec.norm(dim=1), sae.decode(f)
 
     return Contestant(step, reconstruct)
 
@@ -146,7 +146,7 @@ def _dictionary_learning(task: Task, sample: Tensor) -> Contestant:
 
     def reconstruct(x: Tensor) -> tuple[Tensor, Tensor]:
         f = trainer.ae.encode(x)
-        return f, trainer.ae.decode(f)
+        return f * trainer.ae.decoder.weight.norm(dim=0), trainer.ae.decode(f)
 
     return Contestant(step, reconstruct)
 

@@ -75,19 +75,22 @@ def main(spec: dict) -> None:
             memory = torch.cuda.max_memory_allocated() / 2**20 if cuda else peak_memory() - before
             answer = {"seconds": seconds, "steps": len(batches), "memory_mb": memory}
         else:
-            error = power = total = active = 0.0
+            error = power = total = active = mass = 0.0
             mean = torch.zeros(task.d_in, dtype=torch.float64)
             with torch.no_grad():
                 for start in range(0, len(test), 2048):
                     x = torch.from_numpy(np.array(test[start : start + 2048])).float().to(task.device)
                     f, back = contestant.reconstruct(x)
                     active += float((f > 0).sum())
+                    mass += float(f.double().sum())
                     error += float((x - back).double().square().sum())
                     power += float(x.double().square().sum())
                     mean += x.double().sum(0).cpu()
                     total += len(x)
             variance = power - float((mean / total).square().sum()) * total
             answer = {"explained_variance": 1 - error / variance, "l0": active / total}
+            if task.architecture == "relu":
+                answer["loss"] = (error + task.l1 * mass) / total
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -142,6 +142,17 @@ def test_a_site_without_autoencoders_still_has_its_ablations(folders):
     assert list(densities) == ["n_tokens"]
 
 
+def test_the_split_is_test_unless_another_is_named(folders):
+    def scored(**more):
+        return fidelity_site.evaluate_site(
+            folders["model"], folders["tokens"], folders["activations"], [], None, EVALUATION | more, 0, "cpu"
+        )[0]
+
+    unnamed, test, validation = scored(), scored(split="test"), scored(split="validation")
+    assert (unnamed["split"], test["split"], validation["split"]) == ("test", "test", "validation")
+    assert unnamed["clean"] == test["clean"] != validation["clean"]
+
+
 def test_a_broken_identity_stops_the_run(folders, monkeypatch):
     real = splice.run_suffix
     monkeypatch.setattr(splice, "run_suffix", lambda *arguments: real(*arguments) * 1.5)

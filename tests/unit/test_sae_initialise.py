@@ -58,6 +58,23 @@ def test_topk_starts_with_tied_directions_and_reconstructions_of_fitting_length(
     assert ((centred - reconstruction) * reconstruction).sum().abs() < 1e-2 * centred.square().sum()
 
 
+@pytest.mark.parametrize("architecture", ["batchtopk", "matryoshka_batchtopk"])
+def test_a_batch_of_unequal_vectors_starts_with_reconstructions_of_fitting_length(architecture):
+    generator = torch.Generator().manual_seed(0)
+    sample = torch.randn(500, 16, generator=generator) * torch.rand(500, 1, generator=generator).exp().pow(3)
+    config = SaeConfig(architecture, 64, vectors=1, k=4, b_dec_init="zero", decoder_init="data")
+    w = initialise.start_parameters(sample, config, torch.Generator().manual_seed(1))
+    pre = sample @ w.encoder.T
+
+    def slope(f):  # 0 where the best multiple of the reconstruction is itself
+        reconstruction = f @ w.decoder
+        return (((sample - reconstruction) * reconstruction).sum() / reconstruction.square().sum()).item()
+
+    of_batch = pre * (pre >= pre.flatten().topk(4 * 500).values[-1])
+    of_rows = pre * (pre >= pre.topk(4, dim=1).values[:, -1:])
+    assert abs(slope(of_batch)) < 1e-3 < abs(slope(of_rows))
+
+
 def test_a_dictionary_that_starts_at_data_holds_centred_rows_of_it_once_each():
     sample = torch.randn(100, 16, generator=torch.Generator().manual_seed(0)) + 1
     config = SaeConfig("batchtopk", 120, vectors=1, k=4, decoder_init="data", b_dec_init="mean")
@@ -93,10 +110,25 @@ def test_rows_of_free_length_start_short_and_tied():
     torch.testing.assert_close(w.decoder.norm(dim=1), torch.full((64,), 0.1))
 
 
-def test_relu_starts_untied():
+def relu_start(**settings):
     sample = torch.randn(200, 16, generator=torch.Generator().manual_seed(0))
-    w = initialise.start_parameters(
-        sample, SaeConfig("relu", 64, 1, l1_coefficient=1.0), torch.Generator().manual_seed(1)
-    )
+    config = SaeConfig("relu", 64, 1, l1_coefficient=1.0, **settings)
+    return initialise.start_parameters(sample, config, torch.Generator().manual_seed(1))
+
+
+def test_relu_starts_with_a_short_encoder_along_its_decoder():
+    w = relu_start()
+    torch.testing.assert_close(w.encoder, 0.1 * w.decoder)
+    torch.testing.assert_close(w.decoder.norm(dim=1), torch.ones(64))
+
+
+def test_relu_as_published_starts_with_an_encoder_of_its_own():
+    w = relu_start(encoder_init="kaiming")
     assert torch.cosine_similarity(w.encoder, w.decoder).abs().mean() < 0.4
-    assert w.encoder.abs().max() <= 16**-0.5
+    assert 0.2 < w.encoder.abs().max() <= 16**-0.5
+
+
+def test_a_tied_relu_starts_with_equal_matrices_whatever_the_other_start():
+    for how in ("transpose", "kaiming"):
+        w = relu_start(encoder_init=how, tied_decoder=True)
+        assert torch.equal(w.encoder, w.decoder)

@@ -75,3 +75,17 @@ def test_a_reconstruction_and_its_gradients_are_those_of_dense_products(_kernels
     torch.testing.assert_close(inputs, f.T @ target)
     torch.testing.assert_close(kernels.decode(selection.codes_above(f, 0.0), decoder), f @ decoder)
     assert torch.equal(kernels.matrix_of(kernels.table_of(target), d_in), target)
+
+
+def test_columns_of_a_bfloat16_matrix_are_summed_in_float32_whatever_the_threads():
+    matrix = (torch.randn(3000, 75, generator=torch.Generator().manual_seed(0)) + 1).bfloat16()
+    before, sums = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            sums.append(kernels.sum_columns(matrix))
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(sums[0].double(), matrix.double().sum(0), rtol=1e-5, atol=1e-3)
+    assert torch.equal(sums[0], sums[1]) and torch.equal(sums[0], sums[2])
+    assert torch.equal(kernels.sum_columns(torch.ones(3001, 2).bfloat16()), torch.tensor([3001.0, 3001.0]))

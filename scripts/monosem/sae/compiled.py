@@ -354,6 +354,20 @@ def sum_by_offsets(values, order, offsets, out, first, last):
 
 
 @_compile
+def sum_columns(bits, out, first, last):
+    """out[j] = Σ_b of a bfloat16 matrix, seen as its bits, for columns j in a range; sums are float32."""
+    row = np.empty(last - first, np.float32)
+    row_bits, total = row.view(np.uint32), np.zeros(last - first, np.float32)
+    for b in range(len(bits)):
+        own = bits[b, first:last]
+        for j in range(len(own)):
+            row_bits[j] = np.uint32(own[j]) << np.uint32(16)
+        for j in range(len(own)):
+            total[j] += row[j]
+    out[first:last] = total
+
+
+@_compile
 def adam_rows(weights, gradient, first_moment, second_moment, scalars, project, unit_rows, first, last):
     """Adam on rows first … last − 1, in place; scalars: rate, β1, β2, 1 − β1, 1 − β2, 1/√(1 − β2^t), ε.
 

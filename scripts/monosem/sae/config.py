@@ -37,6 +37,7 @@ class SaeConfig:
     b_dec_init: Literal["geometric_median", "mean", "zero"] = "geometric_median"  # where b_dec starts
     precision: Literal["auto", "float32", "bfloat16"] = "float32"  # of the dense product; auto: as the machine likes
     decoder_init: Literal["random", "data"] = "random"  # all but relu: rows start in random directions, or at data
+    encoder_init: Literal["transpose", "kaiming"] = "transpose"  # relu: first encoder (initialise.py)
     dead_after_vectors: int | None = None  # a latent silent for longer is dead (None: a tenth of the run)
     k: int | None = None  # latents kept per vector; on average over the batch except for topk
     aux_k: int = 256  # AuxK: dead latents that try to explain the error

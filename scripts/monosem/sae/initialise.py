@@ -11,7 +11,7 @@ from scripts.monosem.sae.config import SPARSE_BY_COUNT, SaeConfig
 from scripts.monosem.sae.parameters import Parameters, unit_rows_
 
 SAMPLE = 16_384  # rows from which scale, variance and b_dec are estimated
-DECODER_NORM = 0.1  # of relu_decoder_norm's first rows
+SHORT = 0.1  # length of the first rows of a ReLU encoder that starts as the decoder's transpose
 
 
 @dataclass(frozen=True)
@@ -83,28 +83,35 @@ def start_decoder(
 def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generator: torch.Generator) -> Parameters:
     """Parameters before the first step; `sample` is scaled data on the CPU, and so is the result.
 
-    relu: Kaiming-uniform encoder as torch.nn.Linear has it, decoder of its own (Bricken et al. 2023: untied).
+    relu: unit decoder, encoder a tenth of its transpose: where dictionary_learning's StandardTrainer is after its first
+    step, and Anthropic's Circuits Updates of April 2024 but for the decoder's length, which is fixed here. With
+    `encoder_init: kaiming` the encoder is drawn as torch.nn.Linear draws it, independent of the decoder (Bricken et al.
+    2023); training then spends its first steps on bringing the two together.
     relu_decoder_norm: decoder rows of length 0.1, encoder its transpose (Anthropic, April 2024).
     The others: unit decoder, encoder its transpose, scaled so that the first reconstructions have the data's
-    length (Gao et al. 2024 and the released code). A gated one starts with r_mag and all biases at 0; the thresholds of
-    a JumpReLU one start at one value for all, which `start_l0` latents per vector exceed.
+    length (Gao et al. 2024 and the released code), from the latents that the architecture itself would keep: a batch
+    gives most of its latents to long vectors, which the scale of TopK would make many times too long. A gated one
+    starts with r_mag and all biases at 0; the thresholds of a JumpReLU one start at one value for all, which `start_l0`
+    latents per vector exceed.
     """
-    d_in, d_sae = sample.shape[1], config.d_sae
+    d_sae = config.d_sae
     b_dec = start_b_dec(sample, config.b_dec_init)
     decoder = start_decoder(sample, b_dec, config, generator)
     b_enc = torch.zeros(d_sae)
     if config.architecture == "relu":
-        bound = d_in**-0.5
-        encoder = torch.empty(d_sae, d_in).uniform_(-bound, bound, generator=generator)
-        return Parameters(decoder.clone() if config.tied_decoder else encoder, b_enc, decoder, b_dec)
+        return Parameters(_start_relu_encoder(decoder, config, generator), b_enc, decoder, b_dec)
     if config.architecture == "relu_decoder_norm":
-        decoder *= DECODER_NORM
+        decoder *= SHORT
         return Parameters(decoder.clone(), b_enc, decoder, b_dec)
     centred = (sample - b_dec)[:1024]
     pre = centred @ decoder.t()
     threshold, extra = torch.zeros(()), {}
-    if config.architecture in SPARSE_BY_COUNT:
+    if config.architecture == "topk":
         reconstruction = kernels.decode(selection.topk_codes(pre, config.k), decoder)
+    elif config.architecture in SPARSE_BY_COUNT:
+        count = config.k * len(pre)
+        codes, _ = selection.largest_of_batch(selection.batch_candidates(pre, count), count)
+        reconstruction = kernels.decode(codes, decoder)
     else:
         if config.architecture == "jumprelu":
             above = max(1, round(min(1.0, config.start_l0 / d_sae) * pre.numel()))
@@ -116,3 +123,14 @@ def start_parameters(sample: Float[Tensor, "n d_in"], config: SaeConfig, generat
     elif config.architecture == "gated":
         extra = {"r_mag": torch.zeros(d_sae), "b_mag": torch.zeros(d_sae)}
     return Parameters(decoder * fit, b_enc, decoder, b_dec, **extra)
+
+
+def _start_relu_encoder(
+    decoder: Float[Tensor, "d_sae d_in"], config: SaeConfig, generator: torch.Generator
+) -> Float[Tensor, "d_sae d_in"]:
+    if config.tied_decoder:
+        return decoder.clone()
+    if config.encoder_init == "transpose":
+        return decoder * SHORT
+    bound = decoder.shape[1] ** -0.5
+    return torch.empty_like(decoder).uniform_(-bound, bound, generator=generator)

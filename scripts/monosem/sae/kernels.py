@@ -74,6 +74,16 @@ def matrix_of(table: Table, d: int) -> Float[Tensor, "n d"]:
     return out
 
 
+def sum_columns(matrix: Float[Tensor, "n m"]) -> Float[Tensor, " m"]:
+    """Sum over the rows, in float32 at least; torch would first make a float32 copy of a bfloat16 matrix."""
+    if matrix.dtype != torch.bfloat16 or not is_compiled(matrix):
+        return matrix.sum(0, dtype=torch.promote_types(matrix.dtype, torch.float32))
+    out = torch.empty(matrix.shape[1])
+    arrays = (matrix.view(torch.uint16).numpy(), out.numpy())
+    over_rows(lambda first, last: compiled.sum_columns(*arrays, first, last), len(out))
+    return out
+
+
 def column_sums(table: Table, d: int) -> Float[Tensor, " d"]:
     """Sum over the rows."""
     return table.sum(-2).flatten()[:d]

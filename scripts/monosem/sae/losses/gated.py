@@ -45,5 +45,5 @@ def step(
         b_mag=support.total(magnitude_slope),
     )
     squared_error = result.squares.sum()
-    loss = squared_error + l1 * gate.sum() + via_gate.squares.sum()
+    loss = squared_error + l1 * support.total(gate).sum() + via_gate.squares.sum()
     return Outcome(found, fired(f, support), loss, squared_error, torch.count_nonzero(f))

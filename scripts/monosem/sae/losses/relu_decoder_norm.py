@@ -32,4 +32,4 @@ def step(
     mass, squared_error = support.total(f), result.squares.sum()
     found = gradients(support, result.pull + support.column(norms * (l1 / n)), f, result.slope)
     found.decoder.addcmul_(weights.decoder, (mass * (l1 / n) / norms.clamp_min(1e-12)).unsqueeze(1))
-    return Outcome(found, mass > 0, squared_error + l1 * (mass @ norms), squared_error, torch.count_nonzero(f))
+    return Outcome(found, mass > 0, squared_error + l1 * (mass @ norms), squared_error, support.active)

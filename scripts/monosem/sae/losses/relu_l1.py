@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scripts.monosem.sae.losses import Outcome
-from scripts.monosem.sae.losses.support import fired, gradients, support_above
+from scripts.monosem.sae.losses.support import gradients, support_above
 from scripts.monosem.sae.parameters import Parameters
 
 
@@ -30,8 +30,8 @@ def step(
     f = support.own
     result = support.reconstruct(f, 2 / n)
     found = gradients(support, result.pull + support.column(l1 / n), f, result.slope)
-    squared_error = result.squares.sum()
-    return Outcome(found, fired(f, support), squared_error + l1 * f.sum(), squared_error, torch.count_nonzero(f))
+    mass, squared_error = support.total(f), result.squares.sum()
+    return Outcome(found, mass > 0, squared_error + l1 * mass.sum(), squared_error, support.active)
 
 
 def per_input(weights: Parameters, x: Float[Tensor, "b d_in"], l1: float) -> Float[Tensor, " b"]:

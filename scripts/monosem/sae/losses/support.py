@@ -6,6 +6,7 @@ A loss writes its equations once, on `values`: one number per active entry. In `
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -14,8 +15,15 @@ from scripts.monosem.sae.encoding import Centred, encode_above, product
 from scripts.monosem.sae.kernels import Reconstruction
 from scripts.monosem.sae.parameters import Parameters
 
-# share of active entries above which dense products are faster, by precision (measured on the CPU, see the README)
-DENSE_ABOVE = {"float32": 1 / 8, "bfloat16": 1 / 24}
+# share of active entries above which dense products are faster (measured), by what computes them
+DENSE_ABOVE = {"float32": 1 / 8, "bfloat16": 1 / 6, "bfloat16 with matrix units": 1 / 24}
+
+
+def dense_above(precision: str, device: str) -> float:
+    """Share of active entries above which products are dense. Matrix units are those of a card, or AMX."""
+    if precision == "bfloat16" and (device != "cpu" or torch.cpu.get_capabilities().get("amx_bf16", False)):
+        return DENSE_ABOVE["bfloat16 with matrix units"]
+    return DENSE_ABOVE[precision]
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,11 @@ class Sparse:
     def own(self) -> Float[Tensor, " nnz"]:
         """Active pre-activations."""
         return self.codes.values
+
+    @property
+    def active(self) -> Tensor:
+        """How many entries are active."""
+        return torch.tensor(len(self.codes.latents))
 
     def column(self, per_latent: float | Float[Tensor, " d_sae"]) -> float | Float[Tensor, " nnz"]:
         """A number, or one per latent, at its active entries."""
@@ -80,13 +93,20 @@ class Sparse:
 
 @dataclass(frozen=True)
 class Dense:
-    """Many entries are active; values are matrices with zeros elsewhere."""
+    """Many entries are active; values are matrices with zeros elsewhere, in the dtype of the product where a loss needs
+    no other: passes over them take as long as the products.
+    """
 
     own: Float[Tensor, "n d_sae"]  # active pre-activations
     mask: Float[Tensor, "n d_sae"]  # 1 where active, else 0
     weights: Parameters
     centred: Centred
     precision: str  # of the products
+
+    @property
+    def active(self) -> Tensor:
+        """How many entries are active."""
+        return self.total(self.mask).sum(dtype=torch.float64)
 
     def column(self, per_latent: float | Float[Tensor, " d_sae"]) -> Float[Tensor, "n d_sae"]:
         """A number, or one per latent, at its active entries."""
@@ -96,7 +116,7 @@ class Dense:
         """Σ_i values_bi decoder_i against x − b_dec."""
         error = product(values, self.weights.decoder, self.precision) - self.centred.rows
         slope = error * factor
-        pull = product(slope, self.weights.decoder.t(), self.precision) * self.mask
+        pull = product(slope, self.weights.decoder.t(), self.precision).mul_(self.mask)
         return Reconstruction(slope, pull, error.square().sum(1))
 
     def outer(
@@ -107,7 +127,7 @@ class Dense:
 
     def total(self, values: Float[Tensor, "n d_sae"]) -> Float[Tensor, " d_sae"]:
         """Σ_b values_bi for every latent i."""
-        return values.sum(0)
+        return kernels.sum_columns(values)
 
     def over_vectors(self, slope: Float[Tensor, "n d_in"]) -> Float[Tensor, " d_in"]:
         """Sum of the slopes of all that is decoded."""
@@ -137,10 +157,11 @@ def support_above(
     buffers: dict[str, Tensor],
 ) -> Support:
     """The pre-activations above `bound`, a number or one per latent."""
-    codes, pre, centred = encode_above(weights, x, bound, DENSE_ABOVE[precision], precision, buffers)
+    share = dense_above(precision, x.device.type)
+    codes, pre, centred = encode_above(weights, x, bound, share, precision, buffers)
     if codes is not None:
         return sparse(weights, codes, centred, buffers)
-    mask = (pre > bound).to(centred.rows.dtype)
+    mask = (pre - bound).sign_().relu_().to(pre.dtype)  # a third of the time of making and converting booleans
     return Dense(pre * mask, mask, weights, centred, precision)
 
 
