@@ -30,6 +30,7 @@ def sweep(folder: Path, threads: int, device: str, full: bool, say) -> list[dict
 def draw(rows: list[dict], path: Path) -> None:
     """One panel per variable: time of a step, ours and the floor."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(9, 3), layout="constrained")
     for axes, variable in zip(figure.subplots(1, 3, sharey=True), ("d_sae", "k", "batch"), strict=True):
@@ -41,6 +42,8 @@ def draw(rows: list[dict], path: Path) -> None:
         ticks = [row["value"] for row in rows if row["variable"] == variable and row["who"] == "ours"]
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=7)
         axes.minorticks_off()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(True, alpha=0.3)
     figure.axes[0].set_ylabel("milliseconds per step")
     figure.axes[0].legend(frameon=False)

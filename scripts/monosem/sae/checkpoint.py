@@ -64,7 +64,8 @@ def load(path: Path, identity: str) -> tuple[TrainingState | None, str]:
     if not path.exists():
         return None, "starting from the beginning"
     try:
-        tensors = io.load_tensors(path)
+        # to memory of their own: as views of the file they start anywhere, and the bits of a product depend on where
+        tensors = {name: tensor.clone() for name, tensor in io.load_tensors(path).items()}
         with safe_open(str(path), "pt") as file:
             metadata = file.metadata() or {}
         if metadata.get("identity") != identity:
