@@ -23,9 +23,10 @@ def main(
     from scripts.monosem.checkpoints import device_of
     from scripts.monosem.extracting import extract_sites
     from scripts.monosem.extraction import Extraction
-    from scripts.monosem.runtime import pick_device
+    from scripts.monosem.runtime import keep_freed_memory, pick_device
     from scripts.monosem.tokens import load_tokens
 
+    keep_freed_memory()
     params = dict(activations)
     context = params.pop("context")
     folders = {name: folder.with_name(name) for name in (site, *together)}

@@ -17,6 +17,7 @@ import torch
 from scripts.monosem import checkpoints, estimates, gpt2, io
 from scripts.monosem.extracting import extract_sites
 from scripts.monosem.extraction import Extraction
+from scripts.monosem.runtime import keep_freed_memory
 from scripts.monosem.tokens import TokenStream
 from tests.bench.extraction import CONTEXT, LAYER, SHAPE, SITE, VOCAB
 from tests.bench.worker import peak_memory
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    keep_freed_memory()  # as the rule's script does
     config = SHAPE.hf_config(VOCAB - 1)
     told = {"dtype": given.dtype, "attention_across_documents": False}
     io.write_json({**config, checkpoints.SETTINGS: told}, given.folder / checkpoints.CONFIG)

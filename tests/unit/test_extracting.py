@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import GPT2LMHeadModel
 
+from scripts import extract_activations
 from scripts.monosem import activations, estimates, extraction, gpt2_reading, io, parity, pretrained, sites
 from scripts.monosem.extracting import extract_sites
 from scripts.monosem.families import GPT2, family_of
@@ -54,6 +55,34 @@ def test_several_sites_in_one_pass_are_those_extracted_one_by_one(stream, tmp_pa
         alone = run(folder, stream, tmp_path / "alone" / site, [site])
         assert alone[0][site] == together[0][site]
         assert torch.equal(alone[1][site], together[1][site])
+
+
+def test_the_job_of_the_first_site_reads_all_and_the_others_take_theirs(stream, tmp_path, monkeypatch):
+    folder, tokens, site_folder = folder_of("gpt2", tmp_path / "model"), tmp_path / "tokens", tmp_path / "activations"
+    io.write_json({}, tokens / "manifest.json")
+    monkeypatch.setattr("scripts.monosem.tokens.load_tokens", lambda *_: stream)
+    passes_made = []
+    one_pass = extraction.one_pass
+    monkeypatch.setattr(extraction, "one_pass", lambda *a: passes_made.append(1) or one_pass(*a))
+
+    def job(site, together=(), read_elsewhere=False, seed=0):
+        settings = {"tokens": 200, "dtype": "float16", "drop_first_position": True, "context": CONTEXT}
+        extract_activations.main(
+            folder, tokens, site, list(together), read_elsewhere, settings, seed, "cpu", site_folder / site
+        )
+        return activations.open_activations(site_folder / site)
+
+    first, *others = SITES
+    job(first, others)
+    assert not any((site_folder / other / "manifest.json").exists() for other in others)
+    taken = [job(other, read_elsewhere=True) for other in others]
+    assert len(passes_made) == 1
+    alone = run(folder, stream, tmp_path / "alone")[1]
+    for site, store in zip(others, taken, strict=True):
+        assert torch.equal(store.gather(np.arange(store.n_tokens)), alone[site])
+    job(first, others)
+    job(others[0], read_elsewhere=True, seed=1)  # what waits is of another seed: it reads for itself
+    assert len(passes_made) == 4  # one of `alone`
 
 
 def test_attention_across_documents_is_a_choice_that_the_manifest_cannot_hide(stream, tmp_path):
