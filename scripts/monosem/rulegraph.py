@@ -7,10 +7,13 @@ WIDTH, HEIGHT, GAP, RISE = 168, 28, 14, 46  # of a box, and between boxes, in px
 
 
 def parse(mermaid: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Names by node id, and edges (from, to), of Mermaid flowchart text."""
+    """Names by node id, and edges (from, to), of Mermaid flowchart text.
+
+    A rule whose jobs read from one another has an edge to itself, which says nothing of the order of rules: left out.
+    """
     names = dict(re.findall(r"^\s*(\w+)\s*\[\"?([^\]\"]+)\"?\]", mermaid, re.M))
     edges = [(a, b) for a, b in re.findall(r"^\s*(\w+)\s*-->\s*(\w+)", mermaid, re.M) if a in names and b in names]
-    return names, edges
+    return names, [(a, b) for a, b in edges if a != b]
 
 
 def reduced(edges: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -34,13 +37,18 @@ def reduced(edges: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def layers(names: dict[str, str], edges: list[tuple[str, str]]) -> list[list[str]]:
-    """Nodes by the length of the longest path that leads to them; within a layer near what they read from."""
+    """Nodes by the length of the longest path that leads to them; within a layer near what they read from.
+
+    Jobs have no cycle, but rules may (an early job of one before a late job of the other): the edge that would close
+    it counts for nothing.
+    """
     parents: dict[str, list[str]] = {node: [a for a, b in edges if b == node] for node in names}
     depth: dict[str, int] = {}
 
-    def depth_of(node: str) -> int:
+    def depth_of(node: str, below: tuple[str, ...] = ()) -> int:
         if node not in depth:
-            depth[node] = 1 + max((depth_of(parent) for parent in parents[node]), default=-1)
+            above = [depth_of(parent, (*below, node)) for parent in parents[node] if parent not in (*below, node)]
+            depth[node] = 1 + max(above, default=-1)
         return depth[node]
 
     rows: list[list[str]] = [[] for _ in range(1 + max((depth_of(node) for node in names), default=-1))]
@@ -48,7 +56,8 @@ def layers(names: dict[str, str], edges: list[tuple[str, str]]) -> list[list[str
         rows[depth_of(node)].append(node)
     place: dict[str, float] = {}
     for row in rows:
-        row.sort(key=lambda node: sum(place[p] for p in parents[node]) / len(parents[node]) if parents[node] else 0.0)
+        known = {node: [place[parent] for parent in parents[node] if parent in place] for node in row}
+        row.sort(key=lambda node: sum(known[node]) / len(known[node]) if known[node] else 0.0)
         place |= {node: position - (len(row) - 1) / 2 for position, node in enumerate(row)}
     return rows
 

@@ -127,6 +127,14 @@ def test_rule_graph_layers_follow_the_longest_path():
     assert drawing.count("<rect") == 2 and drawing.count("<path") == 1
 
 
+def test_a_rule_graph_may_have_cycles_although_jobs_have_none():
+    nodes = "flowchart TB\n\tid0[all]\n\tid1[extract]\n\tid2[train]\n"
+    names, edges = rulegraph.parse(nodes + "\tid1 --> id1\n\tid1 --> id2\n\tid2 --> id1\n\tid2 --> id0\n")
+    assert edges == [("id1", "id2"), ("id2", "id1"), ("id2", "id0")]
+    assert sorted(node for row in rulegraph.layers(names, edges) for node in row) == ["id0", "id1", "id2"]
+    assert rulegraph.layers(names, edges)[-1] == ["id0"]
+
+
 TOY_FIGURES = catalogue.figure_names(report_results.CONFIG["toy"])
 
 
