@@ -149,8 +149,15 @@ def pretrained_sae_files(wildcards):
 
 
 def sae_settings(wildcards):
-    """The defaults of all runs, overlaid with one run's own."""
-    return {**config["sae"]["defaults"], **config["sae"]["runs"][wildcards.run]}
+    """The defaults of all runs, overlaid with one run's own; not its threads, which change no result's meaning."""
+    settings = {**config["sae"]["defaults"], **config["sae"]["runs"][wildcards.run]}
+    return {key: value for key, value in settings.items() if key != "threads"}
+
+
+def sae_threads(wildcards):
+    """Threads of a run: its own, or those of all."""
+    runs = config["sae"]["runs"]
+    return runs[wildcards.run].get("threads", config["threads"]["autoencoders"])
 
 
 def sae_seed(wildcards):

@@ -19,7 +19,7 @@ rule train_sae:
         run=one_of(runs_trained(here=True)),
     conda:
         "../envs/monosem.yaml"
-    threads: config["threads"]["autoencoders"]
+    threads: sae_threads
     resources:
         mem_mb=2500,
     params:

@@ -7,7 +7,7 @@ import yaml
 
 from scripts.monosem import io, joblog
 from scripts.monosem.analysis.model_report import analyse
-from scripts.monosem.runtime import pick_device
+from scripts.monosem.runtime import keep_freed_memory, pick_device
 
 
 def main(
@@ -15,6 +15,7 @@ def main(
     seed: int, device: str, documents: dict[str, str], path_to_arrays: str,
 ) -> None:  # fmt: skip
     """`model`, `tokens` and the members of `saes` and `peers` are folders; `documents` says where each part goes."""
+    keep_freed_memory()
     groups = yaml.safe_load(Path(words).read_text(encoding="utf-8"))
     parts, arrays = analyse(model, tokens, tokenizer, saes, peers, analysis, groups, seed, pick_device(device))
     io.save_npz(path_to_arrays, **arrays)

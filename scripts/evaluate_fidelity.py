@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scripts.monosem import fidelity_site, io, joblog
 from scripts.monosem.checkpoints import device_of
-from scripts.monosem.runtime import pick_device
+from scripts.monosem.runtime import keep_freed_memory, pick_device
 
 
 def main(
@@ -13,6 +13,7 @@ def main(
     evaluation: dict, seed: int, device: str, path_to_fidelity: str, path_to_densities: str,
 ) -> None:  # fmt: skip
     """`model`, `tokens`, `activations`, the members of `saes`, `control` and `neighbour` are folders."""
+    keep_freed_memory()
     result, densities = fidelity_site.evaluate_site(
         model, tokens, activations, saes, control, evaluation, seed, pick_device(device_of(model, device)), neighbour
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from scripts.monosem import io, joblog
 from scripts.monosem.checkpoints import device_of
 from scripts.monosem.interpret.latents import interpret
-from scripts.monosem.runtime import pick_device
+from scripts.monosem.runtime import keep_freed_memory, pick_device
 
 
 def main(
@@ -14,6 +14,7 @@ def main(
     path_to_interpretation: str, path_to_contexts: str, path_to_histograms: str,
 ) -> None:  # fmt: skip
     """`model`, `tokens` and `sae` are folders, `tokenizer` is a tokenizer.json."""
+    keep_freed_memory()
     units, contexts, histograms = interpret(
         model, tokens, tokenizer, sae, interpretation, seed, pick_device(device_of(model, device))
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scripts.monosem import io, joblog
 from scripts.monosem.analysis.intervention_report import intervene
-from scripts.monosem.runtime import pick_device
+from scripts.monosem.runtime import keep_freed_memory, pick_device
 
 
 def main(
@@ -13,6 +13,7 @@ def main(
     path_to_interventions: str,
 ) -> None:  # fmt: skip
     """`model`, `tokens` and `sae` are folders."""
+    keep_freed_memory()
     found = intervene(model, tokens, tokenizer, sae, io.read_json(contexts), interventions, seed, pick_device(device))
     io.write_json(found, path_to_interventions)
 

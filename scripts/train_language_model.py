@@ -7,7 +7,7 @@ from pathlib import Path
 from scripts.monosem import io, joblog
 from scripts.monosem import language_model as lm
 from scripts.monosem import language_model_scores as scores
-from scripts.monosem.runtime import pick_device
+from scripts.monosem.runtime import keep_freed_memory, pick_device
 from scripts.monosem.tokens import load_tokens
 
 VALIDATION_TOKENS = 30_000
@@ -16,6 +16,7 @@ TEST_TOKENS = 300_000
 
 def main(tokens: Path, tokenizer: list[str], train: dict, device: str, checkpoint: Path, outputs) -> None:
     """`train` is config.yaml's models.<name>.train; `outputs` names the files of the folder."""
+    keep_freed_memory()
     streams = {split: load_tokens(tokens, split) for split in ("train", "validation", "test")}
     config = lm.training_from(train, streams["train"].vocab_size)
     shape = config.architecture

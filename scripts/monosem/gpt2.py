@@ -12,9 +12,10 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scripts.monosem import vocabulary_loss
+
 ACTIVATIONS = {"relu": torch.relu, "gelu_new": lambda x: F.gelu(x, approximate="tanh")}
 LAYER_NORM_EPSILON = 1e-5
-VOCABULARY_ROWS = 512  # tokens whose logits exist at a time in training; with torch's 64 a step takes a tenth longer
 Parameters = dict[str, Tensor]
 
 
@@ -109,12 +110,12 @@ def mean_nats(
     architecture: Architecture,
     tokens: Int[Tensor, "batch context"],
     targets: Int[Tensor, "batch context"],
+    precision: str = "float32",
 ) -> Float[Tensor, ""]:
-    """Mean cross-entropy of the targets in nats, differentiable; the vocabulary is worked through in chunks."""
+    """Mean cross-entropy of the targets in nats, differentiable; `precision` is that of the unembedding's products."""
     hidden = final_hidden(parameters, architecture, tokens)
     embedding = parameters["transformer.wte.weight"]
-    options = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=VOCABULARY_ROWS, chunking_method=None)
-    return F.linear_cross_entropy(hidden, embedding, targets.reshape(-1), options=options)
+    return vocabulary_loss.mean_nats(hidden, embedding, targets.reshape(-1), precision)
 
 
 @torch.inference_mode()

@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from scripts.monosem import gpt2, io, muon
 from scripts.monosem.joblog import Progress, say
-from scripts.monosem.runtime import derive_seed
+from scripts.monosem.runtime import derive_seed, resolve_precision
 
 BETAS = (0.9, 0.98)
 
@@ -30,6 +30,7 @@ class Training:
     warmup_share: float  # share of the steps that raise the learning rate from zero; then it falls linearly to zero
     weight_decay: float  # decay of matrices and embeddings (not of biases and LayerNorms)
     seed: int  # initial weights and order of the data
+    precision: str = "float32"  # of the unembedding's products: float32, bfloat16, or auto (as the machine likes)
 
     @property
     def steps(self) -> int:
@@ -124,6 +125,7 @@ def train(
     Returns: parameters as float32 CPU tensors, and a summary with tokens, steps and seconds of training.
     Raises: ArtefactError when the loss is not finite, naming the step and the likely knob.
     """
+    config = replace(config, precision=resolve_precision(config.precision, device))
     architecture, context = config.architecture, config.architecture.n_positions
     starts = window_starts(len(stream), config)
     digest = io.sha256_json({**asdict(config), "data": data_digest, "device": device})
@@ -149,7 +151,7 @@ def train(
             group["lr"] = share * config.embedding_learning_rate
         chosen = starts[step * config.batch_size : (step + 1) * config.batch_size]
         inputs, targets = batch_at(stream, chosen, context)
-        loss = gpt2.mean_nats(parameters, architecture, inputs.to(device), targets.to(device))
+        loss = gpt2.mean_nats(parameters, architecture, inputs.to(device), targets.to(device), config.precision)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
         muon.step_(matrices, momenta, share * config.learning_rate, config.weight_decay)
@@ -187,6 +189,7 @@ def train(
     seconds += time.perf_counter() - since
     io.write_text("".join(json.dumps(line) + "\n" for line in lines), curve)
     summary = {"tokens": config.steps * config.batch_size * context, "steps": config.steps, "seconds": seconds}
+    summary["precision"] = config.precision
     return {name: value.detach().cpu() for name, value in parameters.items()}, summary
 
 

@@ -22,6 +22,25 @@ def keep_freed_memory() -> None:
             getattr(libc, "mallopt", lambda *_: 0)(option, 1 << 30)
 
 
+def has_fast_bfloat16(device: str) -> bool:
+    """Whether products in bfloat16 are faster than in float32: a CUDA card that knows it, a CPU with AVX-512 bf16.
+
+    On CPUs without these instructions torch emulates them, several times slower than float32.
+    """
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def resolve_precision(name: str, device: str) -> str:
+    """'auto' -> 'bfloat16' where the device has it, else 'float32'."""
+    if name == "auto":
+        return "bfloat16" if has_fast_bfloat16(device) else "float32"
+    return name
+
+
 def agrees_with_cpu(device: str) -> bool:
     """Whether a probe batch gives the CPU's answers: one attention layer and MLP as models compute them.
 

@@ -53,10 +53,10 @@ def start(task: Task, sample: Tensor) -> Contestant:
 
 
 def _ours(task: Task, sample: Tensor) -> Contestant:
+    from scripts.monosem.runtime import resolve_precision
     from scripts.monosem.sae import folding, training
     from scripts.monosem.sae.architectures import Sae, decode, encode
     from scripts.monosem.sae.config import SaeConfig
-    from scripts.monosem.sae.encoding import resolve_precision
 
     config = SaeConfig(
         task.architecture,
@@ -153,7 +153,7 @@ def _dictionary_learning(task: Task, sample: Tensor) -> Contestant:
 
 def _floor(task: Task, sample: Tensor) -> Contestant:
     """The encoder's product and nothing else."""
-    from scripts.monosem.sae.encoding import resolve_precision
+    from scripts.monosem.runtime import resolve_precision
 
     dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[resolve_precision(task.precision, task.device)]
     x = sample[: task.batch].to(task.device, dtype)

@@ -68,3 +68,12 @@ def test_the_probe_finds_a_device_that_computes_something_else(monkeypatch, name
 
     monkeypatch.setattr(torch.nn.functional, name, second_time)
     assert not runtime.agrees_with_cpu("cpu") and len(calls) == 4
+
+
+def test_an_unknown_machine_computes_in_float32(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert runtime.resolve_precision("auto", "cpu") == "float32"
+    assert runtime.resolve_precision("bfloat16", "cpu") == "bfloat16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert runtime.resolve_precision("auto", "cpu") == "bfloat16"
+    assert runtime.resolve_precision("auto", "mps") == "float32"

@@ -85,12 +85,3 @@ def test_gradients_in_bfloat16_point_the_same_way(architecture):
         rounded = steps[1].gradients.tensors()[name]
         assert torch.cosine_similarity(exact.flatten(), rounded.flatten(), dim=0) > 0.998, name
     torch.testing.assert_close(steps[1].loss, steps[0].loss, rtol=1e-2, atol=0)
-
-
-def test_an_unknown_machine_computes_in_float32(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
-    assert encoding.resolve_precision("auto", "cpu") == "float32"
-    assert encoding.resolve_precision("bfloat16", "cpu") == "bfloat16"
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    assert encoding.resolve_precision("auto", "cpu") == "bfloat16"
-    assert encoding.resolve_precision("auto", "mps") == "float32"

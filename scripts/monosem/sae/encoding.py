@@ -18,25 +18,7 @@ from scripts.monosem.sae.parallel import over_rows
 from scripts.monosem.sae.parameters import Parameters
 from scripts.monosem.sae.selection import ROWS
 
-PRECISIONS = ("auto", "float32", "bfloat16")
 GUESS = 0.9  # of the last batch's smallest kept value
-
-
-def has_fast_bfloat16(device: str) -> bool:
-    """Whether products in bfloat16 are faster than in float32: a CUDA card that knows it, a CPU with AVX-512 bf16.
-
-    On CPUs without these instructions torch emulates them, several times slower than float32.
-    """
-    if device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
-
-
-def resolve_precision(name: str, device: str) -> str:
-    """'auto' -> 'bfloat16' where the device has it, else 'float32'."""
-    if name == "auto":
-        return "bfloat16" if has_fast_bfloat16(device) else "float32"
-    return name
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scripts.monosem import io
-from scripts.monosem.runtime import derive_seed
+from scripts.monosem.runtime import derive_seed, resolve_precision
 from scripts.monosem.sae import checkpoint as checkpoints
 from scripts.monosem.sae import health, initialise, objective, order, parameters, resampling
 from scripts.monosem.sae.checkpoint import TrainingState
 from scripts.monosem.sae.config import SaeConfig
-from scripts.monosem.sae.encoding import resolve_precision
 from scripts.monosem.sae.folding import folded
 from scripts.monosem.sae.losses import Outcome
 from scripts.monosem.sae.optimiser import adam_step_
