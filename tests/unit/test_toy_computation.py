@@ -27,6 +27,18 @@ def test_two_neurons_per_feature_compute_the_absolute_value_exactly():
     assert computation.asymmetric_motifs(W1, W2) == []
 
 
+def test_a_trained_model_finds_that_solution_and_a_linear_hidden_layer_cannot():
+    config = absolute_value.from_params(
+        {
+            "n": 3, "m": 6, "importance": 1.0, "probabilities": [1.0], "restarts": 8, "steps": 1000, "batch_size": 128,
+            "learning_rates": [0.01], "evaluation_samples": 4096,
+        }
+    )  # fmt: skip
+    accepted = absolute_value.run(config, 0, "cpu")[0]["acceptance"]
+    assert accepted["unexplained"]["value"] < 0.01 and accepted["monosemantic_share"]["value"] == 1.0
+    assert accepted["linear_hidden_fails"]["value"] > 0.3
+
+
 @pytest.mark.parametrize("p", [1.0, 0.3, 0.02])
 def test_the_bound_is_the_loss_of_pairs_on_the_most_important_features(p):
     n, m, importance = 6, 4, 0.7 ** np.arange(6)

@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +57,32 @@ def test_no_linear_model_beats_the_linear_optimum(seed, m, p):
         W = best + step * rng.standard_normal(best.shape)
         b = (np.eye(6) - W.T @ W) @ theory.feature_mean(probabilities)
         assert theory.linear_loss(W, b, probabilities, importance) > optimum
+
+
+class Weights(NamedTuple):
+    W: torch.Tensor
+
+
+def test_a_step_is_adams_also_where_autograd_leaves_a_gradient_transposed():
+    source = torch.Generator().manual_seed(0)
+    x, target = torch.randn(3, 7, 4, generator=source), torch.randn(3, 7, 5, generator=source)
+
+    def loss(leaves, _):
+        return ((x @ leaves.W.transpose(-1, -2) - target) ** 2).sum((-1, -2))
+
+    start = Weights(torch.randn(3, 5, 4, generator=source))
+    setting = training.Optimisation(steps=12, batch_size=1, learning_rate=0.05)
+    ours = training.train(start, loss, lambda size, generator: None, setting, source).W
+    theirs = start.W.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(Weights(theirs), None).sum(), theirs)
+    assert gradient.stride() != theirs.stride(), "so that the test can fail"
+    adam = torch.optim.Adam([theirs], fused=True)
+    for step in range(setting.steps):
+        adam.param_groups[0]["lr"] = training.learning_rate_at(step, setting)
+        adam.zero_grad()
+        loss(Weights(theirs), None).sum().backward()
+        adam.step()
+    assert torch.equal(ours, theirs.detach())
 
 
 def test_linear_model_reaches_the_pca_like_optimum_at_every_sparsity(stacks):

@@ -26,10 +26,11 @@ def adam_step_(
     """One step of Adam in place, with torch's default constants; `steps` counts up.
 
     torch.optim.Adam does the same, but its constructor imports torch's compiler, which takes longer than some of the
-    experiments.
+    experiments. The fused kernel walks through memory, so gradients that autograd left transposed are put in order.
     """
+    ordered = [torch.empty_like(weight).copy_(gradient) for weight, gradient in zip(weights, gradients, strict=True)]
     adam(
-        weights, gradients, *moments, max_exp_avg_sqs=[], state_steps=steps, fused=True, amsgrad=False, beta1=0.9,
+        weights, ordered, *moments, max_exp_avg_sqs=[], state_steps=steps, fused=True, amsgrad=False, beta1=0.9,
         beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
     )  # fmt: skip
 
