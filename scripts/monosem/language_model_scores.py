@@ -7,7 +7,6 @@ that the first target of a window is its second token and no token is free.
 import math
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 
 from scripts.monosem import gpt2, ngrams
@@ -25,15 +24,16 @@ def predict_all(
     """Nats of tokens 1..n-1, each predicted from the tokens of its window before it (1 to n_positions of them)."""
     context = architecture.n_positions
     whole = (len(tokens) - 1) // context
-    nats = []
+    nats = np.empty(len(tokens) - 1)
     for first in range(0, whole, batch_size):
         starts = np.arange(first, min(first + batch_size, whole)) * context
         inputs, targets = batch_at(tokens, starts, context)
-        nats.append(gpt2.token_nats(parameters, architecture, inputs, targets, zero_mlp).flatten())
+        scored = gpt2.token_nats(parameters, architecture, inputs, targets, zero_mlp).flatten()
+        nats[first * context : first * context + len(scored)] = scored
     if rest := (len(tokens) - 1) % context:
         inputs, targets = batch_at(tokens, np.array([whole * context]), rest)
-        nats.append(gpt2.token_nats(parameters, architecture, inputs, targets, zero_mlp).flatten())
-    return torch.cat(nats).double().numpy()
+        nats[-rest:] = gpt2.token_nats(parameters, architecture, inputs, targets, zero_mlp).flatten()
+    return nats
 
 
 def documents_within(stream: TokenStream, n_tokens: int) -> int:

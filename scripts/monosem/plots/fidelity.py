@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from scripts.monosem.plots import palette, style
 from scripts.monosem.sae_kinds import KINDS
 from scripts.monosem.sweeps import in_sweeps
 
 MARKERS = dict(zip(KINDS, "^vospDX", strict=True))  # of architectures
+BASELINE_MARKERS = "xP*v"
 BASELINES = {
     "zero_ablation": "zero ablation",
     "mean_ablation": "mean ablation",
@@ -38,6 +40,7 @@ class Point:
     ce_increase_nats: float  # added to the clean loss
     explained_variance: float | None
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # over seeds, of what was repeated
+    alone: bool = False  # the start of an ablation, which may be trained in another way than its neighbours
 
 
 def points(document: Mapping[str, Any]) -> list[Point]:
@@ -64,38 +67,51 @@ def _repeated(sweep: str, document: Mapping[str, Any]) -> Point:
     measures = ("ce_increase_nats", "explained_variance")
     ranges = {key: (first[key]["lowest"], first[key]["highest"]) for key in measures}
     means = (first[key]["mean"] for key in ("l0", *measures))
-    return Point(sweep, example["architecture"], example["d_sae"], *means, ranges)
+    ablated = len(document["sweeps"][sweep]) > 1
+    return Point(sweep, example["architecture"], example["d_sae"], *means, ranges, ablated)
 
 
 def frontier(points: Sequence[Point]) -> Figure:
     """Nats added and variance explained against L0, by architecture (marker) and width (colour)."""
-    figure = style.new_figure(height=3.6)
+    figure = style.new_figure(height=3.8)
     axes = figure.subplots(1, 2)
     widths = sorted({point.width for point in points if point.width})
     colours = dict(zip(widths, palette.sequence(len(widths)), strict=True))
-    groups = sorted({(point.group, point.width) for point in points if point.width}, key=str)
+    lines: dict[tuple, list[Point]] = {}  # an ablation's start is a line of its own
+    for point in sorted(points, key=lambda point: point.l0):
+        if point.width:
+            lines.setdefault((point.group, point.width, point.name if point.alone else ""), []).append(point)
+    baselines = [point for point in points if not point.width]
     for axis, measure in zip(axes, ("ce_increase_nats", "explained_variance"), strict=True):
-        for group, width in groups:
-            drawn = sorted((p.l0, getattr(p, measure)) for p in points if (p.group, p.width) == (group, width))
-            words, marker = KINDS[group].words, MARKERS[group]
+        for (group, width, _), line in lines.items():
             axis.plot(
-                *zip(*drawn, strict=True), color=colours[width], marker=marker, ms=7, mec="white", lw=1,
-                label=f"{words}, {width:,} latents",
+                [point.l0 for point in line], [getattr(point, measure) for point in line],
+                color=colours[width], marker=MARKERS[group], ms=6, mec="white", lw=0.8,
             )  # fmt: skip
         for point in points:
             if measure in point.ranges:
                 axis.plot([point.l0] * 2, point.ranges[measure], color=colours[point.width], lw=2.4, alpha=0.6)
-        baselines = [point for point in points if not point.width and getattr(point, measure) is not None]
-        for point, marker in zip(baselines, "xP*v", strict=False):
-            axis.plot(point.l0, getattr(point, measure), marker, color=palette.GREY, ms=6, label=point.name)
+        for point, marker in zip(baselines, BASELINE_MARKERS, strict=False):
+            if getattr(point, measure) is not None:
+                axis.plot(point.l0, getattr(point, measure), marker, color=palette.GREY, ms=6)
         axis.set(xscale="log", xlabel="L0 (numbers per token)")
         palette.log_axis(axis.xaxis)
     axes[0].set(ylabel="loss added (nats per token)", yscale="log")
     palette.log_axis(axes[0].yaxis)
     lowest = min((p.explained_variance for p in points if p.width and p.explained_variance is not None), default=0)
     axes[1].set(ylabel="variance explained", ylim=(min(0, lowest) - 0.03, 1))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    architectures = sorted({group for group, _, _ in lines})
+    handles = [
+        *(Line2D([], [], color=colours[width], lw=3, label=f"{width:,} latents") for width in widths),
+        *(_mark(MARKERS[group], KINDS[group].words, "black") for group in architectures),
+        *(_mark(m, p.name, palette.GREY) for p, m in zip(baselines, BASELINE_MARKERS, strict=False)),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
+
+
+def _mark(marker: str, label: str, colour: str) -> Line2D:
+    return Line2D([], [], color=colour, marker=marker, ls="", ms=6, label=label)
 
 
 @dataclass(frozen=True)
