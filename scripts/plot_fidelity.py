@@ -7,7 +7,7 @@ import numpy as np
 
 from scripts.monosem import io, joblog
 from scripts.monosem.plots import fidelity, layers, style, sweeps
-from scripts.monosem.sweeps import in_sweeps
+from scripts.monosem.sweeps import drawn_alone
 
 MEASURES = {
     "explained_variance": "variance explained",
@@ -26,8 +26,7 @@ def main(
     documents = [io.read_json(path) for path in results]
     here = next(d for d in documents if (d["model"], d["site"]) == (headline["model"], headline["site"]))
     arrays = np.load(densities)
-    swept = in_sweeps(here)
-    run, names = headline["run"], [name for name in here["runs"] if name not in swept]
+    run, names = headline["run"], drawn_alone(here)
     lines = {Path(path).parent.name: io.read_jsonl(path) for path in curves}
     drawn = {
         "frontier": fidelity.frontier(fidelity.points(here)),
@@ -39,7 +38,7 @@ def main(
             *(arrays[f"{run}.{key}"] for key in ("density", "encoder_bias", "encoder_decoder_cosine_sim")), run
         ),
         "training": fidelity.training_curves({name: lines[name] for name in names if name in lines}, MEASURES),
-        "shrinkage": sweeps.shrinkage(here, swept),
+        "shrinkage": sweeps.shrinkage({name: here["runs"][name] for name in names}),
     }
     for name, path in figures.items():
         style.save_figure(drawn[name], path)

@@ -16,6 +16,7 @@ from typing import Any
 
 Config = dict[str, Any]
 Members = dict[str, list[str]]  # variant -> its runs, in the order of the seeds
+MOST_ALONE = 30  # runs of one site that figures draw one by one
 
 
 def members(name: str, sweep: dict[str, Any]) -> Members:
@@ -63,3 +64,14 @@ def in_sweeps(document: dict[str, Any]) -> set[str]:
         for variant in variants.values()
         for run in variant["runs"]
     }
+
+
+def drawn_alone(document: dict[str, Any]) -> list[str]:
+    """Runs of a fidelity.json that figures draw one by one: not those of sweeps, and of many only the first.
+
+    The reference run is among them. A figure with a row per run says nothing from a few dozen rows on.
+    """
+    swept = in_sweeps(document)
+    alone = [run for run in document["runs"] if run not in swept]
+    first = [run for run in alone if run != document.get("reference")][: MOST_ALONE - 1]
+    return [run for run in alone if run == document.get("reference") or run in first]

@@ -63,3 +63,12 @@ def test_pairs_take_out_what_the_seeds_have_in_common():
 
 def test_one_seed_has_no_interval():
     assert paired.interval([0.3]) == (None, None)
+
+
+def test_of_many_runs_figures_draw_the_first_and_the_reference():
+    runs = {f"run-{i}": {} for i in range(100)} | {"parts-with-seed0": {}}
+    document = {"runs": runs, "reference": "run-99", "sweeps": {"parts": {"with": {"runs": ["parts-with-seed0"]}}}}
+    drawn = sweeps.drawn_alone(document)
+    assert len(drawn) == sweeps.MOST_ALONE and drawn[0] == "run-0" and drawn[-1] == "run-99"
+    few = {"runs": {"a": {}, "parts-with-seed0": {}, "b": {}}, "reference": "b", "sweeps": document["sweeps"]}
+    assert sweeps.drawn_alone(few) == ["a", "b"]

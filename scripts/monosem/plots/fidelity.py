@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from scripts.monosem.plots import palette, style
 from scripts.monosem.sae_kinds import KINDS
-from scripts.monosem.sweeps import in_sweeps
+from scripts.monosem.sweeps import drawn_alone, in_sweeps
 
 MARKERS = dict(zip(KINDS, "^vospDX", strict=True))  # of architectures
 BASELINE_MARKERS = "xP*v"
@@ -182,12 +182,12 @@ def baselines(bars: Sequence[Bar]) -> Figure:
 
 
 def sites(documents: Sequence[Mapping[str, Any]]) -> Figure:
-    """Loss recovered and variance explained of every autoencoder at every site and model."""
+    """Loss recovered and variance explained of the autoencoders of all sites and models."""
     rows = [
         (d["model"], d["site"], name, run)
         for d in documents
         for name, run in d["runs"].items()
-        if name not in in_sweeps(d)
+        if name in drawn_alone(d)
     ]
     figure = style.new_figure(height=0.9 + 0.3 * len(rows))
     axes = figure.subplots(1, 3, sharey=True)

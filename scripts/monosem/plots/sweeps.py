@@ -73,12 +73,9 @@ def dead_latents(document: Mapping[str, Any], curves: Mapping[str, Sequence[Mapp
     return figure
 
 
-def shrinkage(document: Mapping[str, Any], leave_out: set[str]) -> Figure:
+def shrinkage(runs: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Length of the reconstruction relative to the activation, and its bias: 1 means no shrinkage."""
-    rows = sorted(
-        ((name, run) for name, run in document["runs"].items() if name not in leave_out),
-        key=lambda item: (list(KINDS).index(item[1]["architecture"]), item[1]["l0"]),
-    )
+    rows = sorted(runs.items(), key=lambda item: (list(KINDS).index(item[1]["architecture"]), item[1]["l0"]))
     figure = style.new_figure(height=0.9 + 0.24 * len(rows))
     axes = figure.subplots(1, 2, sharey=True)
     measures = {
