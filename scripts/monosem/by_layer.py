@@ -23,7 +23,7 @@ def own(document: Document) -> Document:
 
 
 def summary(column: Sequence[Document]) -> dict[str, Any]:
-    """The range of the gaps, and at how many layers the own autoencoder beats the other one."""
+    """The place ("mlp.hook_post"), the range of the gaps, at how many layers the own autoencoder beats the other."""
     gaps = [document["baselines"]["zero_ablation"]["ce_increase_nats"] for document in column]
     better = [
         own(document)["ce_increase_nats_high"] < document["baselines"]["other_layer_sae"]["ce_increase_nats_low"]
@@ -31,6 +31,7 @@ def summary(column: Sequence[Document]) -> dict[str, Any]:
     ]
     by_share = sorted(column, key=lambda document: own(document)["ce_loss_score"] or 0.0)
     return {
+        "place": layer_of(column[0]["site"])[1],
         "least_gap_nats": min(gaps),
         "greatest_gap_nats": max(gaps),
         "nats_at_lowest_share": own(by_share[0])["ce_increase_nats"],

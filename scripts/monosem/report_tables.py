@@ -5,6 +5,7 @@ from typing import Any
 
 from scripts.monosem import io
 from scripts.monosem.by_layer import own
+from scripts.monosem.plan import layer_of
 from scripts.monosem.report import FORMATS, cell, code, count, fixed, number, percent, table
 from scripts.monosem.run_record import RuleTime
 from scripts.monosem.sae_kinds import KINDS
@@ -232,14 +233,14 @@ def by_layer(column: Sequence[Mapping[str, Any]]) -> str:
         row, others = own(document), document["baselines"]
         lines.append(
             [
-                code(document["site"]), fixed(row["l0"], 1), nats(others["zero_ablation"]),
+                str(layer_of(document["site"])[0]), fixed(row["l0"], 1), nats(others["zero_ablation"]),
                 fixed(others["mean_ablation"]["ce_increase_nats"]), nats(row),
                 _with_interval(row, "ce_loss_score", percent), fixed(row["explained_variance"]),
                 nats(others.get("other_layer_sae")), nats(others.get("random_dictionary")),
             ]
         )  # fmt: skip
     header = [
-        "site", "L0", "zero ablation adds (nats)", "mean ablation adds", "its own autoencoder adds (nats)",
+        "layer", "L0", "zero ablation adds (nats)", "mean ablation adds", "its own autoencoder adds (nats)",
         "recovered of the first gap", "variance explained", "another layer's autoencoder adds (nats)",
         "random dictionary adds (nats)",
     ]  # fmt: skip

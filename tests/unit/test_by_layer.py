@@ -36,6 +36,7 @@ def test_sites_that_differ_in_their_layer_alone_stand_in_order():
 
 def test_better_means_by_intervals_that_do_not_touch():
     assert by_layer.summary(by_layer.columns(COLUMN)[0]) == {
+        "place": "mlp.hook_post",
         "least_gap_nats": 0.05, "greatest_gap_nats": 0.4, "n_layers": 2, "n_better": 1,
         "nats_at_lowest_share": 0.01, "nats_at_highest_share": 0.01,
     }  # fmt: skip
