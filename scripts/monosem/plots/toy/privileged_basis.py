@@ -50,7 +50,7 @@ def solutions(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     left.set(ylim=(-0.4, 1.5 * result["parameters"]["n"]), ylabel="count")
     left.legend(loc="upper left", bbox_to_anchor=(0.0, 1.02))
     for x, losses in zip(p, arrays["losses"], strict=True):
-        right.plot([x] * len(losses), losses, "_", color=style.BLUE, alpha=0.4)
+        right.plot([x] * len(losses), losses, "_", color=style.BLUE, alpha=0.4, rasterized=True)
     right.plot(p, arrays["losses"].min(axis=1), color=style.BLUE, label="best restart")
     right.set(ylabel="loss / loss of the best constant", ylim=(0, None))
     right.legend(loc="lower left")
