@@ -103,7 +103,8 @@ def evaluate_site(
         drop_first_position=manifest["drop_first_position"],
         seed=seed,
     )
-    stream = load_tokens(tokens_folder, evaluation.get("split", "test"))
+    split = evaluation.get("split", "test")
+    stream = load_tokens(tokens_folder, split)
     tallies, clean, drift, identities = fidelity.evaluate(model, site, stream, saes, controls, centre, settings)
     described, results = summarise(tallies, clean, drift, settings.bootstrap, derive_seed(seed, "bootstrap"))
 
@@ -132,7 +133,7 @@ def evaluate_site(
         "reference": reference,
         "conventions": metrics.CONVENTIONS
         | {"positions": "kept positions only are replaced and scored; the last of a window predicts nothing"},
-        "split": evaluation.get("split", "test"),
+        "split": split,
         "context": settings.context,
         "drop_first_position": settings.drop_first_position,
         "bootstrap_resamplings": settings.bootstrap,

@@ -87,6 +87,12 @@ def explained_variance(totals: Totals, drift: Float[np.ndarray, " d"]) -> float 
     return None if variance <= 0 else float(1 - totals["squared_error"] / variance)
 
 
+def explained_variance_of(x: Float[Tensor, "n d"], reconstruction: Float[Tensor, "n d"]) -> float:
+    """The same of vectors that are all at hand; sums are float64."""
+    error = (reconstruction - x).double().square().sum()
+    return (1.0 - error / (x - x.mean(0)).double().square().sum()).item()
+
+
 def reconstruction_metrics(totals: Totals, drift: Float[np.ndarray, " d"]) -> dict[str, float | None]:
     """Reconstruction, shrinkage and error metrics from pooled sums, keyed as SAEBench."""
     n = totals["n"]

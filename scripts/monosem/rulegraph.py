@@ -47,7 +47,8 @@ def layers(names: dict[str, str], edges: list[tuple[str, str]]) -> list[list[str
 
     def depth_of(node: str, below: tuple[str, ...] = ()) -> int:
         if node not in depth:
-            above = [depth_of(parent, (*below, node)) for parent in parents[node] if parent not in (*below, node)]
+            path = (*below, node)
+            above = (depth_of(parent, path) for parent in parents[node] if parent not in path)
             depth[node] = 1 + max(above, default=-1)
         return depth[node]
 

@@ -37,6 +37,8 @@ A = [[2.0, 0.0], [0.0, 4.0]]
 )
 def test_explained_variance_by_hand(x, x_hat, expected):
     assert pooled(x, x_hat)["explained_variance"] == pytest.approx(expected, abs=1e-12)
+    x, x_hat = (torch.tensor(rows, dtype=torch.float64) for rows in (x, x_hat))
+    assert metrics.explained_variance_of(x, x_hat) == pytest.approx(expected, abs=1e-12)
 
 
 def test_explained_variance_of_the_mean_is_zero_far_from_the_origin():

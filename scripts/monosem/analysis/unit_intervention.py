@@ -70,11 +70,16 @@ def _encoded(tokenizer: Tokenizer, text: str, eos: int) -> list[int]:
     return [eos, *tokenizer.encode(text, add_special_tokens=False).ids]
 
 
+def _next_tokens(tokenizer: Tokenizer, probabilities: np.ndarray) -> list[dict[str, Any]]:
+    return interventions.next_tokens(probabilities, lambda token: pieces(tokenizer, [token])[0])
+
+
 def reading(
     held: Held, tokenizer: Tokenizer, text: str, eos: int, context: int, levels: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """A text token by token: the unit's activation, and what holding it adds to the loss of each token."""
-    ids = _encoded(tokenizer, text, eos)[:context]
+    whole = _encoded(tokenizer, text, eos)
+    ids = whole[:context]
     tokens = torch.tensor([ids], device=held.model.device)
 
     def logits(unit: int | None, value: float = 0.0) -> torch.Tensor:
@@ -84,7 +89,7 @@ def reading(
         return torch.nn.functional.cross_entropy(rows, tokens[0, 1:], reduction="none").cpu().numpy()
 
     def table(row: torch.Tensor) -> list[dict[str, Any]]:
-        return interventions.next_tokens(row.softmax(-1).cpu().numpy(), lambda token: pieces(tokenizer, [token])[0])
+        return _next_tokens(tokenizer, row.softmax(-1).cpu().numpy())
 
     free = logits(None)
     clean, rows = nats(free), []
@@ -106,7 +111,7 @@ def reading(
         )  # fmt: skip
     return {
         "text": text,
-        "cut": len(ids) < len(_encoded(tokenizer, text, eos)),
+        "cut": len(ids) < len(whole),
         "tokens": pieces(tokenizer, ids[1:]),
         "activations": held.activations(tokens)[1:].tolist(),
         "loss_nats": clean.tolist(),
@@ -149,9 +154,6 @@ def writing(
     def texts(rows: np.ndarray) -> list[str]:
         return [tokenizer.decode(row.tolist(), skip_special_tokens=False) for row in ids[rows]]
 
-    def table(row: np.ndarray) -> list[dict[str, Any]]:
-        return interventions.next_tokens(row, lambda token: pieces(tokenizer, [token])[0])
-
     free = np.flatnonzero(who == "free")
     before, found = first[free[0]], []
     for number, entry in enumerate(levels):
@@ -162,13 +164,13 @@ def writing(
             {
                 "dose": entry["dose"], "value": held.value(held.unit, entry), "kl_nats": _kl(before, first[own[0]]),
                 "random_mean_kl_nats": float(np.mean(strange)) if strange else None,
-                "random_largest_kl_nats": max(strange, default=None), "next": table(first[own[0]]),
+                "random_largest_kl_nats": max(strange, default=None), "next": _next_tokens(tokenizer, first[own[0]]),
                 "continuations": texts(own), "random_continuation": next(iter(texts(others)), None),
             }
         )  # fmt: skip
     return {
-        "prompt": settings["prompt"], "n_tokens": n_tokens, "next": table(before), "continuations": texts(free),
-        "levels": found,
+        "prompt": settings["prompt"], "n_tokens": n_tokens, "next": _next_tokens(tokenizer, before),
+        "continuations": texts(free), "levels": found,
     }  # fmt: skip
 
 

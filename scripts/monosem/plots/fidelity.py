@@ -183,12 +183,7 @@ def baselines(bars: Sequence[Bar]) -> Figure:
 
 def sites(documents: Sequence[Mapping[str, Any]]) -> Figure:
     """Loss recovered and variance explained of the autoencoders of all sites and models."""
-    rows = [
-        (d["model"], d["site"], name, run)
-        for d in documents
-        for name, run in d["runs"].items()
-        if name in drawn_alone(d)
-    ]
+    rows = [(d["model"], d["site"], name, d["runs"][name]) for d in documents for name in drawn_alone(d)]
     figure = style.new_figure(height=0.9 + 0.3 * len(rows))
     axes = figure.subplots(1, 3, sharey=True)
     measures = {

@@ -28,7 +28,10 @@ def adam_step_(
     torch.optim.Adam does the same, but its constructor imports torch's compiler, which takes longer than some of the
     experiments. The fused kernel walks through memory, so gradients that autograd left transposed are put in order.
     """
-    ordered = [torch.empty_like(weight).copy_(gradient) for weight, gradient in zip(weights, gradients, strict=True)]
+    ordered = [
+        gradient if gradient.stride() == weight.stride() else torch.empty_like(weight).copy_(gradient)
+        for weight, gradient in zip(weights, gradients, strict=True)
+    ]
     adam(
         weights, ordered, *moments, max_exp_avg_sqs=[], state_steps=steps, fused=True, amsgrad=False, beta1=0.9,
         beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,

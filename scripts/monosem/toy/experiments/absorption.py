@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from scripts.monosem import joblog, matching
+from scripts.monosem import joblog, matching, metrics
 from scripts.monosem.runtime import derive_seed
 from scripts.monosem.sae import architectures
 from scripts.monosem.toy import autoencoders
@@ -124,10 +124,11 @@ def grade(runs: list[dict[str, Any]], nested: dict[str, bool]) -> dict[str, dict
     rules = {}
     for name, is_nested in nested.items():
         own = {data: [run["absorption"] for run in runs if (run["name"], run["data"]) == (name, data)] for data in DATA}
-        least, most = min(own["hierarchy"]), max(own["hierarchy"])
         if is_nested:
+            most = max(own["hierarchy"])
             rules[f"{name}_keeps_the_parent"] = {"value": most, "bound": BAR, "pass": bool(most < BAR)}
         else:
+            least = min(own["hierarchy"])
             rules[f"{name}_absorbs"] = {"value": least, "bound": BAR, "pass": bool(least >= BAR)}
         most = max(own["independent"])
         rules[f"{name}_independent_does_not"] = {"value": most, "bound": BAR, "pass": bool(most < BAR)}
@@ -155,7 +156,6 @@ def run(config: AbsorptionConfig, seed: int, device: str) -> tuple[dict[str, Any
                 wanted = {**config.sae, "d_sae": config.n, **params}
                 sae = autoencoders.train(read, wanted, derive_seed(seed, "sae", index), device)
                 f = architectures.encode(sae, h)
-                error = (architectures.decode(sae, f) - h).double().square().sum()
                 cosines = matching.cosine_matrix(directions.numpy(), sae.W_dec.numpy())
                 measured = absorption(held_out.numpy(), f.numpy(), cosines, config.parents)
                 runs.append(
@@ -163,7 +163,7 @@ def run(config: AbsorptionConfig, seed: int, device: str) -> tuple[dict[str, Any
                         "name": name, "data": data, "seed": index, **measured,
                         "mmcs": matching.mmcs(cosines), "matched_share": matching.matched_share(cosines),
                         "l0": (f > 0).double().sum(1).mean().item(),
-                        "explained_variance": (1.0 - error / (h - h.mean(0)).double().square().sum()).item(),
+                        "explained_variance": metrics.explained_variance_of(h, architectures.decode(sae, f)),
                     }
                 )  # fmt: skip
                 progress.update(len(runs), absorption=measured["absorption"])

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from scripts.monosem import joblog, matching
+from scripts.monosem import joblog, matching, metrics
 from scripts.monosem.runtime import derive_seed
 from scripts.monosem.sae import architectures
 from scripts.monosem.sae_kinds import sparsity_knob
@@ -165,7 +165,6 @@ def train_and_grade(
     sae = autoencoders.train(read, cell.params, seed, device)
     h = held_out @ directions
     f = architectures.encode(sae, h)
-    residual = (architectures.decode(sae, f) - h).double().square().sum()
     decoder = sae.W_dec.numpy()
     cosines = matching.cosine_matrix(directions.numpy(), decoder)
     numbers = {
@@ -175,7 +174,7 @@ def train_and_grade(
         "seed": index,
         **grade(cosines),
         "l0": (f > 0).double().sum(1).mean().item(),
-        "explained_variance": (1.0 - residual / (h - h.mean(0)).double().square().sum()).item(),
+        "explained_variance": metrics.explained_variance_of(h, architectures.decode(sae, f)),
         "n_duplicates": n_duplicates(cosines),
         "n_silent": int((f > 0).sum(0).eq(0).sum()),
         "mean_pair_correlation": pair_correlations(held_out, f, matching.one_to_one(cosines)).mean(),
