@@ -11,7 +11,7 @@ from scripts.monosem import checkpoints, estimates, io, parity, pretrained, site
 from scripts.monosem.extraction import Extraction, extract_all
 from scripts.monosem.families import family_of, shape_of
 from scripts.monosem.joblog import say
-from scripts.monosem.runtime import derive_seed, free_memory, matrix_product_rate
+from scripts.monosem.runtime import derive_seed, free_memory, matrix_product_rate, note_cost
 from scripts.monosem.tokens import TokenStream, windows
 
 WARN_RELATIVE_ERROR = 0.02
@@ -44,6 +44,7 @@ def extract_sites(
     dtype, across = settings.get("dtype", "float32"), settings.get("attention_across_documents", True)
     layers = [sites.parse(name, config)[0] for name in folders]
     last = None if None in layers else max(layers)
+    note_cost(dtype, device)
     _announce(config, dtype, device, last, context, extraction, f"extracting {', '.join(folders)}")
     model = pretrained.load_as_stored(model_folder, last).to(device)
     told = {"computed_in": dtype, "device": device, "attention_across_documents": across}

@@ -69,14 +69,17 @@ class Sink:
         return True
 
 
-def reader(model: nn.Module, wanted: list[Site], context: int, batch_size: int, separator: int) -> tuple[Read, int]:
+def reader(
+    model: nn.Module, wanted: list[Site], context: int, batch_size: int, separator: int | None
+) -> tuple[Read, int]:
     """How to run the model up to the sites, and the windows per pass at which that is fastest."""
     config = model.config.to_dict()
     family = family_of(config)
     widest = shape_of(config, family).d_mlp if family else max(site.d for site in wanted)
     batch = max(1, min(batch_size, NUMBERS_IN_FLIGHT // (context * widest)))
     if family and shape_of(config, family).d_model >= PACKED_FROM and gpt2_reading.can_read(model):
-        if gpt2_reading.operators_agree(model):
+        problem = gpt2_reading.problem_with_operators(model)
+        if problem is None:
             prepared = gpt2_reading.prepare(model)
             rows = max(1, gpt2_reading.ROWS // context)
 
@@ -84,7 +87,7 @@ def reader(model: nn.Module, wanted: list[Site], context: int, batch_size: int, 
                 return gpt2_reading.read(prepared, wanted, tokens, **sites.packing(model, tokens, separator))
 
             return packed, min(rows, batch_size)
-        say("oneDNN's packed products disagree with torch's on this machine: going on without them")
+        say(f"going on without oneDNN's packed products, which this machine cannot use: {problem}")
     return lambda tokens: sites.capture_all(model, wanted, tokens, separator), batch
 
 

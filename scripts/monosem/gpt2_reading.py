@@ -1,8 +1,9 @@
 """Read sites of a GPT-2 at the speed of its matrix products: oneDNN's linear layers with packed weights, in which the
 activation function or the residual sum is part of the product.
 
-These are the operators that torch.compile's CPU backend calls. They are no public interface, so `operators_agree`
-holds them against torch before an extraction, which otherwise goes by the plain network.
+These are the operators that torch.compile's CPU backend calls. They are no public interface, and some of them need
+instructions that not every processor has, so `problem_with_operators` holds them against torch before an extraction,
+which otherwise goes by the plain network.
 """
 
 from collections.abc import Sequence
@@ -82,8 +83,24 @@ def can_read(model: nn.Module) -> bool:
 
 
 @torch.inference_mode()
-def operators_agree(network: Gpt2Network) -> bool:
-    """Whether the operators give what torch gives, on one matrix of the network and a random batch."""
+def problem_with_operators(network: Gpt2Network) -> str | None:
+    """Reason why the operators cannot be used on this machine; None if they give what torch gives.
+
+    Held against torch on one matrix of the network and a random batch. Never raises: in bfloat16 the operators refuse
+    a processor without AVX-512, and another release of torch may refuse something else.
+    """
+    try:
+        pairs = _probe(network)
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        return str(error).partition("\n")[0]
+    tolerance = 1e-4 if network.dtype == torch.float32 else 2e-2
+    # written so that NaN is a disagreement
+    agree = all(float((a.float() - b.float()).norm()) <= tolerance * float(b.float().norm()) for a, b in pairs)
+    return None if agree else "they give something else than torch on a probe batch"
+
+
+def _probe(network: Gpt2Network) -> list[tuple[Tensor, Tensor]]:
+    """Results of the operators beside torch's: linear layer, with its activation function, with a sum."""
     module, activation = network.transformer.h[0].mlp.c_fc, network.transformer.h[0].mlp.act
     d_in, d_out = module.weight.shape
     generator = torch.Generator().manual_seed(0)
@@ -91,13 +108,11 @@ def operators_agree(network: Gpt2Network) -> bool:
     packed = pack(module.weight, module.bias)
     fused = FUSED[network.config.to_dict().get("activation_function", "gelu_new")]
     plain = module(x)
-    pairs = (
+    return [
         (packed.plain(x), plain),
         (packed.activated(x, *fused), activation(plain)),
         (packed.added(x, stream), stream + plain),
-    )
-    tolerance = 1e-4 if network.dtype == torch.float32 else 2e-2
-    return all(float((a.float() - b.float()).norm()) <= tolerance * float(b.float().norm()) for a, b in pairs)
+    ]
 
 
 @torch.inference_mode()

@@ -42,15 +42,35 @@ def resolve_precision(name: str, device: str) -> str:
     """'auto' -> 'bfloat16' where the device has it, else 'float32'."""
     if name == "auto":
         return "bfloat16" if has_fast_bfloat16(device) else "float32"
+    note_cost(name, device)
     return name
 
 
-def agrees_with_cpu(device: str) -> bool:
-    """Whether a probe batch gives the CPU's answers: one attention layer and MLP as models compute them.
+def note_cost(dtype: str, device: str) -> None:
+    """Print what a dtype costs where the device has no instructions for it: a line of the job's log."""
+    if dtype == "bfloat16" and not has_fast_bfloat16(device):
+        print(
+            f"{device} has no bfloat16 instructions: half the memory of float32, and several times as long",
+            flush=True,
+        )
 
-    Apple's MPS has given wrong ones without a word: a linear layer of a tensor that is not contiguous (torch 2.8), so
-    one is fed here, and attention with a mask (TransformerLens #1178, #1062; PyTorch #161640).
+
+def problem_with_device(device: str) -> str | None:
+    """Reason not to compute on a device; None if a probe batch gives the CPU's answers there. Never raises.
+
+    The probe is one attention layer and MLP as models compute them. A CUDA card that is listed may be unusable (driver,
+    architecture, no memory). Apple's MPS has given wrong answers without a word: a linear layer of a tensor that is not
+    contiguous (torch 2.8), so one is fed here, and attention with a mask (TransformerLens #1178, #1062;
+    PyTorch #161640).
     """
+    try:
+        agrees = _agrees_with_cpu(device)
+    except Exception as error:  # a broken driver raises what it likes
+        return f"{device} failed on a probe batch: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return None if agrees else f"{device} disagrees with the CPU on a probe batch"
+
+
+def _agrees_with_cpu(device: str) -> bool:
     import torch
     import torch.nn.functional as F
 
@@ -100,24 +120,24 @@ def free_memory(device: str) -> int | None:
 
 
 def pick_device(name: str = "auto") -> str:
-    """'auto' takes cuda, then mps if its probe agrees with the CPU, then cpu; a name is taken if it is there.
+    """'auto' takes cuda, then mps, each if its probe agrees with the CPU, then cpu; a name is taken if it is there.
 
-    Raises: ValueError for a device that this machine lacks, or for an mps that computes something else than the CPU.
+    Raises: ValueError for a device that this machine lacks, or that fails its probe.
     """
     import torch
 
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        if torch.backends.mps.is_available():
-            if agrees_with_cpu("mps"):
-                return "mps"
-            print("mps disagrees with the CPU on a probe batch: using the CPU", flush=True)
+        for device in (device for device, there in present.items() if there and device != "cpu"):
+            problem = problem_with_device(device)
+            if problem is None:
+                return device
+            print(f"{problem}: not using it", flush=True)
         return "cpu"
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not present.get(name, False):
-        there = ", ".join(key for key, ok in present.items() if ok)
+        there = ", ".join(sorted(key for key, ok in present.items() if ok))
         raise ValueError(f"device: '{name}' is not on this machine (there is: {there}); set device: auto")
-    if name == "mps" and not agrees_with_cpu("mps"):
-        raise ValueError("device: mps disagrees with the CPU on a probe batch; set device: cpu, or use another torch")
+    problem = problem_with_device(name) if name != "cpu" else None
+    if problem:
+        raise ValueError(f"device: {problem}; set device: cpu, or use another torch")
     return name

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import torch
 
-from scripts.monosem import gpt2, gpt2_network, gpt2_reading, sites
+from scripts.monosem import extraction, gpt2, gpt2_network, gpt2_reading, sites
 from tests.bench.benchmark import processor
 
-LAYER, CONTEXT, VOCAB = 6, 128, 50257
+LAYER, CONTEXT, VOCAB, WINDOWS = 6, 128, 50257, 32
 SHAPE = gpt2.Architecture(12, 768, 12, 3072, 1024, "gelu_new", VOCAB)
 WHOLE_TOKENS = (10_000, 50_000)
 FLOOR_ROWS = (256, 384, 512, 1024, 2048)
@@ -70,16 +70,21 @@ def floor(dtype: torch.dtype, rows: int, packed: bool) -> Run:
     return run
 
 
+def can_pack(dtype: torch.dtype) -> bool:
+    """True where oneDNN's packed layout exists for a dtype on this processor."""
+    return dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def ours(dtype: torch.dtype) -> Run:
-    """The reader that the workflow's extraction uses."""
+    """The reader that the workflow's extraction uses on this machine."""
     state = {name: value.to(dtype) for name, value in gpt2.initialise(SHAPE, 0).items()}
     state = {name: value for name, value in state.items() if not _is_later(name)}
     network, _, _ = gpt2_network.build(SHAPE.hf_config(0), state, LAYER + 1)
-    site, reader = sites.resolve(network, SITE), gpt2_reading.prepare(network)
-    tokens = tokens_of(gpt2_reading.ROWS // CONTEXT)
+    read, batch = extraction.reader(network, [sites.resolve(network, SITE)], CONTEXT, WINDOWS, None)
+    tokens = tokens_of(batch)
 
     def run() -> int:
-        gpt2_reading.read(reader, [site], tokens)
+        read(tokens)
         return tokens.numel()
 
     return run
@@ -174,7 +179,8 @@ def main() -> None:
     dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     best, left_out = {}, {}
     for name, dtype in dtypes.items():
-        forms = [(rows, packed) for rows in FLOOR_ROWS for packed in (False, True)]
+        layouts = (False, True) if can_pack(dtype) else (False,)
+        forms = [(rows, packed) for rows in FLOOR_ROWS for packed in layouts]
         found = rates({form: floor(dtype, *form) for form in forms}, 3, given.seconds / 2)
         best[name] = max(found, key=found.get)
     floor_names = {

@@ -100,19 +100,26 @@ def test_attention_across_documents_is_a_choice_that_the_manifest_cannot_hide(st
     assert not torch.allclose(rows[0][1][SITES[1]], rows[1][1][SITES[1]], atol=1e-2)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def gpt2_network_of(folder, dtype, activation="gelu_new", across=False):
+    config = copy.deepcopy(family_models.CONFIGS["gpt2"])
+    config.activation_function = activation
+    config.monosem = {"attention_across_documents": across}
+    torch.manual_seed(0)
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    return pretrained.cast(pretrained.load_model(folder), dtype)
+
+
+PACKED_IN_BFLOAT16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # by oneDNN's own word
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, *([torch.bfloat16] if PACKED_IN_BFLOAT16 else [])])
 @pytest.mark.parametrize("activation", ["relu", "gelu", "gelu_new"])
 @pytest.mark.parametrize("across", [True, False])
 @pytest.mark.parametrize("short", [0, 256])
 def test_packed_reading_is_the_networks_own_at_every_site(tmp_path, monkeypatch, dtype, activation, across, short):
     monkeypatch.setattr(gpt2_reading, "SHORT", short)  # both forms of attention
-    config = copy.deepcopy(family_models.CONFIGS["gpt2"])
-    config.activation_function = activation
-    config.monosem = {"attention_across_documents": across}
-    torch.manual_seed(0)
-    GPT2LMHeadModel(config).save_pretrained(tmp_path)
-    network = pretrained.cast(pretrained.load_model(tmp_path), dtype)
-    assert gpt2_reading.can_read(network) and gpt2_reading.operators_agree(network)
+    network = gpt2_network_of(tmp_path, dtype, activation, across)
+    assert gpt2_reading.can_read(network) and gpt2_reading.problem_with_operators(network) is None
     names = [f"blocks.{layer}.{inner}" for layer in (1, 0) for inner in GPT2.sites]
     wanted, tokens = [sites.resolve(network, name) for name in names], family_models.tokens()
     tokens[0, 3] = tokens[1, 0] = family_models.SEPARATOR
@@ -155,8 +162,44 @@ def test_a_wide_gpt2_is_read_with_packed_weights(stream, tmp_path, monkeypatch):
     fast = run(folder, stream, tmp_path / "packed")
     for site in SITES:
         torch.testing.assert_close(fast[1][site], plain[1][site], atol=2e-3, rtol=2e-3)
-    monkeypatch.setattr(gpt2_reading, "operators_agree", lambda _: False)
+    refuse_packing(monkeypatch)
     assert torch.equal(run(folder, stream, tmp_path / "fallback")[1][SITES[0]], plain[1][SITES[0]])
+
+
+def refuse_packing(monkeypatch):
+    """What oneDNN does on a processor without AVX-512 when it is given bfloat16."""
+
+    def refuse(*_):
+        raise RuntimeError("mkldnn_reorder_linear_weight: bf16 path needs the cpu support avx512bw\nand a second line")
+
+    monkeypatch.setattr(gpt2_reading, "pack", refuse)
+
+
+def test_operators_that_the_processor_lacks_are_a_reason_and_no_error(tmp_path, monkeypatch):
+    network = gpt2_network_of(tmp_path, torch.bfloat16)
+    problem = gpt2_reading.problem_with_operators(network)
+    assert problem is None if PACKED_IN_BFLOAT16 else "bf16" in problem
+    refuse_packing(monkeypatch)
+    assert gpt2_reading.problem_with_operators(network).endswith("needs the cpu support avx512bw")
+
+
+def test_operators_that_give_nan_are_a_disagreement(tmp_path, monkeypatch):
+    network = gpt2_network_of(tmp_path, torch.float32)
+    assert gpt2_reading.problem_with_operators(network) is None
+    monkeypatch.setattr(gpt2_reading.Linear, "plain", lambda self, x: torch.full((len(x), 1), torch.nan))
+    assert "something else than torch" in gpt2_reading.problem_with_operators(network)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_bfloat16_is_extracted_on_every_processor(stream, tmp_path, monkeypatch, name):
+    """With the operators where the processor has them, and as if it had none: d_model counts as wide."""
+    monkeypatch.setattr(extraction, "PACKED_FROM", 1)
+    folder = folder_of(name, tmp_path / "model", dtype="bfloat16")
+    fast = run(folder, stream, tmp_path / "fast", dtype="bfloat16")[1]
+    refuse_packing(monkeypatch)
+    slow = run(folder, stream, tmp_path / "slow", dtype="bfloat16")[1]
+    for site in SITES:
+        assert float((fast[site] - slow[site]).norm() / slow[site].norm()) < 0.03
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "gemma2"])

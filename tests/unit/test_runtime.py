@@ -33,18 +33,32 @@ def test_devices():
         runtime.pick_device("tpu")
 
 
-def test_auto_takes_cuda_first_and_mps_only_if_it_agrees(monkeypatch, capsys):
+def test_auto_takes_cuda_first_then_mps_each_only_if_its_probe_agrees(monkeypatch, capsys):
+    usable = {"cuda", "mps"}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert runtime.pick_device() == "cuda"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    monkeypatch.setattr(runtime, "agrees_with_cpu", lambda device: device == "mps")
-    assert runtime.pick_device() == "mps" and runtime.pick_device("mps") == "mps"
-    monkeypatch.setattr(runtime, "agrees_with_cpu", lambda _: False)
+    monkeypatch.setattr(runtime, "problem_with_device", lambda d: None if d in usable else f"{d} disagrees with the CPU")
+    assert runtime.pick_device() == "cuda" and runtime.pick_device("mps") == "mps"
+    usable.remove("cuda")
+    assert runtime.pick_device() == "mps"
+    usable.remove("mps")
     assert runtime.pick_device() == "cpu"
-    assert "disagrees" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="mps disagrees with the CPU .*set device: cpu"):
-        runtime.pick_device("mps")
+    assert "mps disagrees" in capsys.readouterr().out
+    for name in ("cuda", "mps"):
+        with pytest.raises(ValueError, match=f"{name} disagrees with the CPU.*set device: cpu"):
+            runtime.pick_device(name)
+
+
+def test_a_card_that_is_listed_and_broken_leaves_the_cpu(monkeypatch, capsys):
+    """This torch has no CUDA, so that any use of it raises, as with a broken driver."""
+    if torch.cuda.is_available():
+        monkeypatch.setattr(torch.Tensor, "to", lambda *_: (_ for _ in ()).throw(RuntimeError("CUDA error: no kernel")))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert runtime.pick_device() == "cpu"
+    assert "cuda failed on a probe batch: " in capsys.readouterr().out
+    with pytest.raises(ValueError, match="cuda failed on a probe batch"):
+        runtime.pick_device("cuda")
 
 
 def as_if_contiguous(linear):
@@ -59,7 +73,7 @@ def without_mask(attention):
 @pytest.mark.parametrize("name, wrong", [("linear", as_if_contiguous), ("scaled_dot_product_attention", without_mask)])
 def test_the_probe_finds_a_device_that_computes_something_else(monkeypatch, name, wrong):
     """A stand-in device: the second time that the probe runs, one operation goes wrong."""
-    assert runtime.agrees_with_cpu("cpu")
+    assert runtime.problem_with_device("cpu") is None
     right, calls = getattr(torch.nn.functional, name), []
 
     def second_time(*args, **keywords):
@@ -67,13 +81,16 @@ def test_the_probe_finds_a_device_that_computes_something_else(monkeypatch, name
         return (right if len(calls) <= 2 else wrong(right))(*args, **keywords)
 
     monkeypatch.setattr(torch.nn.functional, name, second_time)
-    assert not runtime.agrees_with_cpu("cpu") and len(calls) == 4
+    assert "disagrees" in runtime.problem_with_device("cpu") and len(calls) == 4
 
 
-def test_an_unknown_machine_computes_in_float32(monkeypatch):
+def test_an_unknown_machine_computes_in_float32_and_says_what_bfloat16_costs(monkeypatch, capsys):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
     assert runtime.resolve_precision("auto", "cpu") == "float32"
+    assert not capsys.readouterr().out
     assert runtime.resolve_precision("bfloat16", "cpu") == "bfloat16"
+    assert "no bfloat16 instructions" in capsys.readouterr().out
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     assert runtime.resolve_precision("auto", "cpu") == "bfloat16"
     assert runtime.resolve_precision("auto", "mps") == "float32"
+    assert runtime.resolve_precision("bfloat16", "cpu") == "bfloat16" and not capsys.readouterr().out
