@@ -1,7 +1,7 @@
 """What activations show: single tokens, similarity, layers, sets of prompts, interventions."""
 
-PROMPT_SETS = analysis_catalogue.prompt_sets(config)
-ANALYSIS_FIGURES = analysis_catalogue.figure_names(config, PLAN)
+PROMPT_SETS = outputs_analysis.prompt_sets(config)
+ANALYSIS_FIGURES = outputs_analysis.figure_names(config, PLAN)
 
 
 rule analyse_activations:
@@ -107,8 +107,8 @@ rule intervene:
 rule plot_analysis:
     """Draw the figures of what activations show."""
     input:
-        results=analysis_catalogue.results(PLAN),
-        arrays=analysis_catalogue.arrays(PLAN),
+        results=outputs_analysis.results(PLAN),
+        arrays=outputs_analysis.arrays(PLAN),
         code=code_of("plot_analysis"),
     output:
         svg=report(

@@ -5,26 +5,25 @@ import re
 from functools import cache
 from pathlib import Path
 
-from scripts.monosem import (
-    configuration,
-    imports,
+from scripts.monosem.core import session, timing
+from scripts.monosem.models.sites import layer_of
+from scripts.monosem.workflow import (
+    code_inputs,
+    outputs,
+    outputs_analysis,
+    outputs_toy,
     plan,
-    report_files,
     roles,
-    run_record,
-    sae_sources,
-    session,
     sweeps,
+    validate,
 )
-from scripts.monosem.analysis import catalogue as analysis_catalogue
-from scripts.monosem.analysis import named
-from scripts.monosem.toy import catalogue
+from scripts.monosem.workflow.checks import interventions, pretrained_saes
 
 try:
     SCHEMA = Path(workflow.basedir, "rules", "config.schema.yaml")
-    configuration.type_command_line_(config, workflow.config_settings.config, SCHEMA)
-    configuration.check(config, SCHEMA)
-except configuration.ConfigError as error:
+    validate.type_command_line_(config, workflow.config_settings.config, SCHEMA)
+    validate.check(config, SCHEMA)
+except validate.ConfigError as error:
     sys.exit(f"The configuration cannot be run. {error}")
 PLAN = plan.make_plan(config)
 CORPUS = config["corpus"]["name"]
@@ -52,13 +51,13 @@ wildcard_constraints:
     model=one_of(PLAN.models),
     site=one_of(site for _, site in PLAN.sites),
     run=one_of(config["sae"]["runs"]),
-    intervention=one_of(named.entries(config)),
+    intervention=one_of(interventions.entries(config)),
 
 
 @cache
 def code_of(rule):
     """The rule's script and every module of the library that it imports: compared by content, see "What reruns when"."""
-    return imports.closure(Path("scripts", f"{rule}.py"))
+    return code_inputs.closure(Path("scripts", f"{rule}.py"))
 
 
 def tokens_of(wildcards):
@@ -134,18 +133,18 @@ def runs_trained(here):
     return [
         name
         for name, run in config["sae"]["runs"].items()
-        if sae_sources.is_pretrained(run) != here
+        if pretrained_saes.is_pretrained(run) != here
     ]
 
 
 def pretrained_sae(wildcards):
     """What is configured about a pretrained autoencoder, and the folder where it was found."""
-    return sae_sources.resolved(config["sae"]["runs"][wildcards.run], wildcards.site)
+    return pretrained_saes.resolved(config["sae"]["runs"][wildcards.run], wildcards.site)
 
 
 def pretrained_sae_files(wildcards):
     """The files of a pretrained autoencoder, wherever they lie."""
-    return sae_sources.files(config["sae"]["runs"][wildcards.run])
+    return pretrained_saes.files(config["sae"]["runs"][wildcards.run])
 
 
 def sae_settings(wildcards):
@@ -222,7 +221,7 @@ def saes_of_model(wildcards):
     chosen = {}
     for (model, site), run in PLAN.references.items():
         if model == wildcards.model:
-            _, inner = plan.layer_of(site) or (None, site)
+            _, inner = layer_of(site) or (None, site)
             chosen.setdefault(inner, f"{site}/{run}")
     return [
         f"results/sae/{wildcards.model}/{sae}/sae_weights.safetensors"
@@ -244,7 +243,7 @@ def analysis_settings():
         "tokens": config["analysis"]["tokens"],
         "context": config["activations"]["context"],
     }
-    return settings | {"texts": analysis_catalogue.texts(config)}
+    return settings | {"texts": outputs_analysis.texts(config)}
 
 
 def prompt_settings():
@@ -262,12 +261,12 @@ def intervention_settings():
         for key, value in config["interventions"].items()
         if key not in ("use", "named")
     }
-    return settings | {"texts": analysis_catalogue.texts(config)}
+    return settings | {"texts": outputs_analysis.texts(config)}
 
 
 def named_intervention(wildcards):
     """Everything that a named intervention asks for."""
-    return named.settings(config, wildcards.intervention)
+    return interventions.settings(config, wildcards.intervention)
 
 
 def held_model(wildcards):
@@ -308,17 +307,17 @@ def toy_seed(wildcards):
 
 def code_of_experiment(wildcards):
     """The module of an experiment's kind and what it imports, so that an edit reruns the experiments of that kind."""
-    stem = catalogue.stem(config["toy"][wildcards.experiment]["kind"])
-    return imports.closure(
+    stem = outputs_toy.stem(config["toy"][wildcards.experiment]["kind"])
+    return code_inputs.closure(
         Path("scripts", "monosem", "toy", "experiments", f"{stem}.py")
     )
 
 
 def code_of_toy_figures(experiments):
     """The modules that draw the figures of the given experiments, and what they import."""
-    stems = {catalogue.stem(settings["kind"]) for settings in experiments.values()}
-    paths = [Path("scripts", "monosem", "plots", "toy", f"{stem}.py") for stem in stems]
-    return sorted({path for start in paths for path in imports.closure(start)})
+    stems = {outputs_toy.stem(settings["kind"]) for settings in experiments.values()}
+    paths = [Path("scripts", "monosem", "figures", "toy", f"{stem}.py") for stem in stems]
+    return sorted({path for start in paths for path in code_inputs.closure(start)})
 
 
 def final_outputs():
@@ -330,14 +329,14 @@ def final_outputs():
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
         *expand(
-            "results/interventions/{name}/intervention.md", name=named.entries(config)
+            "results/interventions/{name}/intervention.md", name=interventions.entries(config)
         ),
     ]
 
 
 def times_table():
     """Wall time per rule, its start-up (interpreter, imports) beside its work, and where the report lies."""
-    rows = run_record.times(Path("results/benchmarks"), Path("results/logs"))
+    rows = timing.times(Path("results/benchmarks"), Path("results/logs"))
     lines = [f"{'rule':<26}{'jobs':>5}{'wall s':>9}{'work s':>9}{'start s':>9}"]
     for row in rows:
         work = row.work_s or 0.0

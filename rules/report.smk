@@ -1,18 +1,18 @@
 """What a reader sees: figures, notebooks, claims and the compiled report. Nothing here trains; only notebooks load torch."""
 
 ROLES = roles.roles(config, PLAN.gpt2)
-NOTEBOOKS = report_files.notebooks(config)
+NOTEBOOKS = outputs.notebooks(config)
 
 
 rule plot_models:
     """Draw the figures of the language models."""
     input:
-        curves=report_files.curves(PLAN),
-        trainings=report_files.trainings(PLAN),
+        curves=outputs.curves(PLAN),
+        trainings=outputs.trainings(PLAN),
         code=code_of("plot_models"),
     output:
-        svg=report(report_files.figures("models", ".svg"), category="Language models"),
-        png=report_files.figures("models", ".png"),
+        svg=report(outputs.figures("models", ".svg"), category="Language models"),
+        png=outputs.figures("models", ".png"),
     log:
         "results/logs/plot_models/plot_models.log",
     benchmark:
@@ -23,7 +23,7 @@ rule plot_models:
     resources:
         mem_mb=1000,
     params:
-        headline=report_files.headline(config),
+        headline=outputs.headline(config),
     message:
         "Drawing the figures of the language models"
     script:
@@ -33,13 +33,13 @@ rule plot_models:
 rule plot_fidelity:
     """Draw the figures of the autoencoders' fidelity."""
     input:
-        results=report_files.fidelities(PLAN),
+        results=outputs.fidelities(PLAN),
         densities="results/evaluation/{model}/{site}/densities.npz".format_map(ROLES),
-        curves=report_files.sae_curves(config, PLAN),
+        curves=outputs.sae_curves(config, PLAN),
         code=code_of("plot_fidelity"),
     output:
-        svg=report(report_files.figures("fidelity", ".svg"), category="Fidelity"),
-        png=report_files.figures("fidelity", ".png"),
+        svg=report(outputs.figures("fidelity", ".svg"), category="Fidelity"),
+        png=outputs.figures("fidelity", ".png"),
     log:
         "results/logs/plot_fidelity/plot_fidelity.log",
     benchmark:
@@ -50,7 +50,7 @@ rule plot_fidelity:
     resources:
         mem_mb=1000,
     params:
-        headline=report_files.headline(config),
+        headline=outputs.headline(config),
         deep=PLAN.gpt2,
     message:
         "Drawing the figures of fidelity"
@@ -62,11 +62,11 @@ rule plot_sweeps:
     """Draw the figures of runs that differ in one thing and in their seed."""
     input:
         fidelity="results/evaluation/{model}/{site}/fidelity.json".format_map(ROLES),
-        curves=report_files.sae_curves(config, PLAN),
+        curves=outputs.sae_curves(config, PLAN),
         code=code_of("plot_sweeps"),
     output:
-        svg=report(report_files.figures("sweeps", ".svg"), category="Fidelity"),
-        png=report_files.figures("sweeps", ".png"),
+        svg=report(outputs.figures("sweeps", ".svg"), category="Fidelity"),
+        png=outputs.figures("sweeps", ".png"),
     log:
         "results/logs/plot_sweeps/plot_sweeps.log",
     benchmark:
@@ -85,7 +85,7 @@ rule plot_sweeps:
 rule plot_interpretation:
     """Draw the figures of single latents and neurons."""
     input:
-        units=report_files.interpreted(config, PLAN, "interpretation.json"),
+        units=outputs.interpreted(config, PLAN, "interpretation.json"),
         contexts="results/evaluation/{model}/{site}/{run}/contexts.json".format_map(
             ROLES
         ),
@@ -95,10 +95,10 @@ rule plot_interpretation:
         code=code_of("plot_interpretation"),
     output:
         svg=report(
-            report_files.figures("interpretation", ".svg"),
+            outputs.figures("interpretation", ".svg"),
             category="Latents and neurons",
         ),
-        png=report_files.figures("interpretation", ".png"),
+        png=outputs.figures("interpretation", ".png"),
     log:
         "results/logs/plot_interpretation/plot_interpretation.log",
     benchmark:
@@ -109,7 +109,7 @@ rule plot_interpretation:
     resources:
         mem_mb=1000,
     params:
-        control=report_files.control(config),
+        control=outputs.control(config),
     message:
         "Drawing the figures of latents and neurons"
     script:
@@ -149,7 +149,7 @@ rule run_notebook:
 rule collect_metrics:
     """Gather every number of the run in one flat table."""
     input:
-        results=report_files.results(config, PLAN),
+        results=outputs.results(config, PLAN),
         code=code_of("collect_metrics"),
     output:
         metrics="results/metrics.json",
@@ -203,24 +203,24 @@ rule compile_report:
         claims="results/claims.json",
         rulegraph="results/rulegraph.mmd",
         environment="results/environment.json",
-        corpus=report_files.corpus_manifest(config),
+        corpus=outputs.corpus_manifest(config),
         toys=TOY_RESULTS,
-        trainings=report_files.trainings(PLAN),
-        fidelities=report_files.fidelities(PLAN),
+        trainings=outputs.trainings(PLAN),
+        fidelities=outputs.fidelities(PLAN),
         interpretation="results/evaluation/{model}/{site}/{run}/interpretation.json".format_map(
             ROLES
         ),
         contexts="results/evaluation/{model}/{site}/{run}/contexts.json".format_map(
             ROLES
         ),
-        analyses=analysis_catalogue.results(PLAN),
+        analyses=outputs_analysis.results(PLAN),
         figures=[
             *expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
             *expand("results/figures/analysis/{figure}.svg", figure=ANALYSIS_FIGURES),
             *(
                 path
-                for family in report_files.families(config, PLAN)
-                for path in report_files.figures(family, ".svg")
+                for family in outputs.families(config, PLAN)
+                for path in outputs.figures(family, ".svg")
             ),
         ],
         notebooks=expand("results/notebooks/{notebook}.html", notebook=NOTEBOOKS),
@@ -239,7 +239,7 @@ rule compile_report:
         mem_mb=500,
     params:
         roles=ROLES,
-        settings=report_files.settings(config, PLAN),
+        settings=outputs.settings(config, PLAN),
     message:
         "Compiling the report"
     script:

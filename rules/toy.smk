@@ -1,8 +1,8 @@
 """Toy models, where the features are known: superposition appears, and an autoencoder finds the features again."""
 
-TOY = catalogue.experiments(config["toy"])
+TOY = outputs_toy.experiments(config["toy"])
 TOY_RESULTS = expand("results/toy/{experiment}/result.json", experiment=TOY)
-TOY_FIGURES = catalogue.figure_names(config["toy"])
+TOY_FIGURES = outputs_toy.figure_names(config["toy"])
 
 
 rule run_toy_experiment:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from scripts.monosem import io, joblog
-from scripts.monosem.analysis.model_report import analyse
-from scripts.monosem.runtime import keep_freed_memory, pick_device
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.core.runtime import keep_freed_memory, pick_device
+from scripts.monosem.evaluation.representations.analyse import analyse
 
 
 def main(
@@ -18,13 +18,13 @@ def main(
     keep_freed_memory()
     groups = yaml.safe_load(Path(words).read_text(encoding="utf-8"))
     parts, arrays = analyse(model, tokens, tokenizer, saes, peers, analysis, groups, seed, pick_device(device))
-    io.save_npz(path_to_arrays, **arrays)
+    artefacts.save_npz(path_to_arrays, **arrays)
     for part, path in documents.items():
-        io.write_json(parts[part], path)
+        artefacts.write_json(parts[part], path)
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         model=Path(snakemake.input.model).parent,
         tokens=Path(snakemake.input.tokens).parent,

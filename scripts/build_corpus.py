@@ -1,7 +1,8 @@
 """Build the corpus: one dict of parameters in; labelled, split documents and their manifest out."""
 # ruff: noqa: F821
 
-from scripts.monosem import corpus, joblog
+from scripts.monosem.core import job
+from scripts.monosem.text import corpus
 
 
 def main(parameters: dict, seed: int, threads: int, documents: str, manifest: str) -> None:
@@ -10,7 +11,7 @@ def main(parameters: dict, seed: int, threads: int, documents: str, manifest: st
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         snakemake.params.corpus,
         snakemake.params.seed,

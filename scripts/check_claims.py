@@ -3,20 +3,21 @@
 
 import yaml
 
-from scripts.monosem import claims, io, joblog
-from scripts.monosem.values import Values
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.reporting import claims
+from scripts.monosem.reporting.values import Values
 
 
 def main(path_to_metrics: str, path_to_claims: str, roles: dict[str, str], path_to_verdicts: str) -> None:
     with open(path_to_claims, encoding="utf-8") as file:
         published = yaml.safe_load(file)
-    verdicts = claims.check_claims(published, Values(io.read_json(path_to_metrics), roles))
-    io.write_json(verdicts, path_to_verdicts)
-    joblog.say(", ".join(f"{number} {verdict}" for verdict, number in verdicts["counts"].items()))
+    verdicts = claims.check_claims(published, Values(artefacts.read_json(path_to_metrics), roles))
+    artefacts.write_json(verdicts, path_to_verdicts)
+    job.say(", ".join(f"{number} {verdict}" for verdict, number in verdicts["counts"].items()))
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         path_to_metrics=snakemake.input.metrics,
         path_to_claims=snakemake.input.claims,

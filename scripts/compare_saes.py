@@ -9,16 +9,17 @@ FIDELITY.json is results/evaluation/<model>/<site>/fidelity.json. The split that
 import argparse
 from pathlib import Path
 
-from scripts.monosem import io, report_tables
+from scripts.monosem.core import artefacts
+from scripts.monosem.reporting import tables
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("fidelity", type=Path)
-    document = io.read_json(parser.parse_args(arguments).fidelity)
+    document = artefacts.read_json(parser.parse_args(arguments).fidelity)
     print(f"{document['split']} split, {document['n_tokens']:,} tokens of {document['model']} at {document['site']}")
     for name, variants in document["sweeps"].items():
-        print(f"\n{name}:\n\n{report_tables.sweep(variants)}")
+        print(f"\n{name}:\n\n{tables.sweep(variants)}")
 
 
 if __name__ == "__main__":

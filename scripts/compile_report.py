@@ -3,24 +3,26 @@
 
 from pathlib import Path
 
-from scripts.monosem import by_layer, io, joblog, report, report_tables, run_record
-from scripts.monosem.values import Values
+from scripts.monosem.core import artefacts, job, timing
+from scripts.monosem.evaluation.fidelity import by_layer
+from scripts.monosem.reporting import render, tables
+from scripts.monosem.reporting.values import Values
 
 
 def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown: str, path_to_html: str) -> None:
     """`inputs` names the files of the rule compile_report."""
     folder = Path(path_to_markdown).parent
-    figures = report.Figures(inputs.figures, str(folder))
-    claims, sites = io.read_json(inputs.claims), [io.read_json(path) for path in inputs.fidelities]
+    figures = render.Figures(inputs.figures, str(folder))
+    claims, sites = artefacts.read_json(inputs.claims), [artefacts.read_json(path) for path in inputs.fidelities]
     context = {
         "roles": roles,
         "settings": settings,
         "claims": claims,
         "published": {row["id"]: row["published"] for row in claims["claims"]},
-        "corpus": io.read_json(inputs.corpus),
-        "environment": io.read_json(inputs.environment),
-        "toy": {Path(path).parent.name: io.read_json(path) for path in inputs.toys},
-        "models": {Path(path).parent.name: io.read_json(path) for path in inputs.trainings},
+        "corpus": artefacts.read_json(inputs.corpus),
+        "environment": artefacts.read_json(inputs.environment),
+        "toy": {Path(path).parent.name: artefacts.read_json(path) for path in inputs.toys},
+        "models": {Path(path).parent.name: artefacts.read_json(path) for path in inputs.trainings},
         "headline_site": next(s for s in sites if (s["model"], s["site"]) == (roles["model"], roles["site"])),
         "deep_sites": [site for site in sites if site["model"] == roles["gpt2"]],
         "layer_columns": [
@@ -28,31 +30,31 @@ def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown:
             for column in by_layer.columns([site for site in sites if site["model"] == roles["gpt2"]])
         ],
         "analyses": {},
-        "interpretation": io.read_json(inputs.interpretation),
-        "contexts": io.read_json(inputs.contexts)["contexts"],
+        "interpretation": artefacts.read_json(inputs.interpretation),
+        "contexts": artefacts.read_json(inputs.contexts)["contexts"],
         "notebooks": [Path(path).stem for path in inputs.notebooks],
         "rulegraph": Path(inputs.rulegraph).read_text(encoding="utf-8").strip(),
-        "times": run_record.times(folder / "benchmarks", folder / "logs"),
-        "tables": report_tables,
+        "times": timing.times(folder / "benchmarks", folder / "logs"),
+        "tables": tables,
     }
     for path in map(Path, inputs.analyses):
-        context["analyses"].setdefault("/".join(path.parts[2:-1]), {})[path.stem] = io.read_json(path)
-    values = Values(io.read_json(inputs.metrics), roles)
+        context["analyses"].setdefault("/".join(path.parts[2:-1]), {})[path.stem] = artefacts.read_json(path)
+    values = Values(artefacts.read_json(inputs.metrics), roles)
     template = Path(inputs.template).read_text(encoding="utf-8")
     parts = {Path(path).name: Path(path).read_text(encoding="utf-8") for path in inputs.parts}
-    markdown, warnings = report.render(template, inputs.template, values, figures, context, parts)
+    markdown, warnings = render.render(template, inputs.template, values, figures, context, parts)
     unused = values.unused()
     print(f"{len(unused)} values are not shown in the report:", *unused, sep="\n  ")
     for warning in warnings:
-        joblog.say(f"warning: {warning}")
-    io.write_text(markdown, path_to_markdown)
+        job.say(f"warning: {warning}")
+    artefacts.write_text(markdown, path_to_markdown)
     style = Path(inputs.style).read_text(encoding="utf-8")
-    io.write_text(report.html(markdown, folder, style), path_to_html)
-    joblog.say(f"{path_to_html} with {len(figures.shown)} figures and {len(values.used)} values")
+    artefacts.write_text(render.html(markdown, folder, style), path_to_html)
+    job.say(f"{path_to_html} with {len(figures.shown)} figures and {len(values.used)} values")
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         inputs=snakemake.input,
         roles=snakemake.params.roles,

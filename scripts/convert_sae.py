@@ -2,7 +2,7 @@
 
 import argparse
 
-from scripts.monosem.sae import foreign
+from scripts.monosem.sae import convert
 
 
 def main() -> None:
@@ -10,10 +10,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
     parser.add_argument("target")
-    parser.add_argument("--to", choices=foreign.FORMATS, required=True)
+    parser.add_argument("--to", choices=convert.FORMATS, required=True)
     arguments = parser.parse_args()
-    cfg, tensors = foreign.read(arguments.folder)
-    foreign.write(cfg, tensors, arguments.target, arguments.to)
+    cfg, tensors = convert.read(arguments.folder)
+    convert.write(cfg, tensors, arguments.target, arguments.to)
     print(
         f"{cfg['architecture']} with {cfg['d_sae']:,} latents of {cfg['metadata'].get('hook_name')}: {arguments.target}"
     )

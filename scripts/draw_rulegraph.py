@@ -4,7 +4,7 @@
 import subprocess
 import sys
 
-from scripts.monosem import io, joblog
+from scripts.monosem.core import artefacts, job
 
 
 def main(configfiles: list[str], replace: bool, path_to_graph: str) -> None:
@@ -17,9 +17,9 @@ def main(configfiles: list[str], replace: bool, path_to_graph: str) -> None:
     graph = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     if "-->" not in graph:
         raise RuntimeError("Snakemake printed no rule graph; its messages are above")
-    io.write_text(graph, path_to_graph)
+    artefacts.write_text(graph, path_to_graph)
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(snakemake.params.configfiles, snakemake.params.replace, snakemake.output.graph)

@@ -3,9 +3,10 @@
 
 from pathlib import Path
 
-from scripts.monosem import fidelity_site, io, joblog
-from scripts.monosem.checkpoints import device_of
-from scripts.monosem.runtime import keep_freed_memory, pick_device
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.core.runtime import keep_freed_memory, pick_device
+from scripts.monosem.evaluation.fidelity import site
+from scripts.monosem.models.model_folder import device_of
 
 
 def main(
@@ -14,15 +15,15 @@ def main(
 ) -> None:  # fmt: skip
     """`model`, `tokens`, `activations`, the members of `saes`, `control` and `neighbour` are folders."""
     keep_freed_memory()
-    result, densities = fidelity_site.evaluate_site(
+    result, densities = site.evaluate_site(
         model, tokens, activations, saes, control, evaluation, seed, pick_device(device_of(model, device)), neighbour
     )
-    io.save_npz(path_to_densities, **densities)
-    io.write_json(result, path_to_fidelity)
+    artefacts.save_npz(path_to_densities, **densities)
+    artefacts.write_json(result, path_to_fidelity)
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         model=Path(snakemake.input.model).parent,
         tokens=Path(snakemake.input.tokens).parent,

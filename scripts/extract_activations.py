@@ -3,7 +3,8 @@
 
 from pathlib import Path
 
-from scripts.monosem import io, joblog, passes
+from scripts.monosem.activations import shared_pass
+from scripts.monosem.core import artefacts, job
 
 
 def main(
@@ -13,18 +14,18 @@ def main(
     """`model`, `tokens` and `folder` are folders; `activations` holds the fields of `Extraction` and the context."""
     identity = {
         "model": model.name,
-        "model_sha256": io.sha256(model / "model.safetensors"),
-        "tokens_sha256": io.sha256(tokens / "manifest.json"),
+        "model_sha256": artefacts.sha256(model / "model.safetensors"),
+        "tokens_sha256": artefacts.sha256(tokens / "manifest.json"),
         "tokens_split": "train",
         "seed": seed,
     }
-    if read_elsewhere and passes.take(folder, identity):
+    if read_elsewhere and shared_pass.take(folder, identity):
         return
-    from scripts.monosem.checkpoints import device_of
-    from scripts.monosem.extracting import extract_sites
-    from scripts.monosem.extraction import Extraction
-    from scripts.monosem.runtime import keep_freed_memory, pick_device
-    from scripts.monosem.tokens import load_tokens
+    from scripts.monosem.activations.extract import extract_sites
+    from scripts.monosem.activations.run_pass import Extraction
+    from scripts.monosem.core.runtime import keep_freed_memory, pick_device
+    from scripts.monosem.models.model_folder import device_of
+    from scripts.monosem.text.tokens import load_tokens
 
     keep_freed_memory()
     params = dict(activations)
@@ -33,11 +34,11 @@ def main(
     stream, device = load_tokens(tokens, "train"), pick_device(device_of(model, device))
     extract_sites(model, folders, stream, context, Extraction(**params), seed, identity, device)
     for name in together:
-        passes.hold_back(folders[name])
+        shared_pass.hold_back(folders[name])
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         model=Path(snakemake.input.config).parent,
         tokens=Path(snakemake.input.tokens).parent,

@@ -9,8 +9,9 @@ HF_ENDPOINT names a mirror, HF_HOME or HF_HUB_CACHE another cache.
 import argparse
 import sys
 
-from scripts.monosem.hub import fetch, fetch_sae
-from scripts.monosem.io import ArtefactError
+from scripts.monosem.core.artefacts import ArtefactError
+from scripts.monosem.models.hub import fetch
+from scripts.monosem.sae.hub import fetch_sae
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,10 +3,10 @@
 
 from pathlib import Path
 
-from scripts.monosem import io, joblog
-from scripts.monosem.analysis.unit_intervention import hold
-from scripts.monosem.checkpoints import device_of
-from scripts.monosem.runtime import pick_device
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.core.runtime import pick_device
+from scripts.monosem.evaluation.interventions.single_unit import hold
+from scripts.monosem.models.model_folder import device_of
 
 
 def main(
@@ -21,11 +21,11 @@ def main(
 ) -> None:
     """`model`, `tokens` and `sae` are folders; without `sae` a neuron is held."""
     found = hold(model, tokens, tokenizer, sae, intervention, seed, pick_device(device_of(model, device)))
-    io.write_json(found, target)
+    artefacts.write_json(found, target)
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         model=Path(snakemake.input.model).parent,
         tokens=Path(snakemake.input.tokens).parent,

@@ -3,22 +3,22 @@
 
 from pathlib import Path
 
-from scripts.monosem import io, joblog
+from scripts.monosem.core import artefacts, job
 
 
 def main(pretrained: dict, model_weights: str, reading: dict, names: dict[str, str], outputs: dict[str, str]) -> None:
     """`pretrained` holds what is configured, and the folder that was found when the workflow was parsed."""
-    from scripts.monosem.sae import adopting, interchange
+    from scripts.monosem.sae import import_pretrained, saelens
 
     folder = Path(pretrained["folder"])
-    cfg, tensors, summary = adopting.adopt(folder, pretrained, io.sha256(model_weights), reading, names)
-    interchange.save_sae(tensors, cfg, outputs["weights"], outputs["cfg"])
-    io.write_json(summary, outputs["summary"])
-    joblog.say(f"{cfg['architecture']} with {cfg['d_sae']:,} latents, trained elsewhere ({summary['format']})")
+    cfg, tensors, summary = import_pretrained.adopt(folder, pretrained, artefacts.sha256(model_weights), reading, names)
+    saelens.save_sae(tensors, cfg, outputs["weights"], outputs["cfg"])
+    artefacts.write_json(summary, outputs["summary"])
+    job.say(f"{cfg['architecture']} with {cfg['d_sae']:,} latents, trained elsewhere ({summary['format']})")
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         snakemake.params.pretrained,
         snakemake.input.model,

@@ -3,10 +3,10 @@
 
 from pathlib import Path
 
-from scripts.monosem import io, joblog
-from scripts.monosem.checkpoints import device_of
-from scripts.monosem.interpret.latents import interpret
-from scripts.monosem.runtime import keep_freed_memory, pick_device
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.core.runtime import keep_freed_memory, pick_device
+from scripts.monosem.evaluation.latents.interpret import interpret
+from scripts.monosem.models.model_folder import device_of
 
 
 def main(
@@ -18,13 +18,13 @@ def main(
     units, contexts, histograms = interpret(
         model, tokens, tokenizer, sae, interpretation, seed, pick_device(device_of(model, device))
     )
-    io.save_npz(path_to_histograms, **histograms)
-    io.write_json(contexts, path_to_contexts)
-    io.write_json(units, path_to_interpretation)
+    artefacts.save_npz(path_to_histograms, **histograms)
+    artefacts.write_json(contexts, path_to_contexts)
+    artefacts.write_json(units, path_to_interpretation)
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         model=Path(snakemake.input.model).parent,
         tokens=Path(snakemake.input.tokens).parent,

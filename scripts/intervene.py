@@ -3,9 +3,9 @@
 
 from pathlib import Path
 
-from scripts.monosem import io, joblog
-from scripts.monosem.analysis.intervention_report import intervene
-from scripts.monosem.runtime import keep_freed_memory, pick_device
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.core.runtime import keep_freed_memory, pick_device
+from scripts.monosem.evaluation.interventions.context_latents import intervene
 
 
 def main(
@@ -14,12 +14,14 @@ def main(
 ) -> None:  # fmt: skip
     """`model`, `tokens` and `sae` are folders."""
     keep_freed_memory()
-    found = intervene(model, tokens, tokenizer, sae, io.read_json(contexts), interventions, seed, pick_device(device))
-    io.write_json(found, path_to_interventions)
+    found = intervene(
+        model, tokens, tokenizer, sae, artefacts.read_json(contexts), interventions, seed, pick_device(device)
+    )
+    artefacts.write_json(found, path_to_interventions)
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         model=Path(snakemake.input.model).parent,
         tokens=Path(snakemake.input.tokens).parent,

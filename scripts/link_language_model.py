@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
-from scripts.monosem import io, joblog
-from scripts.monosem.linking import link
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.models.link import link
 
 
 def main(pretrained: dict, weights: Path, summary: str) -> None:
@@ -12,12 +12,12 @@ def main(pretrained: dict, weights: Path, summary: str) -> None:
     folder = Path(pretrained["folder"])
     hashes = link(folder, weights.parent, pretrained["settings"])
     revision = folder.name if folder.parent.name == "snapshots" else None
-    io.write_json(
+    artefacts.write_json(
         {
             "kind": "pretrained",
             "name": pretrained["name"],
             "revision": revision,
-            "sha256": io.sha256(weights),
+            "sha256": artefacts.sha256(weights),
             "files_sha256": hashes,
             "settings": pretrained["settings"],
         },
@@ -26,5 +26,5 @@ def main(pretrained: dict, weights: Path, summary: str) -> None:
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(snakemake.params.pretrained, Path(snakemake.output.weights), snakemake.output.summary)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.monosem import io, joblog
-from scripts.monosem.plots import fidelity, layers, style, sweeps
-from scripts.monosem.sweeps import drawn_alone
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.evaluation.fidelity.document import drawn_alone
+from scripts.monosem.figures import fidelity, fidelity_by_layer, style, sweeps
 
 MEASURES = {
     "explained_variance": "variance explained",
@@ -23,16 +23,16 @@ def main(
 
     `deep` is the model whose layers are compared.
     """
-    documents = [io.read_json(path) for path in results]
+    documents = [artefacts.read_json(path) for path in results]
     here = next(d for d in documents if (d["model"], d["site"]) == (headline["model"], headline["site"]))
     arrays = np.load(densities)
     run, names = headline["run"], drawn_alone(here)
-    lines = {Path(path).parent.name: io.read_jsonl(path) for path in curves}
+    lines = {Path(path).parent.name: artefacts.read_jsonl(path) for path in curves}
     drawn = {
         "frontier": fidelity.frontier(fidelity.points(here)),
         "baselines": fidelity.baselines(fidelity.bars(here, run)),
         "sites": fidelity.sites(documents),
-        "layers": layers.layers([d for d in documents if d["model"] == deep]),
+        "layers": fidelity_by_layer.layers([d for d in documents if d["model"] == deep]),
         "density": fidelity.density({name: arrays[f"{name}.density"] for name in names}, int(arrays["n_tokens"])),
         "density-bias-cosine": fidelity.density_bias_cosine(
             *(arrays[f"{run}.{key}"] for key in ("density", "encoder_bias", "encoder_decoder_cosine_sim")), run
@@ -45,7 +45,7 @@ def main(
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         results=snakemake.input.results,
         densities=snakemake.input.densities,

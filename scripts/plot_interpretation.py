@@ -5,21 +5,21 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.monosem import io, joblog
-from scripts.monosem.plots import interpretation, style
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.figures import latents, style
 
 
 def main(units: dict[str, str], contexts: str, histograms: str, control: str | None, figures: dict[str, str]) -> None:
     """`units` are interpretation.json files by model; contexts and histograms are those of the headline's run."""
-    scored, arrays = io.read_json(contexts)["contexts"], np.load(histograms)
-    pairs = interpretation.pairs(scored, arrays)
+    scored, arrays = artefacts.read_json(contexts)["contexts"], np.load(histograms)
+    pairs = latents.pairs(scored, arrays)
     drawn = {
-        "activation-by-label": interpretation.activation_histograms(pairs),
-        "specificity": interpretation.specificity(scored),
-        "precision-recall": interpretation.precision_recall(scored),
-        "confusion": interpretation.confusion(scored),
-        "token-entropy": interpretation.token_entropy(
-            interpretation.entropies({name: io.read_json(path) for name, path in units.items()}, control)
+        "activation-by-label": latents.activation_histograms(pairs),
+        "specificity": latents.specificity(scored),
+        "precision-recall": latents.precision_recall(scored),
+        "confusion": latents.confusion(scored),
+        "token-entropy": latents.token_entropy(
+            latents.entropies({name: artefacts.read_json(path) for name, path in units.items()}, control)
         ),
     }
     for name, path in figures.items():
@@ -27,7 +27,7 @@ def main(units: dict[str, str], contexts: str, histograms: str, control: str | N
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         units={Path(path).parts[2]: path for path in snakemake.input.units},
         contexts=snakemake.input.contexts,

@@ -3,22 +3,22 @@
 
 from pathlib import Path
 
-from scripts.monosem import io, joblog
-from scripts.monosem.plots import models, style
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.figures import language_models, style
 
 
 def main(curves: list[str], trainings: list[str], headline: str, figures: dict[str, str]) -> None:
     """`curves` are training.jsonl files, `trainings` training.json files, each in its model's folder."""
-    learnt = {Path(path).parent.name: io.read_jsonl(path) for path in curves}
-    scores = {Path(path).parent.name: io.read_json(path).get("scores") for path in trainings}
+    learnt = {Path(path).parent.name: artefacts.read_jsonl(path) for path in curves}
+    scores = {Path(path).parent.name: artefacts.read_json(path).get("scores") for path in trainings}
     scores = {name: found for name, found in scores.items() if found}
-    references = {name: scores[headline][name]["nats_per_token"] for name in models.NGRAMS}
-    style.save_figure(models.training_curves(learnt, references), figures["training-curves"])
-    style.save_figure(models.losses(scores), figures["losses"])
+    references = {name: scores[headline][name]["nats_per_token"] for name in language_models.NGRAMS}
+    style.save_figure(language_models.training_curves(learnt, references), figures["training-curves"])
+    style.save_figure(language_models.losses(scores), figures["losses"])
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         curves=snakemake.input.curves,
         trainings=snakemake.input.trainings,

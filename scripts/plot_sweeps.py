@@ -3,14 +3,14 @@
 
 from pathlib import Path
 
-from scripts.monosem import io, joblog
-from scripts.monosem.plots import style, sweeps
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.figures import style, sweeps
 
 
 def main(fidelity: str, curves: list[str], figures: dict[str, str]) -> None:
     """`fidelity` and `curves` belong to the headline's site; `figures` maps names to paths without suffix."""
-    document = io.read_json(fidelity)
-    lines = {Path(path).parent.name: io.read_jsonl(path) for path in curves}
+    document = artefacts.read_json(fidelity)
+    lines = {Path(path).parent.name: artefacts.read_jsonl(path) for path in curves}
     drawn = {
         "ablation": lambda: sweeps.ablation(document),
         "dead-latents": lambda: sweeps.dead_latents(document, lines),
@@ -20,7 +20,7 @@ def main(fidelity: str, curves: list[str], figures: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         snakemake.input.fidelity,
         snakemake.input.curves,

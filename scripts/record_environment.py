@@ -1,19 +1,19 @@
 """Check the environment against the lock and write it down: versions, machine, device, commit."""
 # ruff: noqa: F821
 
-from scripts.monosem import io, joblog, provenance
+from scripts.monosem.core import artefacts, environment, job
 
 
 def main(lock: str, device: str, threads: dict[str, int], disk_need_bytes: int, path_to_environment: str) -> None:
-    facts = provenance.record(lock, device, threads, disk_need_bytes)
+    facts = environment.record(lock, device, threads, disk_need_bytes)
     for difference in facts["differences_from_lock"]:
-        joblog.say(f"warning: {difference}")
-    io.write_json(facts, path_to_environment)
-    joblog.say(f"Python {facts['python']['version']}, torch {facts['torch']['version']} on {facts['torch']['device']}")
+        job.say(f"warning: {difference}")
+    artefacts.write_json(facts, path_to_environment)
+    job.say(f"Python {facts['python']['version']}, torch {facts['torch']['version']} on {facts['torch']['device']}")
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         lock=snakemake.input.lock,
         device=snakemake.params.device,

@@ -1,7 +1,8 @@
 """Execute one notebook on results: jupytext source and parameters in, executed notebook and HTML out."""
 # ruff: noqa: F821
 
-from scripts.monosem import joblog, notebooks
+from scripts.monosem.core import job
+from scripts.monosem.reporting import notebooks
 
 
 def main(source: str, parameters: dict, trace: str, path_to_notebook: str, path_to_html: str) -> None:
@@ -10,7 +11,7 @@ def main(source: str, parameters: dict, trace: str, path_to_notebook: str, path_
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         source=snakemake.input.source,
         parameters=snakemake.params.parameters,

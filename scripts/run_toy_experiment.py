@@ -3,26 +3,26 @@
 
 import importlib
 
-from scripts.monosem import io, joblog
-from scripts.monosem.runtime import keep_freed_memory, pick_device
-from scripts.monosem.toy import catalogue
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.core.runtime import keep_freed_memory, pick_device
+from scripts.monosem.workflow import outputs_toy
 
 
 def main(toy: dict, seed: int, device: str, result: str, arrays: str) -> None:
     """`toy` holds the experiment's kind and parameters."""
     parameters = {key: value for key, value in toy.items() if key != "kind"}
     keep_freed_memory()
-    experiment = importlib.import_module(f"scripts.monosem.toy.experiments.{catalogue.stem(toy['kind'])}")
+    experiment = importlib.import_module(f"scripts.monosem.toy.experiments.{outputs_toy.stem(toy['kind'])}")
     described, stored = experiment.run(experiment.from_params(parameters), seed, pick_device(device))
-    io.save_npz(arrays, **stored)
-    io.write_json({"kind": toy["kind"], "parameters": parameters, "seed": seed, **described}, result)
+    artefacts.save_npz(arrays, **stored)
+    artefacts.write_json({"kind": toy["kind"], "parameters": parameters, "seed": seed, **described}, result)
     rules = described["acceptance"]
     missed = [name for name, rule in rules.items() if not rule["pass"]]
-    joblog.say(f"{len(rules) - len(missed)} of {len(rules)} rules hold" + "".join(f"; missed: {n}" for n in missed))
+    job.say(f"{len(rules) - len(missed)} of {len(rules)} rules hold" + "".join(f"; missed: {n}" for n in missed))
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         snakemake.params.toy,
         snakemake.params.seed,

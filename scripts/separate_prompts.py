@@ -5,9 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from scripts.monosem import io, joblog
-from scripts.monosem.analysis.prompts import compare_sets
-from scripts.monosem.runtime import pick_device
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.core.runtime import pick_device
+from scripts.monosem.evaluation.prompts.prompt_sets import compare_sets
 
 
 def main(
@@ -19,12 +19,12 @@ def main(
     document, arrays = compare_sets(
         model, tokenizer, sae, texts, prompts["baseline"], prompts, seed, pick_device(device)
     )
-    io.save_npz(path_to_arrays, **arrays)
-    io.write_json(document, path_to_prompts)
+    artefacts.save_npz(path_to_arrays, **arrays)
+    artefacts.write_json(document, path_to_prompts)
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         model=Path(snakemake.input.model).parent,
         tokenizer=Path(snakemake.input.tokenizer),

@@ -1,21 +1,21 @@
 """Draw an intervention that the configuration names, and write it as a page."""
 # ruff: noqa: F821
 
-from scripts.monosem import io, joblog
-from scripts.monosem.analysis.unit_page import page
-from scripts.monosem.plots import interventions, style
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.figures import interventions, style
+from scripts.monosem.reporting.intervention_page import page
 
 
 def main(name: str, intervention: str, dose_response: str, loss_by_token: str, path_to_page: str) -> None:
     """`dose_response` and `loss_by_token` are the figures' paths without a suffix."""
-    document = io.read_json(intervention)
+    document = artefacts.read_json(intervention)
     style.save_figure(interventions.unit_dose_response(document), dose_response)
     style.save_figure(interventions.loss_by_token(document), loss_by_token)
-    io.write_text(page(name, document), path_to_page)
+    artefacts.write_text(page(name, document), path_to_page)
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         snakemake.wildcards.intervention,
         snakemake.input.intervention,

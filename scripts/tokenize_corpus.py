@@ -3,7 +3,8 @@
 
 from pathlib import Path
 
-from scripts.monosem import joblog, tokens
+from scripts.monosem.core import job
+from scripts.monosem.text import tokens
 
 
 def main(documents: str, tokenizer: str, threads: int, manifest: str) -> None:
@@ -12,5 +13,5 @@ def main(documents: str, tokenizer: str, threads: int, manifest: str) -> None:
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(snakemake.input.documents, snakemake.input.tokenizer, snakemake.threads, snakemake.output.manifest)

@@ -4,11 +4,11 @@
 import shutil
 from pathlib import Path
 
-from scripts.monosem import io, joblog
-from scripts.monosem import language_model as lm
-from scripts.monosem import language_model_scores as scores
-from scripts.monosem.runtime import keep_freed_memory, pick_device
-from scripts.monosem.tokens import load_tokens
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.core.runtime import keep_freed_memory, pick_device
+from scripts.monosem.models import score as scores
+from scripts.monosem.models import train as lm
+from scripts.monosem.text.tokens import load_tokens
 
 VALIDATION_TOKENS = 30_000
 TEST_TOKENS = 300_000
@@ -27,22 +27,22 @@ def main(tokens: Path, tokenizer: list[str], train: dict, device: str, checkpoin
         checkpoint,
         Path(outputs.curve),
         pick_device(device),
-        data_digest=io.sha256(tokens / "manifest.json"),
+        data_digest=artefacts.sha256(tokens / "manifest.json"),
         validate=lambda now: float(scores.predict_all(now, shape, validation).mean()),
     )
     summary |= {"kind": "trained", "parameters": sum(value.numel() for value in parameters.values()), "train": train}
     summary["scores"] = scores.score(parameters, shape, streams["train"], streams["test"], TEST_TOKENS)
-    joblog.say(f"{summary['scores']['model']['bits_per_character']:.3f} bits per character on held-out natural text")
-    io.save_tensors(parameters, outputs.weights, {"format": "pt"})
-    io.write_json(shape.hf_config(streams["train"].eos_token_id), outputs.config)
+    job.say(f"{summary['scores']['model']['bits_per_character']:.3f} bits per character on held-out natural text")
+    artefacts.save_tensors(parameters, outputs.weights, {"format": "pt"})
+    artefacts.write_json(shape.hf_config(streams["train"].eos_token_id), outputs.config)
     shutil.copyfile(tokenizer[0], outputs.tokenizer)
     shutil.copyfile(tokenizer[1], outputs.tokenizer_config)
-    io.write_json(summary, outputs.summary)
+    artefacts.write_json(summary, outputs.summary)
     checkpoint.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         tokens=Path(snakemake.input.tokens).parent,
         tokenizer=[snakemake.input.tokenizer, snakemake.input.tokenizer_config],

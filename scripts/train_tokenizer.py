@@ -1,7 +1,8 @@
 """Train the tokenizer: documents in; tokenizer.json and tokenizer_config.json out."""
 # ruff: noqa: F821
 
-from scripts.monosem import joblog, tokens
+from scripts.monosem.core import job
+from scripts.monosem.text import tokens
 
 
 def main(documents: str, parameters: dict, threads: int, tokenizer: str, config: str) -> None:
@@ -10,7 +11,7 @@ def main(documents: str, parameters: dict, threads: int, tokenizer: str, config:
 
 
 if __name__ == "__main__":
-    joblog.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
+    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
     main(
         snakemake.input.documents,
         snakemake.params.tokenizer,

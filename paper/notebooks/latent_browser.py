@@ -14,10 +14,10 @@ contexts = "results/evaluation/onelayer-a/blocks.0.mlp.hook_post/topk-4096/conte
 # ruff: noqa: E402
 from IPython.display import HTML, Markdown, display
 
-from scripts.monosem import io
-from scripts.monosem.cards import STYLE, card_html
+from scripts.monosem.core import artefacts
+from scripts.monosem.reporting.unit_cards import STYLE, card_html
 
-units, scored = io.read_json(interpretation), io.read_json(contexts)["contexts"]
+units, scored = artefacts.read_json(interpretation), artefacts.read_json(contexts)["contexts"]
 display(HTML(f"<style>{STYLE}</style>"))
 
 # %%

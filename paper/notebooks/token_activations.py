@@ -24,14 +24,14 @@ import tokenizers
 import torch
 from IPython.display import Image, Markdown, display
 
-from scripts.monosem import pretrained, sites
-from scripts.monosem.plots import style
-from scripts.monosem.sae import architectures
+from scripts.monosem.figures import style
+from scripts.monosem.models import load, sites
+from scripts.monosem.sae import model as sae_model
 
 warnings.filterwarnings("ignore", "IProgress not found")  # a progress bar that nobody asked for
-language_model = pretrained.load_model(model)
+language_model = load.load_model(model)
 where = sites.resolve(language_model, site)
-dictionary = architectures.load_sae(sae)
+dictionary = sae_model.load_sae(sae)
 tokenizer = tokenizers.Tokenizer.from_file(f"{model}/tokenizer.json")
 end_of_text = tokenizer.token_to_id("<|endoftext|>")
 
@@ -66,7 +66,7 @@ for text in texts:
     ids = [end_of_text, *tokenizer.encode(text).ids][: tokens_shown + 1]
     with torch.inference_mode():
         activations = sites.capture(language_model, where, torch.tensor([ids]))[0, 1:].float()
-        latents = architectures.encode(dictionary, activations)
+        latents = sae_model.encode(dictionary, activations)
     names = pieces(ids[1:])
     live = (latents > 0).sum(1).float().mean().item()
     firing = (activations > 0).sum(1).float().mean().item()

@@ -174,7 +174,7 @@ def main() -> None:
     vectors, rates = arguments.vectors, arguments.rates
     if arguments.full:
         vectors, rates = 10 * vectors, [5e-4, 1e-3, *rates, 1.6e-2]
-    from scripts.monosem.runtime import resolve_precision
+    from scripts.monosem.core.runtime import resolve_precision
     from tests.bench import data, scaling
 
     cuda = arguments.device.startswith("cuda")

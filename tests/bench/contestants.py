@@ -53,10 +53,11 @@ def start(task: Task, sample: Tensor) -> Contestant:
 
 
 def _ours(task: Task, sample: Tensor) -> Contestant:
-    from scripts.monosem.runtime import resolve_precision
-    from scripts.monosem.sae import folding, training
-    from scripts.monosem.sae.architectures import Sae, decode, encode
+    from scripts.monosem.core.runtime import resolve_precision
+    from scripts.monosem.sae import fold
     from scripts.monosem.sae.config import SaeConfig
+    from scripts.monosem.sae.model import Sae, decode, encode
+    from scripts.monosem.sae.training import loop
 
     config = SaeConfig(
         task.architecture,
@@ -75,15 +76,15 @@ def _ours(task: Task, sample: Tensor) -> Contestant:
         n_tokens, d_in = sample.shape
         gather = staticmethod(lambda rows: sample[torch.from_numpy(rows)])
 
-    state = training.start(Sample, config, 0).to(task.device)
+    state = loop.start(Sample, config, 0).to(task.device)
     buffers: dict[str, Tensor] = {}
 
     def step(x: Tensor) -> None:
-        training.advance_(state, config, x.mul(state.statistics.scale), buffers)
+        loop.advance_(state, config, x.mul(state.statistics.scale), buffers)
 
     def reconstruct(x: Tensor) -> tuple[Tensor, Tensor]:
         cfg = {"architecture": {"relu": "standard"}.get(task.architecture, task.architecture)}
-        tensors = folding.folded(state.weights, state.statistics.scale, config)
+        tensors = fold.folded(state.weights, state.statistics.scale, config)
         sae = Sae(cfg, *tensors.values(), k=config.k)
         f = encode(sae, x)
         return f, decode(sae, f)
@@ -153,7 +154,7 @@ def _dictionary_learning(task: Task, sample: Tensor) -> Contestant:
 
 def _floor(task: Task, sample: Tensor) -> Contestant:
     """The encoder's product and nothing else."""
-    from scripts.monosem.runtime import resolve_precision
+    from scripts.monosem.core.runtime import resolve_precision
 
     dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[resolve_precision(task.precision, task.device)]
     x = sample[: task.batch].to(task.device, dtype)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from scripts.monosem.activations import open_activations
-from scripts.monosem.sae import kernels, selection
+from scripts.monosem.activations.store import open_activations
+from scripts.monosem.sae.kernels import select, sparse
 
 HELD_OUT = 16_384
 
@@ -37,5 +37,5 @@ def sparse_mixtures(n: int, d_in: int, active: int = 40, features: int = 8192, s
     frequency = 1 / torch.arange(10, features + 10)
     latents = torch.multinomial(frequency, n * active, replacement=True, generator=g)
     values = 0.3 + torch.empty(n * active).exponential_(generator=g)
-    codes = selection.codes_of(values.view(n, active), latents.view(n, active))
-    return kernels.decode(codes, dictionary) + 0.02 * torch.randn(n, d_in, generator=g)
+    codes = select.codes_of(values.view(n, active), latents.view(n, active))
+    return sparse.decode(codes, dictionary) + 0.02 * torch.randn(n, d_in, generator=g)

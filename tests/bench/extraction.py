@@ -21,11 +21,13 @@ from pathlib import Path
 
 import torch
 
-from scripts.monosem import extraction, gpt2, gpt2_network, gpt2_reading, sites
+from scripts.monosem.activations import run_pass
+from scripts.monosem.models import sites
+from scripts.monosem.models.gpt2 import functional, modules, onednn
 from tests.bench.benchmark import processor
 
 LAYER, CONTEXT, VOCAB, WINDOWS = 6, 128, 50257, 32
-SHAPE = gpt2.Architecture(12, 768, 12, 3072, 1024, "gelu_new", VOCAB)
+SHAPE = functional.Architecture(12, 768, 12, 3072, 1024, "gelu_new", VOCAB)
 WHOLE_TOKENS = (10_000, 50_000)
 FLOOR_ROWS = (256, 384, 512, 1024, 2048)
 SITE = f"blocks.{LAYER}.mlp.hook_post"
@@ -51,7 +53,7 @@ def floor(dtype: torch.dtype, rows: int, packed: bool) -> Run:
 
     def product(weight: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
         if packed:
-            return gpt2_reading.pack(weight, torch.zeros(weight.shape[1], dtype=dtype)).plain
+            return onednn.pack(weight, torch.zeros(weight.shape[1], dtype=dtype)).plain
         return lambda x: torch.mm(x, weight)
 
     layers = [[product(random(*shape)) for shape in shapes] for _ in range(LAYER + 1)]
@@ -77,10 +79,10 @@ def can_pack(dtype: torch.dtype) -> bool:
 
 def ours(dtype: torch.dtype) -> Run:
     """The reader that the workflow's extraction uses on this machine."""
-    state = {name: value.to(dtype) for name, value in gpt2.initialise(SHAPE, 0).items()}
+    state = {name: value.to(dtype) for name, value in functional.initialise(SHAPE, 0).items()}
     state = {name: value for name, value in state.items() if not _is_later(name)}
-    network, _, _ = gpt2_network.build(SHAPE.hf_config(0), state, LAYER + 1)
-    read, batch = extraction.reader(network, [sites.resolve(network, SITE)], CONTEXT, WINDOWS, None)
+    network, _, _ = modules.build(SHAPE.hf_config(0), state, LAYER + 1)
+    read, batch = run_pass.reader(network, [sites.resolve(network, SITE)], CONTEXT, WINDOWS, None)
     tokens = tokens_of(batch)
 
     def run() -> int:

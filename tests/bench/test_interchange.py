@@ -7,12 +7,13 @@ import torch
 from dictionary_learning.trainers.top_k import AutoEncoderTopK
 from sae_lens import SAE, TopKTrainingSAE, TopKTrainingSAEConfig
 
-from scripts.monosem import io
-from scripts.monosem.sae import foreign, training
-from scripts.monosem.sae.architectures import decode, encode, from_tensors, load_sae
+from scripts.monosem.core import artefacts
+from scripts.monosem.sae import convert
 from scripts.monosem.sae.config import SaeConfig
-from scripts.monosem.sae.interchange import saelens_cfg, save_sae
-from tests.unit.sae_toys import sparse_mixtures
+from scripts.monosem.sae.model import decode, encode, from_tensors, load_sae
+from scripts.monosem.sae.saelens import saelens_cfg, save_sae
+from scripts.monosem.sae.training import loop
+from tests.helpers.sae_toys import sparse_mixtures
 
 D_IN, D_SAE, K = 16, 64, 4
 HOOK = "blocks.2.mlp.hook_post"
@@ -38,7 +39,7 @@ def ours(request, tmp_path):
     """A trained autoencoder's folder."""
     chosen = {"k": K} if request.param == "topk" else {"l1_coefficient": 0.5}
     config = SaeConfig(request.param, D_SAE, vectors=40_960, batch_size=512, learning_rate=5e-3, **chosen)
-    weights, summary = training.train(Rows(), config, 0, tmp_path / "state", tmp_path / "curve", say=lambda _: None)
+    weights, summary = loop.train(Rows(), config, 0, tmp_path / "state", tmp_path / "curve", say=lambda _: None)
     manifest = {"d_in": D_IN, "context": 128, "model_sha256": "0" * 64}
     cfg = saelens_cfg(config, summary, manifest, "gpt2", HOOK, "run")
     save_sae(weights, cfg, tmp_path / "ours/sae_weights.safetensors", tmp_path / "ours/cfg.json")
@@ -64,7 +65,7 @@ def test_saelens_opens_ours(ours):
 
 @torch.no_grad()
 def test_dictionary_learning_opens_ours(ours, tmp_path):
-    foreign.write(*foreign.read(ours), tmp_path / "theirs", "dictionary_learning")
+    convert.write(*convert.read(ours), tmp_path / "theirs", "dictionary_learning")
     dictionary, config = dictionary_learning.utils.load_dictionary(str(tmp_path / "theirs"), "cpu")
     assert_agree(ours, dictionary.encode, dictionary.decode)
     assert config["trainer"]["submodule_name"] == HOOK and config["trainer"]["layer"] == 2
@@ -79,7 +80,7 @@ def test_ours_opens_saelens(tmp_path, rescale):
     for parameter in theirs.parameters():
         parameter += 0.1 * torch.randn_like(parameter)
     theirs.save_inference_model(str(tmp_path))
-    loaded, sae = SAE.load_from_disk(tmp_path), foreign.load(tmp_path)
+    loaded, sae = SAE.load_from_disk(tmp_path), convert.load(tmp_path)
     f = encode(sae, Rows.x)
     torch.testing.assert_close(loaded.encode(Rows.x), f, atol=1e-4, rtol=1e-5)
     torch.testing.assert_close(loaded.decode(loaded.encode(Rows.x)), decode(sae, f), atol=1e-4, rtol=1e-5)
@@ -92,7 +93,7 @@ def test_ours_opens_dictionary_learning(tmp_path):
     theirs.b_dec += 0.3
     torch.save(theirs.state_dict(), tmp_path / "ae.pt")
     (tmp_path / "config.json").write_text('{"trainer": {"dict_class": "AutoEncoderTopK", "k": 4}}')
-    sae = foreign.load(tmp_path)
+    sae = convert.load(tmp_path)
     f = encode(sae, Rows.x)
     torch.testing.assert_close(theirs.encode(Rows.x), f, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(theirs.decode(f), decode(sae, f), atol=1e-5, rtol=1e-5)
@@ -113,16 +114,16 @@ def test_saelens_folders_of_old_versions_mean_the_same_here(tmp_path, more):
     W_dec = torch.nn.functional.normalize(torch.randn(D_SAE, D_IN, generator=g), dim=-1)
     weights = {"W_enc": W_dec.T.contiguous(), "W_dec": W_dec}
     weights |= {"b_enc": torch.randn(D_SAE, generator=g), "b_dec": torch.randn(D_IN, generator=g)}
-    io.save_tensors(weights, tmp_path / "sae_weights.safetensors")
+    artefacts.save_tensors(weights, tmp_path / "sae_weights.safetensors")
     cfg = {
         "model_name": "gpt2-small", "hook_point": HOOK, "hook_point_layer": 2, "hook_point_head_index": None,
         "dataset_path": "text", "context_size": 128, "d_in": D_IN, "d_sae": D_SAE, "dtype": "float32",
         "device": "cpu", **more,
     }  # fmt: skip
-    io.write_json(cfg, tmp_path / "cfg.json")
+    artefacts.write_json(cfg, tmp_path / "cfg.json")
     theirs, scale = SAE.load_from_disk(tmp_path), None
     if "normalize_activations" in more:
         scale = 1.7
         theirs.fold_activation_norm_scaling_factor(scale)
-    ours = from_tensors(*foreign.read(tmp_path, scale))
+    ours = from_tensors(*convert.read(tmp_path, scale))
     torch.testing.assert_close(decode(ours, encode(ours, Rows.x)), theirs(Rows.x), atol=1e-4, rtol=1e-5)

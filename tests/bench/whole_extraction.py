@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from scripts.monosem import checkpoints, estimates, gpt2, io
-from scripts.monosem.extracting import extract_sites
-from scripts.monosem.extraction import Extraction
-from scripts.monosem.runtime import keep_freed_memory
-from scripts.monosem.tokens import TokenStream
+from scripts.monosem.activations.extract import extract_sites
+from scripts.monosem.activations.run_pass import Extraction
+from scripts.monosem.core import artefacts
+from scripts.monosem.core.runtime import keep_freed_memory
+from scripts.monosem.models import cost, model_folder
+from scripts.monosem.models.gpt2 import functional
+from scripts.monosem.text.tokens import TokenStream
 from tests.bench.extraction import CONTEXT, LAYER, SHAPE, SITE, VOCAB
 from tests.bench.worker import peak_memory
 
@@ -28,7 +30,7 @@ DOCUMENT = 400  # tokens
 def write_model(folder: Path) -> None:
     """GPT-2 small's shape with random weights, in float32 as published."""
     folder.mkdir(parents=True, exist_ok=True)
-    io.save_tensors(gpt2.initialise(SHAPE, 0), folder / checkpoints.WEIGHTS)
+    artefacts.save_tensors(functional.initialise(SHAPE, 0), folder / model_folder.WEIGHTS)
 
 
 def stream_of(n: int) -> TokenStream:
@@ -52,13 +54,13 @@ def main() -> None:
     keep_freed_memory()  # as the rule's script does
     config = SHAPE.hf_config(VOCAB - 1)
     told = {"dtype": given.dtype, "attention_across_documents": False}
-    io.write_json({**config, checkpoints.SETTINGS: told}, given.folder / checkpoints.CONFIG)
+    artefacts.write_json({**config, model_folder.SETTINGS: told}, given.folder / model_folder.CONFIG)
     stream, target = stream_of(2 * given.tokens), given.folder / "activations"
     wanted = Extraction(given.tokens, "float16", drop_first_position=True)
     began = time.perf_counter()
     manifests = extract_sites(given.folder, {SITE: target}, stream, CONTEXT, wanted, 0, {}, "cpu")
     seconds = time.perf_counter() - began
-    weights = estimates.memory_bytes(config, given.dtype, LAYER) - estimates.WORKING_BYTES
+    weights = cost.memory_bytes(config, given.dtype, LAYER) - cost.WORKING_BYTES
     peak = int(peak_memory() * 2**20)
     manifest = manifests[SITE]
     result = {

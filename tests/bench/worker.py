@@ -54,7 +54,7 @@ def main(spec: dict) -> None:
 
     importlib.import_module(
         {"sae_lens": "sae_lens", "dictionary_learning": "dictionary_learning.trainers"}.get(
-            task.who, "scripts.monosem.sae.training"
+            task.who, "scripts.monosem.sae.training.loop"
         )
     )  # libraries are no part of a run's memory
     sample = torch.from_numpy(np.array(train[:16_384])).float()

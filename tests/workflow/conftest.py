@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import SMOKE, command, environment
+
+from tests.helpers.running import SMOKE, command, environment
 
 ROOT = Path(__file__).parents[2]
 

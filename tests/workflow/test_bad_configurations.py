@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.monosem import configuration
-from scripts.monosem.configuration import ConfigError
+from scripts.monosem.workflow import validate
+from scripts.monosem.workflow.validate import ConfigError
 
 SCHEMA = Path("rules/config.schema.yaml")
 VALID = yaml.safe_load(Path("tests/workflow/valid.yaml").read_text(encoding="utf-8"))
@@ -389,14 +389,14 @@ def test_sentence(where, value, sentence):
     config = copy.deepcopy(VALID)
     put(config, where, value)
     with pytest.raises(ConfigError) as caught:
-        configuration.check(config, SCHEMA)
+        validate.check(config, SCHEMA)
     assert str(caught.value).startswith(sentence)
     assert "\n" not in str(caught.value)
 
 
 def test_right_configurations_pass():
-    configuration.check(VALID, SCHEMA)
-    configuration.check(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")), SCHEMA)
+    validate.check(VALID, SCHEMA)
+    validate.check(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")), SCHEMA)
 
 
 def test_the_command_line_can_give_nested_numbers():
@@ -408,8 +408,8 @@ def test_the_command_line_can_give_nested_numbers():
         Loader=yaml.loader.BaseLoader,
     )
     config = copy.deepcopy(VALID)
-    configuration.type_command_line_(config, given, SCHEMA)
-    configuration.check(config, SCHEMA)
+    validate.type_command_line_(config, given, SCHEMA)
+    validate.check(config, SCHEMA)
     mine = config["interventions"]["named"]["mine"]
     assert (mine["unit"], mine["doses"], mine["text"]) == (7, [0, 1.5], "12")
     assert config["sae"]["runs"]["new"]["k"] == 4 and config["analysis"]["texts"]["sentence"] is None
@@ -418,11 +418,11 @@ def test_the_command_line_can_give_nested_numbers():
 
 def test_text_that_the_command_line_cannot_carry_is_refused():
     with pytest.raises(ConfigError, match="^interventions.prompt: text with line breaks or backslashes cannot be"):
-        configuration.type_command_line_(copy.deepcopy(VALID), {"interventions": {"prompt": "a\nb"}}, SCHEMA)
+        validate.type_command_line_(copy.deepcopy(VALID), {"interventions": {"prompt": "a\nb"}}, SCHEMA)
 
 
 def test_a_toy_experiment_can_be_left_out():
-    configuration.check({**VALID, "toy": {**VALID["toy"], "superposition": None}}, SCHEMA)
+    validate.check({**VALID, "toy": {**VALID["toy"], "superposition": None}}, SCHEMA)
 
 
 def test_a_schema_dump_is_never_shown():

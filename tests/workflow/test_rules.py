@@ -49,7 +49,7 @@ def test_the_library_does_not_know_snakemake():
 def test_parsing_loads_nothing_heavy(clone):
     script = (
         "import sys\n"
-        "from scripts.monosem import configuration, imports, plan, run_record, session, report_files, roles\n"
+        "from scripts.monosem.workflow import code_inputs, outputs, plan, roles, validate\nfrom scripts.monosem.core import session, timing\n"
         "print([name for name in ('torch', 'transformers', 'pandas', 'matplotlib') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=clone, capture_output=True, text=True, check=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from running import command, environment
 
-from scripts.monosem import io
+from scripts.monosem.core import artefacts
+from tests.helpers.running import command, environment
 
 POST = "blocks.0.mlp.hook_post"
 
@@ -103,7 +103,7 @@ def test_sites_listed_together_are_read_in_one_pass(finished):
     assert "blocks.1.mlp.hook_post, blocks.0.mlp.hook_post" in first and "tokens" in first
     assert "tokens" not in second
     stored = finished / "results/activations/gpt2-mini"
-    rows = {io.read_json(path)["n_tokens"] for path in stored.glob("*/manifest.json")}
+    rows = {artefacts.read_json(path)["n_tokens"] for path in stored.glob("*/manifest.json")}
     assert len(rows) == 1 and not list(stored.glob("*/manifest.waiting.json"))
 
 
@@ -218,10 +218,10 @@ def test_a_killed_run_resumes_with_the_same_numbers(changed, snakemake):
 
     done = snakemake(changed, target)
     assert done.returncode == 0, done.stdout[-3000:]
-    resumed = io.sha256(model / "model.safetensors")
+    resumed = artefacts.sha256(model / "model.safetensors")
     done = snakemake(changed, "--force", target)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert io.sha256(model / "model.safetensors") == resumed
+    assert artefacts.sha256(model / "model.safetensors") == resumed
     assert json.loads((model / "training.json").read_text())["tokens"] == pytest.approx(400_000, rel=0.01)
 
 

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scripts.monosem.sae_kinds import KINDS, foreign_keys, missing_key
+from scripts.monosem.sae.kinds import KINDS, foreign_keys, missing_key
 
 PREFIX_SHARES = (1 / 32, 3 / 32, 7 / 32, 15 / 32, 1)  # Bussmann et al. 2025: 2,048 … 65,536 of 65,536 latents
 SPARSE_BY_COUNT = ("topk", "batchtopk", "matryoshka_batchtopk")  # architectures that keep a number of latents

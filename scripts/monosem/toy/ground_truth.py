@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from scripts.monosem import matching
-from scripts.monosem.runtime import derive_seed
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.metrics import matching
 from scripts.monosem.toy import data, geometry
 from scripts.monosem.toy.experiments import superposition
 

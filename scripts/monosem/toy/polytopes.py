@@ -11,7 +11,8 @@ from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from scripts.monosem.toy import geometry, theory
+from scripts.monosem.toy import geometry
+from scripts.monosem.toy.theory import superposition
 
 LINES = {"1": 1.0, "3/4": 3 / 4, "2/3": 2 / 3, "1/2": 1 / 2, "2/5": 2 / 5, "3/8": 3 / 8}
 """Where the paper finds D_i to gather: a dimension of its own, tetrahedron, triangle, digon, pentagon, antiprism."""
@@ -79,8 +80,8 @@ def identify(cosines: Float[np.ndarray, "k k"]) -> tuple[str | None, float | Non
     if len(cosines) == 1:
         return "alone", 0.0
     best, deviation = None, None
-    for name in theory.POLYTOPE_DIMENSIONALITY:
-        ideal = theory.polytope(name)
+    for name in superposition.POLYTOPE_DIMENSIONALITY:
+        ideal = superposition.polytope(name)
         if ideal.shape[1] == len(cosines):
             best, deviation = name, gram_deviation(cosines, _cosines(ideal))
     return (best if deviation is not None and deviation <= TOLERANCE else None), deviation
@@ -97,7 +98,7 @@ def components(W: Float[np.ndarray, "m n"]) -> list[Component]:
 
 def census(found: list[Component]) -> dict[str, int]:
     """How many features are in components of each name; 'none' counts those in unknown ones."""
-    counts = dict.fromkeys(("alone", *theory.POLYTOPE_DIMENSIONALITY, "none"), 0)
+    counts = dict.fromkeys(("alone", *superposition.POLYTOPE_DIMENSIONALITY, "none"), 0)
     for component in found:
         counts[component.name or "none"] += len(component.features)
     return counts

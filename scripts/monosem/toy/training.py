@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 from torch.optim.adam import adam
 
-from scripts.monosem.joblog import Progress
+from scripts.monosem.core.job import Progress
 from scripts.monosem.toy.data import Batch
 
 Stack = TypeVar("Stack", bound=tuple)

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scripts.monosem.sae.losses import Outcome
-from scripts.monosem.sae.losses.support import fired, gradients, support_above
+from scripts.monosem.sae.losses.active_entries import fired, gradients, support_above
 from scripts.monosem.sae.parameters import Parameters
 
 

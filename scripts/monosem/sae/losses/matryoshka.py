@@ -13,11 +13,11 @@ from dataclasses import replace
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from scripts.monosem.sae.encoding import encode_batch_topk
+from scripts.monosem.sae.kernels.encode import encode_batch_topk
+from scripts.monosem.sae.kernels.select import nested_groups
 from scripts.monosem.sae.losses import Outcome
 from scripts.monosem.sae.losses.topk import from_codes
 from scripts.monosem.sae.parameters import Parameters
-from scripts.monosem.sae.selection import nested_groups
 
 
 def step(

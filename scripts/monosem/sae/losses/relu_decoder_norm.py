@@ -5,7 +5,7 @@
     L = mean_b [ Σ_d (x − x̂)² + λ Σ_i f_i ‖W_dec_i‖ ]
 
 The penalty does not change when a row of W_dec grows and its latent shrinks, so that no unit-norm constraint is needed.
-b_dec is not subtracted before the encoder; here it is, and folding adds back what that amounts to (see pre_bias.py).
+b_dec is not subtracted before the encoder; here it is, and folding adds back what that amounts to (see fold.py).
 """
 
 import torch
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scripts.monosem.sae.losses import Outcome
-from scripts.monosem.sae.losses.support import gradients, support_above
+from scripts.monosem.sae.losses.active_entries import gradients, support_above
 from scripts.monosem.sae.parameters import Parameters
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scripts.monosem.sae.losses import Outcome
-from scripts.monosem.sae.losses.support import gradients, support_above
+from scripts.monosem.sae.losses.active_entries import gradients, support_above
 from scripts.monosem.sae.parameters import Parameters
 
 

@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from scripts.monosem.sae import selection
-from scripts.monosem.sae.encoding import Centred, encode_topk, product
-from scripts.monosem.sae.kernels import Codes
+from scripts.monosem.sae.kernels import select
+from scripts.monosem.sae.kernels.encode import Centred, encode_topk, product
+from scripts.monosem.sae.kernels.sparse import Codes
 from scripts.monosem.sae.losses import Outcome
-from scripts.monosem.sae.losses.support import fired, gradients, sparse
+from scripts.monosem.sae.losses.active_entries import fired, gradients, sparse
 from scripts.monosem.sae.parameters import Parameters
 
 
@@ -83,7 +83,7 @@ def add_auxiliary_(
     encoder, decoder = weights.encoder[dead], weights.decoder[dead]
     f = (product(centred, encoder.t(), precision) + weights.b_enc[dead]).relu_()
     if aux_k < len(dead):
-        values, _ = selection.topk(f, aux_k)
+        values, _ = select.topk(f, aux_k)
         f *= f >= values.amin(1, keepdim=True)
     rest = product(f, decoder, precision) + error  # ê − e
     spread = (error - error.mean(0)).square().sum().clamp_min(1e-30)

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.toy import computation, data, theory, theory_computation, training
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.toy import absolute_value_model, data, neuron_roles, training
+from scripts.monosem.toy.theory import absolute_value, superposition
 
 BLOCK = 1024
 """Samples scored at a time."""
@@ -46,7 +47,7 @@ class AbsoluteValueConfig:
     @property
     def scale(self) -> Float[np.ndarray, " level"]:
         """Loss of the best constant at each level."""
-        return np.array([theory.constant_loss(np.full(self.n, p), self.importances) for p in self.probabilities])
+        return np.array([superposition.constant_loss(np.full(self.n, p), self.importances) for p in self.probabilities])
 
 
 def from_params(params: dict[str, Any]) -> AbsoluteValueConfig:
@@ -65,20 +66,20 @@ class Stack:
     loss: Float[np.ndarray, " level"]
 
 
-def _train_levels(config: AbsoluteValueConfig, hidden: computation.Hidden, seed: int, device: str) -> Stack:
+def _train_levels(config: AbsoluteValueConfig, hidden: absolute_value_model.Hidden, seed: int, device: str) -> Stack:
     """Train all restarts of levels that share a learning rate at once, and keep the best of each level."""
     probability = torch.tensor(config.probabilities, device=device)[:, None].expand(-1, config.n).contiguous()
     importance = torch.tensor(config.importances, dtype=torch.float32, device=device)
     scale = torch.tensor(config.scale, dtype=torch.float32, device=device)
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
 
-    def relative_loss(parameters: computation.Parameters, batch: data.Batch) -> Float[Tensor, "restart level"]:
-        return computation.loss(parameters, batch, importance, hidden) / scale
+    def relative_loss(parameters: absolute_value_model.Parameters, batch: data.Batch) -> Float[Tensor, "restart level"]:
+        return absolute_value_model.loss(parameters, batch, importance, hidden) / scale
 
     parameters = training.train(
-        computation.initialise((config.restarts, len(config.probabilities)), config.n, config.m, generator),
+        absolute_value_model.initialise((config.restarts, len(config.probabilities)), config.n, config.m, generator),
         relative_loss,
-        lambda n_samples, source: computation.signed_batch(probability, n_samples, source),
+        lambda n_samples, source: absolute_value_model.signed_batch(probability, n_samples, source),
         training.Optimisation(config.steps, config.batch_size, config.learning_rates[0]),
         generator,
         f"steps, {hidden} hidden layer, learning rate {config.learning_rates[0]:g}",
@@ -86,7 +87,7 @@ def _train_levels(config: AbsoluteValueConfig, hidden: computation.Hidden, seed:
     source = torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))
     blocks = max(1, config.evaluation_samples // BLOCK)
     relative = sum(
-        relative_loss(parameters, computation.signed_batch(probability, BLOCK, source)).double().cpu().numpy()
+        relative_loss(parameters, absolute_value_model.signed_batch(probability, BLOCK, source)).double().cpu().numpy()
         for _ in range(blocks)
     )
     best, level = relative.argmin(axis=0), np.arange(relative.shape[1])
@@ -94,7 +95,7 @@ def _train_levels(config: AbsoluteValueConfig, hidden: computation.Hidden, seed:
     return Stack(*kept, loss=relative.min(axis=0) / blocks * config.scale)
 
 
-def train_stack(config: AbsoluteValueConfig, hidden: computation.Hidden, seed: int, device: str) -> Stack:
+def train_stack(config: AbsoluteValueConfig, hidden: absolute_value_model.Hidden, seed: int, device: str) -> Stack:
     """Every level's best model, in the order of the levels; those with one learning rate train together."""
     rates = np.array(config.learning_rates)
     order, stacks = [], []
@@ -116,11 +117,11 @@ def describe(config: AbsoluteValueConfig, stack: Stack) -> list[dict[str, Any]]:
     """What each level's kept model looks like, as numbers."""
     levels = []
     for level, p in enumerate(config.probabilities):
-        W1, W2 = computation.rescaled(stack.W1[level], stack.W2[level])
-        kept = computation.alive(W1, W2)
-        motifs = computation.asymmetric_motifs(W1, W2)
+        W1, W2 = absolute_value_model.rescaled(stack.W1[level], stack.W2[level])
+        kept = neuron_roles.alive(W1, W2)
+        motifs = neuron_roles.asymmetric_motifs(W1, W2)
         inhibited = [motif for motif in motifs if motif.net <= 0.25 * motif.interference]
-        bound = theory_computation.absolute_value_bound(np.full(config.n, p), config.importances, config.m)
+        bound = absolute_value.absolute_value_bound(np.full(config.n, p), config.importances, config.m)
         sides = (W2.T * np.abs(W1))[kept]
         levels.append(
             {
@@ -130,7 +131,7 @@ def describe(config: AbsoluteValueConfig, stack: Stack) -> list[dict[str, Any]]:
                 "loss_without_superposition": bound,
                 "loss_over_bound": stack.loss[level] / bound if bound else None,
                 "n_alive": int(kept.sum()),
-                "monosemantic_share": computation.monosemantic_share(W1, W2),
+                "monosemantic_share": neuron_roles.monosemantic_share(W1, W2),
                 "n_features_computed": int((sides >= 0.5).any(axis=0).sum()),
                 "n_motifs": len(motifs),
                 "n_motifs_inhibited": len(inhibited),
@@ -186,12 +187,12 @@ def run(config: AbsoluteValueConfig, seed: int, device: str) -> tuple[dict[str, 
         "relu": describe(config, stack),
         "linear": describe(control, train_stack(control, "linear", seed, device)),
     }
-    weights = [computation.rescaled(*pair) for pair in zip(stack.W1, stack.W2, strict=True)]
+    weights = [absolute_value_model.rescaled(*pair) for pair in zip(stack.W1, stack.W2, strict=True)]
     # the same W1 with W2's columns dealt out anew: motifs that chance would give
     rng = np.random.default_rng(derive_seed(seed, "shuffle"))
-    dealt = [computation.asymmetric_motifs(W1, W2[:, rng.permutation(config.m)]) for W1, W2 in weights]
+    dealt = [neuron_roles.asymmetric_motifs(W1, W2[:, rng.permutation(config.m)]) for W1, W2 in weights]
     result = {
-        "monosemantic_from": computation.MONOSEMANTIC,
+        "monosemantic_from": neuron_roles.MONOSEMANTIC,
         "models": described,
         "controls": {
             "linear_loss_over_bound": [level["loss_over_bound"] for level in described["linear"]],

@@ -15,10 +15,11 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from scripts.monosem import joblog, matching, metrics
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.sae import architectures
-from scripts.monosem.toy import autoencoders
+from scripts.monosem.core import job
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.metrics import fidelity, matching
+from scripts.monosem.sae import model
+from scripts.monosem.toy import train_sae
 
 BAR = 0.5
 """Absorption from which we speak of it: a child takes half of its parent's activation away."""
@@ -144,18 +145,18 @@ def run(config: AbsorptionConfig, seed: int, device: str) -> tuple[dict[str, Any
     directions = torch.linalg.qr(torch.randn(config.d, config.d, generator=generator))[0][: config.n]
     runs: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
-    progress = joblog.Progress(len(DATA) * len(config.architectures) * config.n_seeds, "SAEs")
+    progress = job.Progress(len(DATA) * len(config.architectures) * config.n_seeds, "SAEs")
     for data in DATA:
         hierarchy = data == "hierarchy"
         source = torch.Generator().manual_seed(derive_seed(seed, "samples", data))
-        read = autoencoders.Vectors(sample(config, config.vectors, hierarchy, source) @ directions)
+        read = train_sae.Vectors(sample(config, config.vectors, hierarchy, source) @ directions)
         held_out = sample(config, config.held_out, hierarchy, source)
         h = held_out @ directions
         for name, params in config.architectures.items():
             for index in range(config.n_seeds):
                 wanted = {**config.sae, "d_sae": config.n, **params}
-                sae = autoencoders.train(read, wanted, derive_seed(seed, "sae", index), device)
-                f = architectures.encode(sae, h)
+                sae = train_sae.train(read, wanted, derive_seed(seed, "sae", index), device)
+                f = model.encode(sae, h)
                 cosines = matching.cosine_matrix(directions.numpy(), sae.W_dec.numpy())
                 measured = absorption(held_out.numpy(), f.numpy(), cosines, config.parents)
                 runs.append(
@@ -163,7 +164,7 @@ def run(config: AbsorptionConfig, seed: int, device: str) -> tuple[dict[str, Any
                         "name": name, "data": data, "seed": index, **measured,
                         "mmcs": matching.mmcs(cosines), "matched_share": matching.matched_share(cosines),
                         "l0": (f > 0).double().sum(1).mean().item(),
-                        "explained_variance": metrics.explained_variance_of(h, architectures.decode(sae, f)),
+                        "explained_variance": fidelity.explained_variance_of(h, model.decode(sae, f)),
                     }
                 )  # fmt: skip
                 progress.update(len(runs), absorption=measured["absorption"])

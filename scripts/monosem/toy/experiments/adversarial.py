@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.stats import spearmanr
 from torch import Generator, Tensor
 
-from scripts.monosem.runtime import derive_seed
+from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import data, geometry, models, training
 
 

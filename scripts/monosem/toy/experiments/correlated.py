@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, theory, training
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, training
+from scripts.monosem.toy.theory import superposition
 
 NEAR_BEST = 0.01
 """Models whose loss exceeds the least by at most this share of the best constant's are judged."""
@@ -101,7 +102,7 @@ def fit(
     with torch.no_grad():
         losses = sum(loss(trained, draw(block, generator)).double() for _ in range(blocks)) / blocks
     on = np.array(probabilities) / (sets.size if sets.relation == "anticorrelated" else 1)
-    unit = sets.sets * sets.size * theory.feature_variance(on)
+    unit = sets.sets * sets.size * superposition.feature_variance(on)
     return trained.W.double().cpu().numpy(), losses.cpu().numpy() / unit
 
 

@@ -15,8 +15,9 @@ from jaxtyping import Float
 from scipy.signal import find_peaks
 from scipy.stats import spearmanr
 
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, polytopes, theory, training
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, polytopes, training
+from scripts.monosem.toy.theory import superposition
 
 RECORDS = 150
 """Times at which a run is looked at."""
@@ -95,7 +96,7 @@ def uniform(config: DynamicsConfig, seed: int, device: str) -> History:
     s = config.levels
     n, generator = int(s["n"]), torch.Generator(device).manual_seed(derive_seed(seed, "levels"))
     p = torch.tensor([s["probability"]], device=device)
-    unit = float(n * theory.feature_variance(s["probability"]))
+    unit = float(n * superposition.feature_variance(s["probability"]))
 
     def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
         return models.reconstruction_loss(parameters, batch, None, "relu") / unit
@@ -112,7 +113,7 @@ def sets(config: DynamicsConfig, relation: data.Relation, seed: int, device: str
     s = config.octahedron
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "octahedron", relation))
     p = torch.tensor([s["probability"]], device=device)
-    unit = float(6 * theory.feature_variance(s["probability"]))
+    unit = float(6 * superposition.feature_variance(s["probability"]))
 
     def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
         return models.reconstruction_loss(parameters, batch, None, "relu") / unit

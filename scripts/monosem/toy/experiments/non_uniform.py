@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, polytopes, theory, training
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, polytopes, training
+from scripts.monosem.toy.theory import superposition
 
 GEOMETRIES = ("other", "pentagon", "two digons")
 """Classes of a model, by position."""
@@ -79,7 +80,7 @@ def fit(
     """Train starts [start, level]; parameters on the CPU, and losses in units of the best constant's."""
     _, p = densities(config)
     batch = data.enumerated_batch(p, config.points, device)
-    unit = torch.tensor(theory.feature_variance(p).sum(-1), dtype=torch.float32, device=device)
+    unit = torch.tensor(superposition.feature_variance(p).sum(-1), dtype=torch.float32, device=device)
 
     def loss(parameters: models.Parameters, given: data.Batch) -> torch.Tensor:
         return models.reconstruction_loss(parameters, given, None, output) / unit
@@ -93,9 +94,9 @@ def fit(
 
 def ideals() -> Float[np.ndarray, "2 2 5"]:
     """The pentagon, and two digons that leave feature 0 out."""
-    digon = theory.polytope("digon")
-    digons = np.concatenate([np.zeros((2, 1)), theory.tegum_product(digon, digon)], axis=1)
-    return np.stack([theory.polytope("pentagon"), digons])
+    digon = superposition.polytope("digon")
+    digons = np.concatenate([np.zeros((2, 1)), superposition.tegum_product(digon, digon)], axis=1)
+    return np.stack([superposition.polytope("pentagon"), digons])
 
 
 def branches(

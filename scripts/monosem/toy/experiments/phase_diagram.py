@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, theory, theory_phases, training
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, training
+from scripts.monosem.toy.theory import phases, superposition
 
 OFF_BOUNDARY = 0.15
 """Decades of importance from the theoretical boundary within which a cell is not graded."""
@@ -85,7 +86,7 @@ def _loss(
     importance: Float[np.ndarray, "row n"], p: Float[np.ndarray, " column"], output: models.Output, device: str
 ) -> Callable:
     """Loss of a stack [..., row, column] in units of the best constant's, for importances by row and p by column."""
-    unit = importance.sum(-1)[:, None] * theory.feature_variance(p)[None]
+    unit = importance.sum(-1)[:, None] * superposition.feature_variance(p)[None]
     weights = torch.tensor(importance, dtype=torch.float32, device=device)[:, None, None]
     scale = torch.tensor(unit, dtype=torch.float32, device=device)
 
@@ -117,7 +118,7 @@ def train_grid(
     with torch.no_grad():
         stacks = [models.Parameters(*(tensor[index] for tensor in trained)) for index in range(trained.W.shape[0])]
         relative = torch.stack([loss(stack, fine) for stack in stacks]).double().cpu().numpy()
-    unit = weights.sum(-1)[:, None] * theory.feature_variance(p)[None]
+    unit = weights.sum(-1)[:, None] * superposition.feature_variance(p)[None]
     return models.Parameters(*(tensor.cpu() for tensor in trained)), relative * unit
 
 
@@ -135,7 +136,7 @@ def diagram(config: PhaseDiagramConfig, output: models.Output, restarts: int, se
     best = losses.argmin(axis=0)[None]
     best_norm, best_interference = (np.take_along_axis(array, best, axis=0)[0] for array in (norm, interference))
     return Cells(
-        theory_phases.fate_of(best_norm, best_interference, geometry.REPRESENTED_NORM),
+        phases.fate_of(best_norm, best_interference, geometry.REPRESENTED_NORM),
         best_norm,
         best_interference,
         norm.mean(axis=0, where=kept),
@@ -156,13 +157,13 @@ def branches(
     A branch that stays is a local minimum. Noise is added with both signs, because the ReLU lets a saddle pull on one
     side and push on the other.
     """
-    solutions = theory_phases.SOLUTIONS[config.n]
+    solutions = phases.SOLUTIONS[config.n]
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "branches"))
     shape = (len(solutions), len(importance), len(p))
     noise = START_NOISE * models.initialise(shape, config.n, config.m, generator).W
     ideal = torch.tensor(np.stack([solution.W for solution in solutions.values()]), dtype=torch.float32, device=device)
     absent = (ideal == 0).all(dim=1)
-    mean = torch.tensor(theory.feature_mean(p), dtype=torch.float32, device=device)
+    mean = torch.tensor(superposition.feature_mean(p), dtype=torch.float32, device=device)
     bias = (absent[:, None, None, :] * mean[None, None, :, None]).expand(*shape, config.n)
     both = torch.cat([ideal[:, None, None] + noise, ideal[:, None, None] - noise])
     start = models.Parameters(both, torch.cat([bias, bias]))
@@ -197,7 +198,7 @@ def accept(cells: dict[str, dict[str, Any]], triple: float, first_order: dict[st
         return {"value": value, "bound": bound, "pass": bool(passed)}
 
     relu, linear = cells["relu"], cells["linear"]
-    error = abs(triple - theory_phases.TRIPLE_POINT)
+    error = abs(triple - phases.TRIPLE_POINT)
     return {
         "agreement_off_boundary": rule(relu["agreement"], AGREEMENT, relu["agreement"] >= AGREEMENT),
         "triple_point_error": rule(error, TRIPLE_TOLERANCE, error <= TRIPLE_TOLERANCE),
@@ -214,8 +215,8 @@ def accept(cells: dict[str, dict[str, Any]], triple: float, first_order: dict[st
 def run(config: PhaseDiagramConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Train all cells and branches; arrays hold the diagrams [importance, p] and the loss curves [solution, point]."""
     importance, p = grid(config.importances), grid(config.probabilities)
-    expected = theory_phases.best_fate(config.n, p[None], importance[:, None])
-    off = theory_phases.decades_from_boundary(config.n, p[None], importance[:, None]) > OFF_BOUNDARY
+    expected = phases.best_fate(config.n, p[None], importance[:, None])
+    off = phases.decades_from_boundary(config.n, p[None], importance[:, None]) > OFF_BOUNDARY
     # at I = 1 every rotation of a linear model is as good, so that its extra feature may well share a dimension
     unequal = off & (np.abs(np.log10(importance)) > OFF_BOUNDARY)[:, None]
     arrays = {"importances": importance, "probabilities": p, "theory_fate": expected, "graded": off}
@@ -225,13 +226,13 @@ def run(config: PhaseDiagramConfig, seed: int, device: str) -> tuple[dict[str, A
         cells[output] = {
             "agreement": float((found.fate == expected)[off].mean()),
             "agreement_everywhere": float((found.fate == expected).mean()),
-            "superposed_share": float((found.fate == theory_phases.SUPERPOSED)[unequal].mean()),
+            "superposed_share": float((found.fate == phases.SUPERPOSED)[unequal].mean()),
             "n_graded": int(off.sum()),
             "n_cells": int(off.size),
         }
         arrays |= {f"{output}_{field.name}": getattr(found, field.name) for field in fields(found)}
 
-    names = list(theory_phases.SOLUTIONS[config.n])
+    names = list(phases.SOLUTIONS[config.n])
     sequence = np.geomspace(BRANCH_IMPORTANCES[0], BRANCH_IMPORTANCES[1], BRANCH_POINTS)
     at = np.array([config.slice_probability])
     coexist = {}
@@ -242,9 +243,9 @@ def run(config: PhaseDiagramConfig, seed: int, device: str) -> tuple[dict[str, A
     arrays["branch_importances"] = sequence
     losses, stays = arrays["relu_branch_losses"], arrays["relu_branch_stays"]
     transition = crossing(np.log10(sequence), losses[0] - losses[1], stays[0] & stays[1])
-    lower, upper = theory_phases.boundaries(config.n, config.slice_probability)
+    lower, upper = phases.boundaries(config.n, config.slice_probability)
 
-    triple = theory_phases.fit_triple_point(config.n, p, importance, arrays["relu_fate"])
+    triple = phases.fit_triple_point(config.n, p, importance, arrays["relu_fate"])
     first_order = {
         "probability": config.slice_probability,
         "importance_at_crossing": None if transition is None else 10.0**transition,
@@ -257,7 +258,7 @@ def run(config: PhaseDiagramConfig, seed: int, device: str) -> tuple[dict[str, A
         "solutions": names,
         "off_boundary_decades": OFF_BOUNDARY,
         "cells": {"relu": cells["relu"]},
-        "triple_point": {"fitted": triple, "theory": theory_phases.TRIPLE_POINT},
+        "triple_point": {"fitted": triple, "theory": phases.TRIPLE_POINT},
         "first_order": first_order,
         "controls": {"linear": cells["linear"]},
         "acceptance": accept(cells, triple, first_order),

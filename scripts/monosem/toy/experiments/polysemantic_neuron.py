@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.toy import data, theory_computation, training
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.toy import data, training
+from scripts.monosem.toy.theory import absolute_value
 
 CLOSE = 0.01
 """How near a trained loss must come to the exact optimum, in its own units."""
@@ -82,8 +83,8 @@ def run(config: PolysemanticNeuronConfig, seed: int, device: str) -> tuple[dict[
     n, half = config.n, config.n // 2
     sizes = list(range(1, half + 1))
     exact = {
-        "cross_entropy": [theory_computation.cross_entropy_of_group(size, n) for size in sizes],
-        "squared_error": [theory_computation.squared_error_of_group(size, n) for size in sizes],
+        "cross_entropy": [absolute_value.cross_entropy_of_group(size, n) for size in sizes],
+        "squared_error": [absolute_value.squared_error_of_group(size, n) for size in sizes],
     }
     trained, arrays = {}, {}
     for kind in exact:

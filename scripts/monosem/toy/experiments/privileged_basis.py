@@ -11,8 +11,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.toy import computation, data, geometry, models, theory, training
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, neuron_roles, training
+from scripts.monosem.toy.theory import superposition
 
 HELD = 0.1
 """A neuron holds a feature if it has at least this share of ‖W_i‖²."""
@@ -95,7 +96,7 @@ def train_stack(
     probability = torch.tensor(config.probabilities, device=device)[:, None].expand(-1, config.n).contiguous()
     importances = config.importance ** np.arange(config.n, dtype=np.float64)
     importance = torch.tensor(importances, dtype=torch.float32, device=device)
-    constants = [theory.constant_loss(np.full(config.n, p), importances) for p in config.probabilities]
+    constants = [superposition.constant_loss(np.full(config.n, p), importances) for p in config.probabilities]
     scale = torch.tensor(constants, dtype=torch.float32, device=device)
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
     start = models.initialise((config.restarts, len(config.probabilities)), config.n, config.m, generator)
@@ -126,7 +127,7 @@ def describe(
         W = parameters.W[level].double().numpy()
         found = groups(W)
         kept = W[:, geometry.norms(W) > geometry.REPRESENTED_NORM]
-        pure = computation.purity(kept) >= computation.MONOSEMANTIC if kept.size else np.zeros(config.m, bool)
+        pure = neuron_roles.purity(kept) >= neuron_roles.MONOSEMANTIC if kept.size else np.zeros(config.m, bool)
         levels.append(
             {
                 "probability": p,

@@ -14,11 +14,12 @@ from jaxtyping import Float
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from scripts.monosem import joblog, matching, metrics
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.sae import architectures
-from scripts.monosem.sae_kinds import sparsity_knob
-from scripts.monosem.toy import autoencoders, dictionaries, ground_truth
+from scripts.monosem.core import job
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.metrics import fidelity, matching
+from scripts.monosem.sae import model
+from scripts.monosem.sae.kinds import sparsity_knob
+from scripts.monosem.toy import baseline_dictionaries, ground_truth, train_sae
 
 MATCH = 0.9
 """Cosine from which a one-to-one pair counts as a match."""
@@ -154,7 +155,7 @@ def pair_correlations(
 
 def train_and_grade(
     directions: Float[Tensor, "n d"],
-    read: autoencoders.Vectors,
+    read: train_sae.Vectors,
     held_out: Float[Tensor, "sample n"],
     cell: Cell,
     index: int,
@@ -162,9 +163,9 @@ def train_and_grade(
     device: str = "cpu",
 ) -> Recovery:
     """Train one SAE on activations and grade it against `directions`; `index` counts seeds."""
-    sae = autoencoders.train(read, cell.params, seed, device)
+    sae = train_sae.train(read, cell.params, seed, device)
     h = held_out @ directions
-    f = architectures.encode(sae, h)
+    f = model.encode(sae, h)
     decoder = sae.W_dec.numpy()
     cosines = matching.cosine_matrix(directions.numpy(), decoder)
     numbers = {
@@ -174,7 +175,7 @@ def train_and_grade(
         "seed": index,
         **grade(cosines),
         "l0": (f > 0).double().sum(1).mean().item(),
-        "explained_variance": metrics.explained_variance_of(h, architectures.decode(sae, f)),
+        "explained_variance": fidelity.explained_variance_of(h, model.decode(sae, f)),
         "n_duplicates": n_duplicates(cosines),
         "n_silent": int((f > 0).sum(0).eq(0).sum()),
         "mean_pair_correlation": pair_correlations(held_out, f, matching.one_to_one(cosines)).mean(),
@@ -193,8 +194,12 @@ def controls(
     d, width = directions.shape[1], max(grid.headline.width for grid in config.grids.values())
     rngs = [np.random.default_rng(derive_seed(seed, "random dictionary", index)) for index in range(config.n_seeds)]
     random = [matching.cosine_matrix(directions, matching.random_directions(width, d, rng)) for rng in rngs]
-    ica, converged = dictionaries.independent_components(rows, derive_seed(seed, "ica"), config.ica_iterations)
-    others = {"raw_basis": dictionaries.raw_basis(d), "pca": dictionaries.principal_components(rows), "ica": ica}
+    ica, converged = baseline_dictionaries.independent_components(rows, derive_seed(seed, "ica"), config.ica_iterations)
+    others = {
+        "raw_basis": baseline_dictionaries.raw_basis(d),
+        "pca": baseline_dictionaries.principal_components(rows),
+        "ica": ica,
+    }
     numbers = {
         "random_dictionary": [grade(cosines) for cosines in random],
         **{name: grade(matching.cosine_matrix(directions, found)) for name, found in others.items()},
@@ -288,7 +293,7 @@ def run(config: RecoveryConfig, seed: int, device: str) -> tuple[dict[str, Any],
     matching.
     """
     truth = ground_truth.make(config.truth, derive_seed(seed, "truth"), device)
-    read = autoencoders.Vectors(truth.activations(config.vectors, derive_seed(seed, "vectors")))
+    read = train_sae.Vectors(truth.activations(config.vectors, derive_seed(seed, "vectors")))
     held_out = truth.values(config.held_out, derive_seed(seed, "held out"))
     true_l0 = (held_out > 0).double().sum(1).mean().item()
 
@@ -296,7 +301,7 @@ def run(config: RecoveryConfig, seed: int, device: str) -> tuple[dict[str, Any],
     first_seeds: list[Recovery] = []
     best: Recovery | None = None
     wanted = cells(config)
-    progress = joblog.Progress(sum(cell.seeds for cell in wanted), "SAEs")
+    progress = job.Progress(sum(cell.seeds for cell in wanted), "SAEs")
     for cell in wanted:
         for index in range(cell.seeds):
             graded = train_and_grade(

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, theory, training
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, training
+from scripts.monosem.toy.theory import superposition
 
 OUTPUTS: tuple[models.Output, ...] = ("relu", "linear")
 
@@ -72,7 +73,9 @@ class Stack:
 
 def _scale(config: SuperpositionConfig) -> Float[np.ndarray, " level"]:
     """Loss of the best constant at each level: the unit in which losses are trained and compared."""
-    return np.array([theory.constant_loss(np.full(config.n, p), config.importances) for p in config.probabilities])
+    return np.array(
+        [superposition.constant_loss(np.full(config.n, p), config.importances) for p in config.probabilities]
+    )
 
 
 def _loss_function(
@@ -100,7 +103,7 @@ def _evaluate_linear(parameters: models.Parameters, config: SuperpositionConfig)
     W, b = parameters.W.double().cpu().numpy(), parameters.b.double().cpu().numpy()
     probabilities = [np.full(config.n, p) for p in config.probabilities]
     losses = [
-        [theory.linear_loss(W[i, j], b[i, j], p, config.importances) for j, p in enumerate(probabilities)]
+        [superposition.linear_loss(W[i, j], b[i, j], p, config.importances) for j, p in enumerate(probabilities)]
         for i in range(config.restarts)
     ]
     return np.array(losses) / _scale(config)
@@ -138,10 +141,10 @@ def describe(config: SuperpositionConfig, stack: Stack) -> list[dict[str, Any]]:
     norms, levels = geometry.norms(W), []
     for level, p in enumerate(config.probabilities):
         probabilities = np.full(config.n, p)
-        constant = theory.constant_loss(probabilities, config.importances)
-        optimum = theory.linear_optimum(probabilities, config.importances, config.m)
+        constant = superposition.constant_loss(probabilities, config.importances)
+        optimum = superposition.linear_optimum(probabilities, config.importances, config.m)
         represented = norms[level] > geometry.REPRESENTED_NORM
-        unrepresented_bias = np.abs(b[level] - theory.feature_mean(probabilities))[~represented]
+        unrepresented_bias = np.abs(b[level] - superposition.feature_mean(probabilities))[~represented]
         levels.append(
             {
                 "probability": p,

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from scripts.monosem.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, polytopes, theory, training
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.toy import data, geometry, models, polytopes, training
+from scripts.monosem.toy.theory import superposition
 
 HALF_TOLERANCE, HALF_LEVELS = 0.03, 3
 """At least this many levels must have |D* − 1/2| within the tolerance."""
@@ -67,7 +68,9 @@ def train(config: UniformGeometryConfig, seed: int, device: str) -> models.Param
     """All levels at once; parameters on the CPU."""
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
     p = torch.tensor(config.probabilities, dtype=torch.float32, device=device)
-    scale = torch.tensor(config.n * theory.feature_variance(config.probabilities), dtype=torch.float32, device=device)
+    scale = torch.tensor(
+        config.n * superposition.feature_variance(config.probabilities), dtype=torch.float32, device=device
+    )
     trained = training.train(
         start(config, generator),
         lambda parameters, batch: models.reconstruction_loss(parameters, batch, None, "relu") / scale,
@@ -94,13 +97,14 @@ def n_lines(found: dict[str, dict[str, Any]]) -> int:
 
 def ideal_error() -> float:
     """Largest deviation of D_i from its fraction over all ideal polytopes and their tegum product."""
-    ideals = {name: theory.polytope(name) for name in theory.POLYTOPE_DIMENSIONALITY}
+    ideals = {name: superposition.polytope(name) for name in superposition.POLYTOPE_DIMENSIONALITY}
     errors = [
-        np.abs(geometry.dimensionality(W) - theory.POLYTOPE_DIMENSIONALITY[name]).max() for name, W in ideals.items()
+        np.abs(geometry.dimensionality(W) - superposition.POLYTOPE_DIMENSIONALITY[name]).max()
+        for name, W in ideals.items()
     ]
-    product = theory.tegum_product(*ideals.values())
+    product = superposition.tegum_product(*ideals.values())
     fractions = np.concatenate(
-        [np.full(W.shape[1], theory.POLYTOPE_DIMENSIONALITY[name]) for name, W in ideals.items()]
+        [np.full(W.shape[1], superposition.POLYTOPE_DIMENSIONALITY[name]) for name, W in ideals.items()]
     )
     return float(max(*errors, np.abs(geometry.dimensionality(product) - fractions).max()))
 
@@ -134,7 +138,7 @@ def run(config: UniformGeometryConfig, seed: int, device: str) -> tuple[dict[str
     W = parameters.W.double().numpy()
     D, per_feature = geometry.dimensionality(W), geometry.dimensions_per_feature(W)
     superposed = per_feature < SUPERPOSED_BELOW
-    names = ("alone", *theory.POLYTOPE_DIMENSIONALITY)
+    names = ("alone", *superposition.POLYTOPE_DIMENSIONALITY)
     membership = np.full((len(W), config.n), -1)
     levels = []
     for index, p in enumerate(config.probabilities):

@@ -1,0 +1,82 @@
+"""Stored activations of one site of one model: shards of fp16 or bf16, read by random access.
+
+Rows are tokens in the order of the shuffled windows they came from. What was kept, and where in its window each row
+stood, is in the manifest, so that training, evaluation and interpretation share one policy.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scripts.monosem.core import artefacts
+
+DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def as_bits(values: Tensor) -> np.ndarray:
+    """A two-byte float tensor as uint16 bits: numpy has no bfloat16, so both dtypes are stored alike."""
+    return values.contiguous().view(torch.int16).cpu().numpy().view(np.uint16)
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Stored activations, opened for reading; rows come from memory-mapped shards."""
+
+    folder: Path  # where the manifest lies
+    manifest: dict[str, Any]  # see `extraction`
+    shards: tuple[np.ndarray, ...]  # per shard: uint16 bits [rows, d_in], memory-mapped
+    first_rows: Int[np.ndarray, "shards+1"]  # global number of each shard's first row, then n_tokens
+
+    @property
+    def n_tokens(self) -> int:
+        """Rows in all shards."""
+        return int(self.first_rows[-1])
+
+    @property
+    def d_in(self) -> int:
+        """Width of a row."""
+        return self.manifest["d_in"]
+
+    def gather(self, indices: Int[np.ndarray, "n"]) -> Float[Tensor, "n d_in"]:
+        """Rows by global number, in the order asked for, as float32.
+
+        Rows are read one by one: memory stays constant however much is read, and a mapped page costs several times as
+        much as a read (measured at 1 kB a row with the file in the system's cache: 2.8 against 0.7 µs).
+        """
+        order = np.argsort(indices, kind="stable")  # neighbours on disk are read one after the other
+        ordered = indices[order]
+        cuts = np.searchsorted(ordered, self.first_rows)
+        width = 2 * self.d_in
+        bits = np.empty((len(indices), self.d_in), np.int16)
+        into = memoryview(bits).cast("B")  # rows go straight to their place: small objects would fragment the heap
+        for shard, first, start, stop in zip(self.shards, self.first_rows[:-1], cuts[:-1], cuts[1:], strict=True):
+            places = (ordered[start:stop] - first) * width + shard.offset
+            with open(shard.filename, "rb", buffering=0) as file:
+                for row, place in zip((order[start:stop] * width).tolist(), places.tolist(), strict=True):
+                    os.preadv(file.fileno(), [into[row : row + width]], place)
+        return torch.from_numpy(bits).view(DTYPES[self.manifest["dtype"]]).float()
+
+
+def open_activations(folder: str | Path) -> Activations:
+    """Open a folder that `extraction` wrote. Raises ArtefactError naming a shard that is missing, cut or foreign."""
+    folder = Path(folder)
+    manifest = artefacts.read_json(folder / "manifest.json")
+    shards = []
+    for shard in manifest["shards"]:
+        path = folder / shard["file"]
+        rows = artefacts.load_npy(path, mmap=True)
+        expected = (shard["rows"], manifest["d_in"])
+        if rows.shape != expected or rows.dtype != np.uint16 or path.stat().st_size != shard["bytes"]:
+            raise artefacts.ArtefactError(
+                f"{path} holds {rows.dtype} {list(rows.shape)}, its manifest says uint16 {list(expected)}: "
+                f"delete {folder / 'manifest.json'} and run the same command again to extract anew"
+            )
+        shards.append(rows)
+    first_rows = np.cumsum([0] + [shard["rows"] for shard in manifest["shards"]])
+    return Activations(folder, manifest, tuple(shards), first_rows)

@@ -1,0 +1,110 @@
+"""What a sparse autoencoder must beat: reconstructions of the same activations from as many numbers per token.
+
+Every function here and every SAE gives a `Reconstructor`: activations in, reconstruction and the numbers it used out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scripts.monosem.sae.kernels.select import topk_codes
+from scripts.monosem.sae.kernels.sparse import Codes, decode
+
+
+@dataclass(frozen=True)
+class Reconstructor:
+    """One way to replace activations."""
+
+    what: str  # one sentence for the reader of the table
+    apply: Callable[[Float[Tensor, "n d"]], tuple[Float[Tensor, "n d"], Codes | None]]  # x -> x̂, numbers used
+    d_sae: int | None = None  # number of latents, for an SAE
+
+
+def _codes(values: Float[Tensor, "n k"], columns: Int[Tensor, "n k"]) -> Codes:
+    n, k = values.shape
+    return Codes(values.reshape(-1), columns.reshape(-1), torch.arange(0, n * k + 1, k, device=values.device))
+
+
+def zero() -> Reconstructor:
+    """Zero ablation."""
+    return Reconstructor("every activation replaced by zero", lambda x: (torch.zeros_like(x), None))
+
+
+def mean(centre: Float[Tensor, " d"]) -> Reconstructor:
+    """Mean ablation."""
+    return Reconstructor("every activation replaced by the training mean", lambda x: (centre.expand_as(x), None))
+
+
+def top_neurons_about_mean(centre: Float[Tensor, " d"], k: int) -> Reconstructor:
+    """Keep the k neurons farthest from their mean; the others get their mean, which costs no number per token."""
+
+    def apply(x: Tensor) -> tuple[Tensor, Codes]:
+        distance, columns = (x - centre).abs().topk(k, dim=-1)
+        return centre.expand_as(x).scatter(-1, columns, x.gather(-1, columns)), _codes(distance, columns)
+
+    return Reconstructor(f"the {k} neurons farthest from their training mean; the others at their mean", apply)
+
+
+def top_neurons(k: int) -> Reconstructor:
+    """Keep the k neurons of largest absolute activation; the others are zero."""
+
+    def apply(x: Tensor) -> tuple[Tensor, Codes]:
+        size, columns = x.abs().topk(k, dim=-1)
+        return torch.zeros_like(x).scatter(-1, columns, x.gather(-1, columns)), _codes(size, columns)
+
+    return Reconstructor(f"the {k} neurons of largest absolute activation; the others at zero", apply)
+
+
+def principal_components(sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], k: int) -> Float[Tensor, "k d"]:
+    """The k orthonormal directions of largest variance about `centre`, from the covariance in float64."""
+    d = sample.shape[1]
+    covariance = torch.zeros(d, d, dtype=torch.float64)
+    for rows in (sample - centre).split(8192):
+        covariance += (rows.T @ rows).double().cpu()
+    return torch.linalg.eigh(covariance / len(sample)).eigenvectors[:, -k:].T.float().to(sample.device)
+
+
+def pca(sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], k: int) -> Reconstructor:
+    """Projection on the first k principal components of training activations."""
+    k = min(k, sample.shape[1])
+    components = principal_components(sample, centre, k)
+    every = torch.arange(k, device=sample.device)
+
+    def apply(x: Tensor) -> tuple[Tensor, Codes]:
+        scores = (x - centre) @ components.T
+        return centre + scores @ components, _codes(scores.abs(), every.expand_as(scores))
+
+    return Reconstructor(f"the first {k} principal components of the training activations", apply)
+
+
+def random_dictionary(
+    sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], d_sae: int, k: int, seed: int
+) -> Reconstructor:
+    """A TopK autoencoder that was never trained: random unit dictionary, encoder its transpose, one fitted scale.
+
+    The scale is the least-squares fit of the sample's reconstructions to the sample: the best that a single number
+    can do for the dictionary.
+    """
+    decoder = torch.randn(d_sae, sample.shape[1], generator=torch.Generator().manual_seed(seed))
+    decoder = torch.nn.functional.normalize(decoder, dim=-1).to(sample.device)
+
+    def raw(x: Tensor) -> tuple[Tensor, Codes]:
+        codes = topk_codes(((x - centre) @ decoder.T).contiguous(), k)
+        return decode(codes, decoder), codes
+
+    fitted = sample[:4096]
+    dots, squares = 0.0, 0.0
+    for rows in fitted.split(1024):
+        reconstruction = raw(rows)[0].double()
+        dots += float(((rows - centre).double() * reconstruction).sum())
+        squares += float(reconstruction.square().sum())
+    scale = dots / squares if squares else 0.0
+
+    def apply(x: Tensor) -> tuple[Tensor, Codes]:
+        reconstruction, codes = raw(x)
+        return centre + scale * reconstruction, codes
+
+    return Reconstructor(f"{d_sae} random unit directions, the {k} best per token, encoder = decoder transposed", apply)

@@ -1,0 +1,118 @@
+"""From sums per document to the numbers of fidelity.json: pooled ratios with bootstrap intervals over documents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from scripts.monosem.evaluation.fidelity.run import Tally
+from scripts.monosem.metrics import fidelity
+
+
+def present_documents(clean: Tally) -> np.ndarray:
+    """Indices of the documents that any evaluated token stands in."""
+    return np.flatnonzero(clean.documents["n"] > 0)
+
+
+def ratios(column: Mapping[str, Any], clean: Mapping[str, Any], zero: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics that get an interval, from totals or from arrays of resampled totals."""
+    clean_loss, loss, zero_loss = (part["loss"] / clean["n_scored"] for part in (clean, column, zero))
+    return {
+        "explained_variance": 1 - column["squared_error"] / column["variance"],
+        "l0": column["l0"] / column["n"],
+        "ce_loss_with_sae": loss,
+        "ce_loss_score": fidelity.ce_loss_score(clean_loss, loss, zero_loss),
+        "ce_increase_nats": loss - clean_loss,
+        "kl_div_with_sae": column["kl"] / clean["n_scored"],
+    }
+
+
+def intervals(
+    documents: Mapping[str, Mapping[str, np.ndarray]], resamplings: int, seed: int
+) -> dict[str, dict[str, float]]:
+    """Bootstrap intervals of every reconstructor, all on the same resampled documents: `{name: {metric_low: …}}`.
+
+    Args:
+        documents: per name ("clean" among them) the sums per document.
+    """
+    flat = {f"{name}\0{term}": column for name, terms in documents.items() for term, column in terms.items()}
+    resampled: dict[str, dict[str, np.ndarray]] = {}
+    for key, totals in fidelity.bootstrap_totals(flat, resamplings, seed).items():
+        name, term = key.split("\0")
+        resampled.setdefault(name, {})[term] = totals
+    clean, result = resampled.pop("clean"), {}
+    low, high = fidelity.interval(clean["loss"] / clean["n_scored"])
+    result["clean"] = {"ce_loss_without_sae_low": low, "ce_loss_without_sae_high": high}
+    for name, terms in resampled.items():
+        result[name] = {}
+        for metric, samples in ratios(terms, clean, resampled["zero_ablation"]).items():
+            low, high = fidelity.interval(samples)
+            finite = np.isfinite([low, high]).all()
+            result[name] |= {f"{metric}_low": low if finite else None, f"{metric}_high": high if finite else None}
+    return result
+
+
+def _columns(tally: Tally, present: np.ndarray, spread: float) -> dict[str, np.ndarray]:
+    terms = {name: column[present] for name, column in tally.documents.items()}
+    silent = np.zeros(len(present))
+    # Σ‖x−x̄‖² per document about the mean of all evaluated tokens, exact in total
+    variance = terms["squared_deviation"] - spread * terms["n"]
+    return {"l0": silent, "l1": silent, **terms, "variance": variance}
+
+
+def summarise(
+    tallies: Mapping[str, Tally],
+    clean: Tally,
+    drift: Float[np.ndarray, " d"],
+    resamplings: int,
+    seed: int,
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Metrics of the clean model and of every reconstructor (keys of SAEBench, intervals as `…_low`, `…_high`)."""
+    present = present_documents(clean)
+    clean_columns = {name: column[present] for name, column in clean.documents.items()}
+    clean_totals = {name: column.sum() for name, column in clean_columns.items()}
+    spread = float(np.square(drift).sum()) / clean_totals["n"] ** 2
+    columns = {name: _columns(tally, present, spread) for name, tally in tallies.items()}
+    totals = {name: {term: column.sum() for term, column in terms.items()} for name, terms in columns.items()}
+    needed = ("n", "squared_error", "variance", "l0", "loss", "kl")
+    bounds = intervals(
+        {"clean": clean_columns} | {name: {term: terms[term] for term in needed} for name, terms in columns.items()},
+        resamplings,
+        seed,
+    )
+    n, n_scored = clean_totals["n"], clean_totals["n_scored"]
+    clean_loss = float(clean_totals["loss"] / n_scored)
+    zero_loss, mean_loss = (float(totals[name]["loss"] / n_scored) for name in ("zero_ablation", "mean_ablation"))
+    zero_kl = float(totals["zero_ablation"]["kl"] / n_scored)
+    results = {}
+    for name, total in totals.items():
+        loss, divergence = float(total["loss"] / n_scored), float(total["kl"] / n_scored)
+        results[name] = {
+            **fidelity.reconstruction_metrics(total, drift),
+            "l0": float(total["l0"] / n),
+            "l1": float(total["l1"] / n),
+            "ce_loss_without_sae": clean_loss,
+            "ce_loss_with_sae": loss,
+            "ce_loss_with_ablation": zero_loss,
+            "ce_loss_with_mean_ablation": mean_loss,
+            "ce_loss_score": fidelity.ce_loss_score(clean_loss, loss, zero_loss),
+            "ce_loss_score_mean_ablation": fidelity.ce_loss_score(clean_loss, loss, mean_loss),
+            "ce_increase_nats": loss - clean_loss,
+            "kl_div_with_sae": divergence,
+            "kl_div_with_ablation": zero_kl,
+            "kl_div_score": fidelity.kl_div_score(divergence, zero_kl),
+            **bounds[name],
+        }
+        if tallies[name].counts is not None:
+            results[name] |= fidelity.density_metrics(tallies[name].counts, int(n))
+    described = {
+        "ce_loss_without_sae": clean_loss,
+        **bounds["clean"],
+        "activation_mean_norm": float(clean_totals["norm"] / n),
+        "activation_rms_norm": float((clean_totals["square"] / n) ** 0.5),
+        "n_tokens": int(n),
+        "n_scored_tokens": int(n_scored),
+        "n_documents": len(present),
+    }
+    return described, results

@@ -1,0 +1,130 @@
+"""Hold a latent or a neuron at a value, or at zero, while the model reads or writes.
+
+    x' = x + (value − f_i(x)) · W_dec[i]        a latent
+    x' = x + (value − x_i) · e_i                a neuron, or a dimension: no autoencoder
+
+Only what the latent writes is exchanged: the autoencoder's error and all other latents stay as they are.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from scripts.monosem.models import splice
+from scripts.monosem.models.sites import Site
+from scripts.monosem.sae.model import Sae, encode
+
+SCRIPTS = {
+    "arabic": r"[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]",
+    "hebrew": r"[\u0590-\u05ff\ufb1d-\ufb4f]",
+}
+RUNS = {"dna": r"[ACGT]{8,}", "base64": r"(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*\d)[A-Za-z0-9+/]{16,}={0,2}"}
+
+CONVENTIONS = {
+    "pinned": "x' = x + (value - f) W_dec[i] at every position but the first",
+    "value": "dose times the latent's largest activation on text; for a context's latent that of contexts.json (test)",
+    "share": "characters of the continuation in Arabic or Hebrew script, of all that are not white space; or in runs "
+    "of 8 or more letters ACGT; or in runs of 16 or more base64 characters, a capital and a digit among them",
+    "random": "live latents drawn uniformly, each held at its own largest activation on the validation split",
+    "ablation": "value 0; change of the cross-entropy of the following token, nats",
+    "sampling": "temperature 1; the same random numbers for every latent and dose",
+}
+
+
+def context_share(text: str, context: str) -> float:
+    """Share of the characters (white space aside) that look like a planted context; 0 for empty text."""
+    letters = re.sub(r"\s", "", text)
+    if context in SCRIPTS:
+        return len(re.findall(SCRIPTS[context], letters)) / max(len(letters), 1)
+    return sum(len(found.group()) for found in re.finditer(RUNS[context], text)) / max(len(letters), 1)
+
+
+def delta(
+    sae: Sae | None, x: Float[Tensor, "n d"], latent: Int[Tensor, " n"], value: Float[Tensor, " n"]
+) -> Float[Tensor, "n d"]:
+    """What is added to each row so that its latent (without an autoencoder: its neuron) has the value."""
+    if sae is None:
+        now = x.gather(1, latent[:, None])
+        return torch.zeros_like(x).scatter_(1, latent[:, None], value[:, None].to(x.dtype) - now)
+    now = encode(sae, x).gather(1, latent[:, None])[:, 0]
+    return (value - now)[:, None] * sae.W_dec[latent]
+
+
+@torch.inference_mode()
+def held_logits(
+    model: nn.Module, site: Site, sae: Sae | None, tokens: Int[Tensor, "batch context"], latent: int | None,
+    value: float = 0.0,
+) -> Float[Tensor, "batch context vocab"]:  # fmt: skip
+    """Logits with one latent, or neuron, held at a value (None: nothing is changed)."""
+    replace = None
+    if latent is not None:
+
+        def replace(x: Tensor) -> Tensor:
+            rows = x.reshape(-1, x.shape[-1]).float()
+            unit = torch.full((len(rows),), latent, device=x.device)
+            change = delta(sae, rows, unit, torch.full((len(rows),), value, device=x.device)).view_as(x)
+            change[:, 0] = 0
+            return x + change
+
+    return splice.run_spliced(model, site, tokens, replace)
+
+
+@torch.inference_mode()
+def losses(
+    model: nn.Module, site: Site, sae: Sae | None, tokens: Int[Tensor, "batch context"], latent: int | None,
+    value: float = 0.0,
+) -> Float[Tensor, "batch context-1"]:  # fmt: skip
+    """Cross-entropy in nats of every following token; see `held_logits`."""
+    logits = held_logits(model, site, sae, tokens, latent, value)[:, :-1]
+    targets = tokens[:, 1:]
+    return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+
+
+@torch.inference_mode()
+def sample(
+    model: nn.Module, site: Site, sae: Sae | None, prompt: Sequence[int], latent: Int[np.ndarray, " batch"],
+    value: Float[np.ndarray, " batch"], pinned: Bool[np.ndarray, " batch"], stream: Int[np.ndarray, " batch"],
+    n_tokens: int, seed: int,
+) -> tuple[Int[np.ndarray, "batch n_tokens"], Float[np.ndarray, "batch vocab"]]:  # fmt: skip
+    """Continue a prompt, each row of the batch with its own latent held at its own value.
+
+    Args:
+        pinned: False for rows in which nothing is changed.
+        stream: which sequence of random numbers a row uses; rows that share one differ by the intervention alone.
+    Returns: sampled ids, and the probabilities of the first of them.
+    """
+    device, batch = model.device, len(latent)
+    tokens = torch.tensor([list(prompt)] * batch, device=device)
+    unit, goal = torch.as_tensor(latent, device=device), torch.as_tensor(value, dtype=torch.float32, device=device)
+    on = torch.as_tensor(pinned, device=device)[:, None]
+    changes: list[Tensor] = []
+    unembedding = splice.unembedding_of(model)
+    generators = [np.random.default_rng([seed, int(number)]) for number in np.unique(stream)]
+    place = np.searchsorted(np.unique(stream), stream)
+    first = None
+    for _ in range(n_tokens):
+        clean = splice.run_clean(model, site, tokens)
+        # what lies before the site does not change when text is added: a position's change is computed once
+        for position in range(len(changes), tokens.shape[1]):
+            x = clean.activations[:, position].float()
+            changes.append(delta(sae, x, unit, goal) * on if position else torch.zeros_like(x))
+        final = splice.run_suffix(model, site, clean, clean.activations + torch.stack(changes, 1))
+        logits = unembedding.logits(final[:, -1])
+        first = logits.softmax(-1).cpu().numpy() if first is None else first
+        noise = np.stack([generator.gumbel(size=logits.shape[1]) for generator in generators])[place]
+        chosen = (logits + torch.as_tensor(noise, dtype=torch.float32, device=device)).argmax(-1)
+        tokens = torch.cat([tokens, chosen[:, None]], 1)
+    return tokens[:, len(prompt) :].cpu().numpy(), first
+
+
+def next_tokens(
+    probabilities: Float[np.ndarray, " vocab"], name: Callable[[int], str], n: int = 5
+) -> list[dict[str, Any]]:
+    """The most probable next tokens."""
+    best = np.argsort(-probabilities, kind="stable")[:n]
+    return [{"text": name(int(token)), "probability": float(probabilities[token])} for token in best]

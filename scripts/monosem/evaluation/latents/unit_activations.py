@@ -1,0 +1,89 @@
+"""Read units (latents and neurons) over held-out text: windows in, activations and labels out, batch by batch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from scripts.monosem.models import sites
+from scripts.monosem.models.sites import Site
+from scripts.monosem.sae.kernels.sparse import Codes
+from scripts.monosem.sae.model import Sae, encode_active
+from scripts.monosem.text.tokens import TokenStream, kept_positions
+
+DENSE_NUMBERS = 2**23  # pre-activations in flight: 32 MB of float32
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is read: one autoencoder on one site of one model."""
+
+    model: nn.Module  # in eval mode
+    site: Site  # where the autoencoder reads
+    sae: Sae  # the autoencoder
+    context: int  # window length, tokens
+    drop_first_position: bool  # as in the extraction
+
+
+@dataclass(frozen=True)
+class Text:
+    """One half of the held-out text."""
+
+    stream: TokenStream  # the split
+    starts: Int[np.ndarray, " windows"]  # windows read, in order
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some windows of text with the units' activations at their kept positions."""
+
+    starts: Int[np.ndarray, " windows"]  # offset of each window in the stream
+    tokens: Int[np.ndarray, "windows context"]  # token ids
+    labels: Int[np.ndarray, "windows context"]  # index into corpus.LABELS
+    kept: Bool[np.ndarray, "windows context"]  # positions that are read
+    neurons: Float[Tensor, "n d"]  # activations at kept positions
+    codes: Codes  # latents at kept positions, sparse
+
+    def rows(self) -> Int[np.ndarray, " nnz"]:
+        """Kept position of each entry of `codes`."""
+        return np.repeat(np.arange(len(self.neurons)), self.codes.offsets.diff().cpu().numpy())
+
+    def latent_columns(self, chosen: Int[np.ndarray, " units"], d_sae: int) -> Float[np.ndarray, "n units"]:
+        """Activations of some latents, dense."""
+        place = np.full(d_sae, -1)
+        place[chosen] = np.arange(len(chosen))
+        columns = place[self.codes.latents.cpu().numpy()]
+        wanted = columns >= 0
+        dense = np.zeros((len(self.neurons), len(chosen)), np.float32)
+        dense[self.rows()[wanted], columns[wanted]] = self.codes.values.cpu().numpy()[wanted]
+        return dense
+
+    def neuron_columns(self, chosen: Int[np.ndarray, " units"]) -> Float[np.ndarray, "n units"]:
+        """Activations of some neurons."""
+        return self.neurons[:, torch.from_numpy(chosen)].cpu().numpy()
+
+
+@torch.inference_mode()
+def read_blocks(subject: Subject, stream: TokenStream, starts: Int[np.ndarray, " windows"]) -> Iterator[Block]:
+    """Read windows in the order given, a few at a time."""
+    at_once = max(1, DENSE_NUMBERS // (subject.context * subject.sae.d_sae))
+    for begin in range(0, len(starts), at_once):
+        chosen = starts[begin : begin + at_once]
+        places = chosen[:, None] + np.arange(subject.context)
+        tokens = stream.tokens[places].astype(np.int64)
+        kept = kept_positions(tokens, stream.eos_token_id, subject.drop_first_position)
+        if not kept.any():
+            continue
+        on_device = torch.from_numpy(tokens).to(subject.model.device)
+        x = sites.capture(subject.model, subject.site, on_device, stream.eos_token_id)[torch.from_numpy(kept)].float()
+        yield Block(chosen, tokens, stream.labels[places], kept, x, encode_active(subject.sae, x))
+
+
+def kept_labels(subject: Subject, stream: TokenStream, starts: Int[np.ndarray, " windows"]) -> Int[np.ndarray, " n"]:
+    """Labels of all kept positions, in reading order; the model is not run."""
+    places = starts[:, None] + np.arange(subject.context)
+    kept = kept_positions(stream.tokens[places], stream.eos_token_id, subject.drop_first_position)
+    return stream.labels[places][kept]

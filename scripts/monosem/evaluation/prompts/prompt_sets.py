@@ -1,0 +1,123 @@
+"""Sets of prompts through one autoencoder: pooled latents, and the comparison of each set with the baseline."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from scripts.monosem.core import artefacts, job
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.evaluation.prompts import differential_latents
+from scripts.monosem.evaluation.representations.texts import pieces
+from scripts.monosem.models import sites
+from scripts.monosem.models.load import load_model
+from scripts.monosem.models.sites import Site, capture_all
+from scripts.monosem.sae.model import Sae, encode, open_sae
+from scripts.monosem.text.tokens import end_of_text_id, load_tokenizer
+
+PEAKS = 3  # tokens named per listed latent
+
+
+@torch.inference_mode()
+def latents_of(
+    model: nn.Module, site: Site, sae: Sae, ids: list[int], eos_token_id: int
+) -> Float[np.ndarray, "tokens latents"]:
+    """Latents on every token of one prompt, which is read behind <|endoftext|>."""
+    tokens = torch.tensor([[eos_token_id, *ids]], device=model.device)
+    (x,) = capture_all(model, [site], tokens)
+    return encode(sae, x[0, 1:].float()).cpu().numpy()
+
+
+def halves(n: int, seed: int) -> np.ndarray:
+    """False for lines of the first half, True for the second."""
+    return np.random.default_rng(seed).permutation(n) % 2 == 1
+
+
+def compare_sets(
+    model_folder: Path, tokenizer_path: Path, sae_folder: Path, sets: dict[str, list[str]], baseline: str,
+    settings: dict[str, Any], seed: int, device: str,
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:  # fmt: skip
+    """Every set against the baseline.
+
+    Args:
+        sets: name -> prompts, the baseline among them.
+        settings: {"always_on", "false_discovery_rate", "shuffles", "context"}.
+    Returns: contents of prompts.json and of its arrays.
+    """
+    model, tokenizer = load_model(model_folder, device), load_tokenizer(tokenizer_path)
+    eos_token_id = end_of_text_id(tokenizer, tokenizer_path)
+    site = sites.resolve(model, artefacts.read_json(sae_folder / "cfg.json")["metadata"]["hook_name"])
+    sae = open_sae(sae_folder, site.name, site.d, device, artefacts.sha256(model_folder / "model.safetensors"))
+    encoded = {
+        name: [tokenizer.encode(text, add_special_tokens=False).ids[: settings["context"] - 1] for text in prompts]
+        for name, prompts in sets.items()
+    }
+    latents = {
+        name: [latents_of(model, site, sae, ids, eos_token_id) for ids in prompts] for name, prompts in encoded.items()
+    }
+    job.say(f"{sum(map(len, sets.values()))} prompts of {len(sets)} sets read")
+    pooled = {
+        name: {"mean": np.stack([f.mean(0) for f in rows]), "max": np.stack([f.max(0) for f in rows])}
+        for name, rows in latents.items()
+    }
+    second = {name: halves(len(prompts), derive_seed(seed, "prompt halves")) for name, prompts in sets.items()}
+    results, arrays = {}, {}
+    for name in (name for name in sets if name != baseline):
+        parts = [
+            differential_latents.Half(
+                *(
+                    np.concatenate([pooled[who][pooling][second[who] == side] for who in (name, baseline)])
+                    for pooling in differential_latents.POOLINGS
+                ),
+                np.repeat([True, False], [(second[who] == side).sum() for who in (name, baseline)]),
+            )
+            for side in (False, True)
+        ]
+        results[name], masks = differential_latents.separate(
+            *parts, settings["always_on"], settings["false_discovery_rate"], settings["shuffles"],
+            derive_seed(seed, "prompts", name),
+        )  # fmt: skip
+        for row in results[name]["ranking"]:
+            row["strongest_on"] = strongest_on(row["latent"], latents[name], encoded[name], tokenizer)
+        arrays |= {f"{name}.{mask}": values for mask, values in masks.items()}
+        for pooling in differential_latents.POOLINGS:
+            arrays[f"{name}.{pooling}.set"] = pooled[name][pooling].mean(0)
+            arrays[f"{name}.{pooling}.baseline"] = pooled[baseline][pooling].mean(0)
+        counts = {pooling: row["n_confirmed"] for pooling, row in results[name]["poolings"].items()}
+        job.say(f"{name}: {results[name]['n_tested']} latents tested, confirmed {counts}")
+    lengths = {name: float(np.mean([len(ids) for ids in prompts])) for name, prompts in encoded.items()}
+    return {
+        "model": model_folder.name,
+        "site": site.name,
+        "run": sae_folder.name,
+        "conventions": differential_latents.CONVENTIONS,
+        "baseline": baseline,
+        "false_discovery_rate": settings["false_discovery_rate"],
+        "always_on": settings["always_on"],
+        "mean_length_tokens": lengths,
+        "prompts": {name: len(prompts) for name, prompts in sets.items()},
+        "sets": results,
+        "summary": summary(results),
+    }, arrays
+
+
+def strongest_on(latent: int, latents: list[np.ndarray], encoded: list[list[int]], tokenizer: Any) -> list[str]:
+    """The tokens of a set's prompts on which a latent is largest, one per prompt."""
+    peaks = sorted(
+        ((f[:, latent].max(), int(f[:, latent].argmax()), row) for row, f in enumerate(latents)), reverse=True
+    )
+    return [pieces(tokenizer, [encoded[row][place]])[0] for value, place, row in peaks[:PEAKS] if value > 0]
+
+
+def summary(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The weakest set: a claim about sets should hold for each of them."""
+    rows = [row for result in results.values() for row in result["poolings"].values()]
+    best = [max(row["n_confirmed"] for row in result["poolings"].values()) for result in results.values()]
+    return {
+        "least_confirmed": min(best),
+        "most_confirmed_shuffled": max(row["shuffled"]["median_confirmed"] for row in rows),
+        "greatest_share_of_shuffles": max(row["shuffled"]["share_with_confirmation"] for row in rows),
+    }

@@ -1,0 +1,100 @@
+"""How alike layers and models are (linear CKA), and whether latents of one site have a counterpart at another."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import sparse
+
+from scripts.monosem.evaluation.representations.site_activations import Reading
+from scripts.monosem.metrics import representations
+
+CKA_ROWS = 4096  # tokens compared: the debiased value does not depend on their number, its spread does
+LEAST_FIRINGS = 5  # in each half, of a latent that is compared
+
+CONVENTIONS = {
+    "cka": representations.CONVENTIONS["linear_cka"],
+    "shuffled": "rows of one side permuted, so that no token meets itself",
+    "matched_latents": "for each latent of one site the latent of another with the highest Pearson correlation on half "
+    f"of the windows; the correlation is that on the other half. Latents with at least {LEAST_FIRINGS} firings in each",
+    "permuted": "the same with the tokens of the other site permuted",
+}
+
+
+def shuffled_cka(x: list[np.ndarray], y: list[np.ndarray], seed: int) -> dict[str, float | None]:
+    """CKA of each x with the y in the same place after the rows of y have been permuted; nothing should be left.
+
+    Returns: the largest of the debiased values, and the largest of the biased ones, which number and width raise.
+    """
+    order = np.random.default_rng(seed).permutation(len(y[0]))
+    pairs = [(a, b[order]) for a, b in zip(x, y, strict=True)]
+    values = {
+        kind: [representations.linear_cka(*pair, debiased=kind == "debiased") for pair in pairs]
+        for kind in ("debiased", "biased")
+    }
+    return {kind: max((v for v in found if v is not None), default=None) for kind, found in values.items()}
+
+
+def cka_rows(reading: Reading, sites: list[str]) -> list[Float[np.ndarray, "n _"]]:
+    """Rows of every site at evenly spaced kept positions, as many as CKA_ROWS."""
+    n = int(reading.kept.sum())
+    chosen = np.linspace(0, n - 1, min(n, CKA_ROWS)).astype(int)
+    return [reading.rows(site)[chosen] for site in sites]
+
+
+def correlations(x: sparse.csr_matrix, y: sparse.csr_matrix) -> Float[np.ndarray, "latents_x latents_y"]:
+    """Pearson correlation of every column of x [n, a] with every column of y [n, b]; 0 for constant ones."""
+    n = x.shape[0]
+    products = (x.T @ y).toarray().astype(np.float64)
+    sums = [np.asarray(a.sum(0), np.float64).ravel() for a in (x, y)]
+    squares = [np.asarray(a.multiply(a).sum(0), np.float64).ravel() for a in (x, y)]
+    spread = [np.sqrt(np.maximum(q - s**2 / n, 0)) for q, s in zip(squares, sums, strict=True)]
+    covariance = products - np.outer(sums[0], sums[1]) / n
+    scale = np.outer(*spread)
+    return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
+
+
+def matched(x: sparse.csr_matrix, y: sparse.csr_matrix, half: Int[np.ndarray, " n"]) -> Float[np.ndarray, " live"]:
+    """Held-out correlation of each live latent of x with the latent of y that fits it best on the other half.
+
+    Args:
+        half: 0 for tokens on which the partner is chosen, 1 for those on which it is scored.
+    """
+    parts = [(x[half == side], y[half == side]) for side in (0, 1)]
+    live = np.all([np.asarray((a > 0).sum(0)).ravel() >= LEAST_FIRINGS for a, _ in parts], axis=0)
+    candidates = np.all([np.asarray((b > 0).sum(0)).ravel() >= LEAST_FIRINGS for _, b in parts], axis=0)
+    if not live.any() or not candidates.any():
+        return np.empty(0)
+    chosen, scored = (correlations(a[:, live], b[:, candidates]) for a, b in parts)
+    best = chosen.argmax(1)
+    return scored[np.arange(len(best)), best]
+
+
+def match_latents(
+    codes: dict[str, sparse.csr_matrix], window: Int[np.ndarray, " n"], seed: int
+) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
+    """Every ordered pair of sites with an autoencoder: summary, and the correlations behind it."""
+    rng = np.random.default_rng(seed)
+    half = rng.permutation(window.max() + 1)[window] % 2
+    order = rng.permutation(len(window))
+    found, arrays = {}, {}
+    for left, x in codes.items():
+        for right, y in codes.items():
+            if left == right:
+                continue
+            true = matched(x, y, half)
+            control = matched(x, y[order], half)
+            if not len(true) or not len(control):
+                continue
+            name = f"{left}>{right}"
+            found[name] = {
+                "n_latents": len(true),
+                "median_correlation": float(np.median(true)),
+                "share_above_half": float((true > 0.5).mean()),
+                "permuted": {
+                    "median_correlation": float(np.median(control)),
+                    "share_above_half": float((control > 0.5).mean()),
+                },
+            }
+            arrays[name] = np.stack([np.sort(true), np.sort(control)])
+    return found, arrays

@@ -1,0 +1,165 @@
+"""Cosine similarity of tokens by layer: same context, same token elsewhere, same position, words of similar meaning.
+
+Vectors of a language model all point somewhat the same way, so that two unrelated tokens have a cosine well above 0
+(Ethayarajh 2019). That anisotropy is measured on pairs of different tokens from different windows, and subtracted.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from scripts.monosem.evaluation.representations.site_activations import Reading
+from scripts.monosem.metrics import representations
+
+PAIRS = 4000  # per kind of pair
+PAIRS_PER_TYPE = 3
+
+CONVENTIONS = {
+    "anisotropy": "mean cosine of two different tokens from different windows",
+    "same_context": "mean cosine of two different tokens of one window, less anisotropy",
+    "same_token": "mean cosine of two occurrences of a token in different windows, every token type counting alike, "
+    "less anisotropy",
+    "same_position": "mean cosine of two different tokens at the same place of different windows, less anisotropy",
+    "dealt": "the same after token ids, windows and places have been dealt anew to the vectors",
+    "positions": "the first position of a window and <|endoftext|> are in no pair",
+    "interval": "mean -/+ 1.96 standard errors over pairs (over token types for same_token)",
+}
+
+
+def _different(
+    rng: np.random.Generator,
+    window: Int[np.ndarray, " n"],
+    token: Int[np.ndarray, " n"],
+    together: Int[np.ndarray, " n"] | None,
+) -> Int[np.ndarray, "2 pairs"]:
+    """Random pairs of different tokens, from different windows, or (given `together`) of equal value in it."""
+    n = len(window)
+    if together is None:
+        pairs = rng.integers(n, size=(2, 2 * PAIRS))
+        good = window[pairs[0]] != window[pairs[1]]
+    else:
+        order = np.argsort(together, kind="stable")
+        first = np.searchsorted(together[order], together[order], side="left")
+        size = np.searchsorted(together[order], together[order], side="right") - first
+        left = rng.integers(n, size=2 * PAIRS)
+        right = first[left] + (rng.random(2 * PAIRS) * size[left]).astype(int)
+        pairs = order[np.stack([left, right])]
+        good = np.ones(2 * PAIRS, bool)
+    good &= token[pairs[0]] != token[pairs[1]]
+    return pairs[:, good][:, :PAIRS]
+
+
+def _same_token(
+    rng: np.random.Generator, window: Int[np.ndarray, " n"], token: Int[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, "2 pairs"], Int[np.ndarray, " pairs"]]:
+    """A few pairs of occurrences in different windows of every token that has them, and the token of each pair."""
+    order = np.argsort(token, kind="stable")
+    types, first, size = np.unique(token[order], return_index=True, return_counts=True)
+    tries = np.repeat(np.flatnonzero(size > 1), PAIRS_PER_TYPE)
+    left, right = (order[first[tries] + (rng.random(len(tries)) * size[tries]).astype(int)] for _ in range(2))
+    good = window[left] != window[right]
+    return np.stack([left, right])[:, good], types[tries][good]
+
+
+def draw_pairs(
+    rng: np.random.Generator, window: np.ndarray, place: np.ndarray, token: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    """Pairs of rows of each kind, and the token type of each where types are the unit."""
+    return {
+        "anisotropy": (_different(rng, window, token, None), None),
+        "same_context": (_different(rng, window, token, window), None),
+        "same_position": (_different(rng, window, token, place), None),
+        "same_token": _same_token(rng, window, token),
+    }
+
+
+def _mean(cosines: np.ndarray, unit: np.ndarray | None) -> tuple[float | None, float | None]:
+    """Mean and its standard error; over units, if they are given."""
+    if unit is not None:
+        _, group = np.unique(unit, return_inverse=True)
+        cosines = np.bincount(group, cosines) / np.bincount(group)
+    if len(cosines) < 2:
+        return None, None
+    return float(cosines.mean()), float(cosines.std(ddof=1) / np.sqrt(len(cosines)))
+
+
+def of_pairs(
+    rows: Float[np.ndarray, "n d"], pairs: Mapping[str, tuple[np.ndarray, np.ndarray | None]]
+) -> dict[str, float | None]:
+    """Anisotropy, and every other kind of pair less it, with intervals."""
+    found: dict[str, float | None] = {}
+    base = 0.0
+    for kind, (both, unit) in pairs.items():
+        mean, error = _mean(representations.cosines(rows[both[0]], rows[both[1]]), unit)
+        if kind == "anisotropy":
+            base = mean or 0.0
+            found[kind] = mean
+        else:
+            found[kind] = None if mean is None else mean - base
+            found[f"{kind}_low"] = None if mean is None else mean - base - 1.96 * error
+            found[f"{kind}_high"] = None if mean is None else mean - base + 1.96 * error
+    return found
+
+
+def by_layer(reading: Reading, sites: list[str], seed: int) -> dict[str, dict[str, Any]]:
+    """Similarities at every site, on the same pairs, and with everything dealt anew."""
+    rng = np.random.default_rng(seed)
+    window, token, place = reading.window_of_row(), reading.token_of_row(), np.nonzero(reading.kept)[1]
+    pairs = draw_pairs(rng, window, place, token)
+    dealt = draw_pairs(rng, *(rng.permutation(column) for column in (window, place, token)))
+    found = {}
+    for site in sites:
+        rows = reading.rows(site)
+        found[site] = of_pairs(rows, pairs) | {"dealt": of_pairs(rows, dealt)}
+    return found
+
+
+def position(reading: Reading, site: str, seed: int) -> tuple[dict[str, float], np.ndarray]:
+    """Can the position be read off linearly, on windows that the regression has not seen?
+
+    Returns: R² with and without the first position, and with positions dealt anew within the fitted half; predicted
+    positions [context] averaged over held-out windows, without the first.
+    """
+    rng = np.random.default_rng(seed)
+    x = reading.activations[site]
+    context = x.shape[1]
+    order = rng.permutation(len(x))
+    fitted, fresh = order[: len(x) // 2], order[len(x) // 2 :]
+    place = np.broadcast_to(np.arange(context, dtype=np.float64), reading.tokens.shape)
+    own = reading.kept
+
+    def score(keep: np.ndarray, dealt: bool) -> tuple[float, np.ndarray, np.ndarray]:
+        truth = place[fitted][keep[fitted]]
+        predicted = representations.ridge_predictions(
+            x[fitted][keep[fitted]], rng.permutation(truth) if dealt else truth, x[fresh][keep[fresh]]
+        )
+        return representations.r_squared(place[fresh][keep[fresh]], predicted), predicted, place[fresh][keep[fresh]]
+
+    with_first = own.copy()
+    with_first[:, 0] = True
+    r2, predicted, truth = score(own, dealt=False)
+    count = np.bincount(truth.astype(int), minlength=context)
+    mean = np.divide(
+        np.bincount(truth.astype(int), predicted, context), count, out=np.full(context, np.nan), where=count > 0
+    )
+    return {
+        "position_r2": r2,
+        "position_r2_with_first": score(with_first, dealt=False)[0],
+        "position_r2_dealt": score(own, dealt=True)[0],
+        "position_error": float(np.abs(truth - predicted).mean()),
+    }, mean
+
+
+def norms_by_position(reading: Reading, site: str) -> Float[np.ndarray, " context"]:
+    """Mean norm at each place of a window."""
+    return np.linalg.norm(reading.activations[site].astype(np.float64), axis=-1).mean(0)
+
+
+def similarity_by_position(reading: Reading, site: str) -> Float[np.ndarray, " context"]:
+    """Mean cosine of all pairs of windows at each place; tokens may be the same."""
+    x = reading.activations[site].astype(np.float64)
+    unit = x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+    n = len(x)
+    return (np.square(unit.sum(0)).sum(-1) - n) / (n * (n - 1))

@@ -1,0 +1,99 @@
+"""One look for every figure: sizes, fonts, colour-blind-safe colours, and a saver for svg and png.
+
+Figures are made with matplotlib's object interface on the Agg canvas (no pyplot: it costs a second of start-up).
+"""
+
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from scripts.monosem.core import artefacts
+
+WIDTH = 7.0
+"""Inches: the text width of the report."""
+
+PNG_DPI = 130
+MAX_IMAGE_BYTES = 200_000
+
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#7A7A7A",
+)  # fmt: skip
+"""Okabe and Ito's palette, told apart with every common form of colour blindness."""
+
+CYCLE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
+
+DIVERGING = "RdBu_r"
+"""Colour map for signed values; give it symmetric limits."""
+SEQUENTIAL = "viridis"
+"""Colour map for values that start at zero."""
+
+RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4,
+    "image.interpolation": "nearest",
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "monosem",
+}
+
+
+def use() -> None:
+    """Make this style matplotlib's default, e.g. at the top of a notebook."""
+    matplotlib.rcParams.update(RC)
+
+
+def new_figure(height: float, width: float = WIDTH, layout: str | None = "constrained") -> Figure:
+    """An empty figure, sizes in inches; `layout` None for axes placed by hand (many small ones: faster)."""
+    use()
+    figure = Figure(figsize=(width, height), layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def bare(axes: Axes) -> Axes:
+    """Axes of an image: no grid, no ticks, a thin frame."""
+    axes.grid(False)
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=True, linewidth=0.5, color="#999999")
+    return axes
+
+
+def save_figure(figure: Figure, path_without_suffix: str | Path) -> tuple[Path, Path]:
+    """Write `….svg` (text as text, the same bytes each time) and `….png`, both atomically.
+
+    Raises: io.ArtefactError when an image is larger than MAX_IMAGE_BYTES: draw fewer points, or rasterise them.
+    """
+    base = Path(path_without_suffix)
+    svg, png = base.with_name(base.name + ".svg"), base.with_name(base.name + ".png")
+    for path, options in ((svg, {"metadata": {"Date": None}}), (png, {"dpi": PNG_DPI, "metadata": {"Software": None}})):
+        with artefacts.atomic_path(path) as temporary, matplotlib.rc_context(RC):
+            figure.savefig(temporary, format=path.suffix[1:], **options)
+            if temporary.stat().st_size > MAX_IMAGE_BYTES:
+                size, most = (artefacts.human_bytes(n) for n in (temporary.stat().st_size, MAX_IMAGE_BYTES))
+                raise artefacts.ArtefactError(f"{path}: {size}, above {most}; draw fewer or rasterised marks")
+    return svg, png

@@ -1,0 +1,296 @@
+"""Run a model with the activations at one site replaced, and score its predictions.
+
+`run_spliced` is the plain form: tokens in, logits out. Scoring many replacements of the same text goes by its parts:
+`run_clean` keeps what no replacement changes, `run_suffix` recomputes only what lies after the site, and `score` gets
+loss and divergence from the log-normaliser of each token alone, a few rows of logits at a time.
+
+Whatever follows the site is computed by the model's own modules. Those of the site's block whose result is known
+already give the recorded one, and the module at the site gives or takes the replacement.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from scripts.monosem.models import sites
+from scripts.monosem.models.families import Family, family_of
+from scripts.monosem.models.sites import Site
+
+Replace = Callable[[Float[Tensor, "batch context d"]], Float[Tensor, "batch context d"]]
+ROW_CHUNK_NUMBERS = 2**19  # logits in flight: 2 MB in float32 stay in a core's cache, larger blocks are twice as slow
+BEFORE_ATTENTION = ("hook_resid_pre", "hook_attn_out", "hook_resid_mid")
+
+
+def replace_kept(
+    x: Float[Tensor, "batch context d"], kept: Bool[Tensor, "batch context"], values: Float[Tensor, "n d"]
+) -> Float[Tensor, "batch context d"]:
+    """x with the rows at kept positions exchanged for `values`, everything else untouched."""
+    spliced = x.clone()
+    spliced[kept] = values.to(x.dtype)
+    return spliced
+
+
+@dataclass(frozen=True)
+class Clean:
+    """What one clean pass leaves for the replacements that follow."""
+
+    activations: Float[Tensor, "batch context d"]  # at the site
+    shape: torch.Size  # of the tensor at the site: some models work on flat rows
+    block_input: Float[Tensor, "batch context d_model"] | None  # residual stream entering the site's block
+    attention: Any  # what the attention of that block gave
+    arguments: tuple[tuple[tuple, dict], ...]  # per block from the site's on: what else it is handed (mask, positions)
+    final: Float[Tensor, "batch context d_model"]  # after the last norm: the input of the unembedding
+    inputs: tuple[Tensor, dict[str, Tensor]]  # the pass itself: tokens, and what parts documents
+
+
+@torch.inference_mode()
+def run_clean(
+    model: nn.Module, site: Site, tokens: Int[Tensor, "batch context"], separator: int | None = None
+) -> Clean:
+    """One pass without the unembedding that records the site and the residual stream around it.
+
+    `separator` is the token before every document, see `sites.packing`.
+    """
+    seen: dict[str, Any] = {}
+    arguments: list[tuple[tuple, dict]] = []
+    handles = [sites.observe(site, lambda value: seen.setdefault("activations", value))]
+
+    def record_block(_module: nn.Module, inputs: tuple, keywords: dict) -> None:
+        seen.setdefault("block_input", inputs[0])
+        arguments.append((inputs[1:], keywords))
+
+    def record_attention(_module: nn.Module, _inputs: tuple, output: Any) -> None:
+        seen["attention"] = output
+
+    if site.layer is not None:
+        family, blocks = family_of(model.config.to_dict()), sites.blocks_of(model)[site.layer :]
+        handles += [block.register_forward_pre_hook(record_block, with_kwargs=True) for block in blocks]
+        attention = blocks[0].get_submodule(family.attention)
+        handles.append(attention.register_forward_hook(record_attention))
+    packed = sites.packing(model, tokens, separator)
+    try:
+        final = sites.body_of(model)(tokens, use_cache=False, **packed).last_hidden_state
+    finally:
+        for handle in handles:
+            handle.remove()
+    raw = seen["activations"]
+    return Clean(
+        activations=sites.shaped(raw, tokens, site),
+        shape=raw.shape,
+        block_input=seen.get("block_input"),
+        attention=seen.get("attention"),
+        arguments=tuple(arguments),
+        final=final,
+        inputs=(tokens, packed),
+    )
+
+
+@contextlib.contextmanager
+def _giving(results: list[tuple[nn.Module, Any]]) -> Iterator[None]:
+    """Modules that give these results without computing anything."""
+    for module, result in results:
+        module.forward = lambda *_, _result=result, **__: _result
+    try:
+        yield
+    finally:
+        for module, _ in results:
+            del module.forward
+
+
+@contextlib.contextmanager
+def _taking(module: nn.Module, value: Tensor) -> Iterator[None]:
+    """A module that works on `value` whatever it is handed."""
+
+    def exchange(_module: nn.Module, args: tuple, keywords: dict) -> tuple[tuple, dict]:
+        return ((value, *args[1:]), keywords) if args else ((), {**keywords, next(iter(keywords)): value})
+
+    handle = module.register_forward_pre_hook(exchange, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _like(output: Any, value: Tensor) -> Any:
+    """`value` in the form of a module's output."""
+    return (value, *output[1:]) if isinstance(output, tuple) else value
+
+
+def _through_block(block: nn.Module, family: Family, site: Site, clean: Clean, value: Tensor) -> Tensor:
+    """The block's output with the site's value exchanged."""
+    arguments, keywords = clean.arguments[0]
+    attention = block.get_submodule(family.attention)
+    stream, known = clean.block_input, []
+    if site.inner not in BEFORE_ATTENTION:
+        known.append((attention, clean.attention))
+    if site.inner == "hook_resid_pre":
+        stream = value
+    elif (
+        site.inner == "hook_resid_mid"
+    ):  # it enters the MLP and the sum, as the input does where attention adds nothing
+        stream = value.reshape(clean.block_input.shape)
+        added = block.get_submodule(family.sites["hook_attn_out"][0])
+        nothing = torch.zeros_like(stream)
+        known.append((added, _like(clean.attention if added is attention else nothing, nothing)))
+        if added is not attention:
+            known.append((attention, clean.attention))
+    elif site.side == "output":
+        if site.module is not attention and site.inner == "hook_attn_out":
+            known.append((attention, clean.attention))
+        known.append((site.module, _like(clean.attention if site.module is attention else value, value)))
+    else:
+        known += [(block.get_submodule(path), value) for path in family.before_post]
+    inside = site.side == "input" and site.inner not in ("hook_resid_pre", "hook_resid_mid")
+    with _giving(known), _taking(site.module, value) if inside else contextlib.nullcontext():
+        return sites.first(block(stream, *arguments, **keywords))
+
+
+@torch.inference_mode()
+def run_suffix(
+    model: nn.Module, site: Site, clean: Clean, activations: Float[Tensor, "batch context d"]
+) -> Float[Tensor, "batch context d_model"]:
+    """The final hidden state when the site's activations are exchanged; nothing before the site's block is recomputed.
+
+    For a site that the configuration named itself the whole body runs again.
+    """
+    body, value = sites.body_of(model), activations.to(clean.activations.dtype).reshape(clean.shape)
+    if site.layer is None:
+        tokens, packed = clean.inputs
+        if site.side == "input":
+            exchanged = _taking(site.module, value)
+        else:
+            handle = site.module.register_forward_hook(lambda _module, _inputs, output: _like(output, value))
+            exchanged = contextlib.ExitStack()
+            exchanged.callback(handle.remove)
+        with exchanged:
+            return body(tokens, use_cache=False, **packed).last_hidden_state
+    family, blocks = family_of(model.config.to_dict()), sites.blocks_of(model)[site.layer :]
+    x = value if site.inner == "hook_resid_post" else _through_block(blocks[0], family, site, clean, value)
+    for block, (arguments, keywords) in zip(blocks[1:], clean.arguments[1:], strict=True):
+        x = sites.first(block(x, *arguments, **keywords))
+    for path in family.after_blocks:
+        module = getattr(body, path, None)
+        x = x if module is None else module(x)
+    return x
+
+
+@dataclass(frozen=True)
+class Unembedding:
+    """How the final hidden state becomes logits."""
+
+    weight: Float[Tensor, "vocab d_model"]  # one row per token
+    bias: Float[Tensor, " vocab"] | None = None  # added to the logits
+    softcap: float | None = None  # logits are capped smoothly at this size, as in Gemma 2
+
+    def logits(self, hidden: Float[Tensor, "n d_model"]) -> Float[Tensor, "n vocab"]:
+        """In float32, whatever the model computes in."""
+        logits = (hidden @ self.weight.T).float()
+        if self.bias is not None:
+            logits += self.bias
+        return logits if self.softcap is None else torch.tanh(logits / self.softcap) * self.softcap
+
+
+def unembedding_of(model: nn.Module) -> Unembedding:
+    """The unembedding of a causal language model."""
+    head, softcap = model.get_output_embeddings(), getattr(model.config, "final_logit_softcapping", None)
+    return Unembedding(head.weight, getattr(head, "bias", None), softcap)
+
+
+@torch.inference_mode()
+def run_spliced(
+    model: nn.Module,
+    site: Site,
+    tokens: Int[Tensor, "batch context"],
+    replace: Replace | None,
+    separator: int | None = None,
+) -> Float[Tensor, "batch context vocab"]:
+    """Logits of a forward pass in which `replace` maps the activations at a site; None changes nothing."""
+    clean = run_clean(model, site, tokens, separator)
+    final = clean.final if replace is None else run_suffix(model, site, clean, replace(clean.activations))
+    return unembedding_of(model).logits(final)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The clean model's predictions at the scored positions, as far as loss and divergence need them."""
+
+    hidden: Float[Tensor, "n d_model"]  # final hidden state
+    targets: Int[Tensor, " n"]  # the token that follows
+    log_normaliser: Float[Tensor, " n"]  # log sum exp of the logits
+    expected_embedding: Float[Tensor, "n d_model"] | None
+    """Sum over tokens of p(token) times its unembedding vector; None where logits are capped, thus not linear."""
+    loss: Float[Tensor, " n"]  # cross-entropy, nats
+
+
+def _row_chunks(n_rows: int, vocab: int) -> list[slice]:
+    rows = max(16, ROW_CHUNK_NUMBERS // vocab)
+    return [slice(start, start + rows) for start in range(0, n_rows, rows)]
+
+
+def log_normaliser(hidden: Float[Tensor, "n d_model"], unembedding: Unembedding) -> Float[Tensor, " n"]:
+    """log Σ_v exp(logit_v) per row; never more than a few rows of logits at a time."""
+    result = hidden.new_empty(len(hidden), dtype=torch.float32)
+    for rows in _row_chunks(len(hidden), len(unembedding.weight)):
+        logits = unembedding.logits(hidden[rows])
+        largest = logits.amax(-1, keepdim=True)
+        result[rows] = logits.sub_(largest).exp_().sum(-1).log_().add_(largest[:, 0])
+    return result
+
+
+def _loss(hidden: Tensor, unembedding: Unembedding, normaliser: Tensor, targets: Tensor) -> Tensor:
+    logit = (hidden.float() * unembedding.weight[targets].float()).sum(-1)
+    if unembedding.bias is not None:
+        logit += unembedding.bias[targets]
+    if unembedding.softcap is not None:
+        logit = torch.tanh(logit / unembedding.softcap) * unembedding.softcap
+    return normaliser - logit
+
+
+@torch.inference_mode()
+def reference(hidden: Float[Tensor, "n d_model"], unembedding: Unembedding, targets: Int[Tensor, " n"]) -> Reference:
+    """Score the clean model once."""
+    linear = unembedding.softcap is None
+    normaliser = hidden.new_empty(len(hidden), dtype=torch.float32)
+    expected = torch.empty_like(hidden, dtype=torch.float32) if linear else None
+    for rows in _row_chunks(len(hidden), len(unembedding.weight)):
+        logits = unembedding.logits(hidden[rows])
+        normaliser[rows] = torch.logsumexp(logits, -1)
+        if linear:
+            p = (logits - normaliser[rows, None]).exp_()
+            expected[rows] = (p.to(unembedding.weight.dtype) @ unembedding.weight).float()
+    loss = _loss(hidden, unembedding, normaliser, targets)
+    return Reference(hidden, targets, normaliser, expected, loss)
+
+
+def _divergence(clean: Reference, hidden: Tensor, unembedding: Unembedding) -> Tensor:
+    """KL(clean ‖ replaced) by its definition, a few rows of logits at a time."""
+    result = torch.empty_like(clean.log_normaliser)
+    for rows in _row_chunks(len(hidden), len(unembedding.weight)):
+        log_p = torch.log_softmax(unembedding.logits(clean.hidden[rows]), -1)
+        log_q = torch.log_softmax(unembedding.logits(hidden[rows]), -1)
+        result[rows] = (log_p.exp() * (log_p - log_q)).sum(-1)
+    return result
+
+
+@torch.inference_mode()
+def score(
+    clean: Reference, hidden: Float[Tensor, "n d_model"], unembedding: Unembedding
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """Cross-entropy and KL(clean ‖ replaced) in nats per token of a replaced run.
+
+    With logits h·U and log-normaliser Z(h), KL = Σ_v p_v (log p_v − log q_v) = (h_clean − h)·Σ_v p_v U_v
+    − Z(h_clean) + Z(h): the clean probabilities enter only through their expected unembedding vector. Where logits are
+    capped, KL is computed as it is defined.
+    """
+    normaliser = log_normaliser(hidden, unembedding)
+    if clean.expected_embedding is None:
+        divergence = _divergence(clean, hidden, unembedding)
+    else:
+        moved = ((clean.hidden.float() - hidden.float()) * clean.expected_embedding).sum(-1)
+        divergence = moved - clean.log_normaliser + normaliser
+    return _loss(hidden, unembedding, normaliser, clean.targets), divergence

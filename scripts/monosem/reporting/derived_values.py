@@ -1,0 +1,81 @@
+"""Numbers that compare several runs or contexts of one result file; they join that file's values in metrics.json."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from scripts.monosem.evaluation.fidelity.document import in_sweeps
+
+DEALS = 2000  # random deals behind a chance level
+
+
+def _ordered(pairs: Sequence[tuple[int, int]], losses: np.ndarray) -> np.ndarray:
+    """Share of pairs (lesser, greater) of runs whose greater member adds less loss, for losses [..., run]."""
+    lesser, greater = np.array(pairs).T
+    return (losses[..., greater] < losses[..., lesser]).mean(-1)
+
+
+def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
+    """Whether loss added falls with L0 at equal architecture and width, and with width at equal architecture and k.
+
+    Only runs of equal length are compared, and for L0 only those that were set to different sparsities (k, L1 or L0).
+    `…_by_chance` is the share of ordered pairs that one in twenty deals reaches when the same losses are dealt to the
+    same runs at random. Quantities for which a configuration has no pair of runs are left out.
+    """
+    sparsity, width = [], []
+    numbered = list(enumerate(runs.values()))
+    for (i, a), (j, b) in combinations(numbered, 2):
+        if a["architecture"] != b["architecture"] or a["vectors"] != b["vectors"] or a["vectors"] is None:
+            continue
+        set_to_differ = any(a.get(key) != b.get(key) for key in ("k", "l1_coefficient", "l0_coefficient"))
+        if a["d_sae"] == b["d_sae"] and set_to_differ and a["l0"] != b["l0"]:
+            sparsity.append((i, j) if a["l0"] < b["l0"] else (j, i))
+        if a["d_sae"] != b["d_sae"] and a["k"] is not None and a["k"] == b["k"]:
+            width.append((i, j) if a["d_sae"] < b["d_sae"] else (j, i))
+    losses, found = np.array([run["ce_increase_nats"] for run in runs.values()]), {}
+    for name, pairs in (("sparsity", sparsity), ("width", width)):
+        if pairs:
+            compared = np.unique(pairs)
+            dealt = np.tile(losses, (DEALS, 1))
+            dealt[:, compared] = np.random.default_rng(0).permuted(dealt[:, compared], axis=1)
+            chance = float(np.quantile(_ordered(pairs, dealt), 0.95, method="higher"))
+            found |= {f"{name}_pairs": len(pairs), f"{name}_ordered": float(_ordered(pairs, losses))}
+            found[f"{name}_ordered_by_chance"] = chance
+    return found
+
+
+def specificity(bins: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
+    """In-context share of firing tokens in the lowest bin of activation, and in the upper half of the range."""
+    filled = [row for row in bins if row["n_tokens"]]
+    if not filled:
+        return None, None
+    middle = bins[-1]["upper"] / 2
+    upper = [row for row in filled if row["lower"] >= middle * (1 - 1e-9)]
+    n_upper = sum(row["n_tokens"] for row in upper)
+    share = sum(row["n_tokens"] * row["in_context_share"] for row in upper) / n_upper if n_upper else None
+    return filled[0]["in_context_share"], share
+
+
+def contexts(scored: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Over all contexts, the worst case of specificity of the best latents and of the best neurons."""
+    found = {}
+    for kind in ("latent", "neuron"):
+        shares = [specificity(row[kind]["specificity_by_activation"]) for row in scored.values()]
+        defined = bool(shares) and all(None not in pair for pair in shares)
+        found[kind] = {
+            "upper_half_specificity": min(upper for _, upper in shares) if defined else None,
+            "specificity_rise": min(upper - low for low, upper in shares) if defined else None,
+        }
+    return found
+
+
+def derive(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What can be derived from one result: `frontier` of a fidelity.json, `summary` of a contexts.json."""
+    if "runs" in document and "baselines" in document:
+        swept = in_sweeps(document)
+        return {"frontier": frontier({name: run for name, run in document["runs"].items() if name not in swept})}
+    if document.get("contexts"):
+        return {"summary": contexts(document["contexts"])}
+    return {}

@@ -1,0 +1,195 @@
+"""Values, claims and figures -> Markdown -> one HTML file. Strict: what is missing is an error that lists all of it."""
+
+import base64
+import math
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.meta
+
+from scripts.monosem.core.artefacts import ArtefactError
+from scripts.monosem.reporting import prose_lint, rulegraph
+from scripts.monosem.reporting.values import Values
+
+UNDEFINED = "not defined"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Three significant digits unless told: 0.01234 -> 0.0123, 123456 -> 123,456, null -> 'not defined'."""
+    if value is None:
+        return UNDEFINED
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value == 0 or (isinstance(value, int) and abs(value) < 10_000):
+        return f"{value:g}"
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    if abs(value) < 1e-4:
+        return f"{value:.1e}"
+    return f"{value:.{max(digits - 1 - math.floor(math.log10(abs(value))), 0)}f}"
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    """0.1234 -> 12.3 %"""
+    return UNDEFINED if value is None else f"{100 * value:z.{decimals}f} %"
+
+
+def nats(value: float | None) -> str:
+    """0.1234 -> 0.123 nats"""
+    return UNDEFINED if value is None else f"{value:z.3f} nats"
+
+
+def fixed(value: float | None, decimals: int = 3) -> str:
+    """0.1234 -> 0.123"""
+    return UNDEFINED if value is None else f"{value:z.{decimals}f}"
+
+
+def count(value: float | None) -> str:
+    """1234567 -> 1,234,567"""
+    return UNDEFINED if value is None else f"{value:,.0f}"
+
+
+FORMATS = {"percent": percent, "nats": nats, "number": number, "count": count, "fixed": fixed}
+
+
+def cell(text: Any) -> str:
+    """Text that cannot break a Markdown table."""
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def code(text: str) -> str:
+    """A code span of any text, also with backticks, pipes and line breaks, for use within a table."""
+    text = text.replace("\n", "⏎").replace("|", "\\|").replace("\t", "→")
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    padding = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
+    return f"{fence}{padding}{text}{padding}{fence}" if text else ""
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[Any]], align: str = "") -> str:
+    """A Markdown table; `align` has l or r per column (default: l, then r)."""
+    header = list(header)
+    align = align or "l" + "r" * (len(header) - 1)
+    lines = [header, [{"l": "---", "r": "---:"}[side] for side in align], *[[str(c) for c in row] for row in rows]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+class Figures:
+    """The figures that the template shows, checked against the rule's inputs."""
+
+    def __init__(self, paths: Iterable[str], folder: str) -> None:
+        self.paths = {str(path) for path in paths}
+        self.folder = folder
+        self.shown: set[str] = set()
+        self.missing: set[str] = set()
+
+    def __call__(self, name: str, title: str) -> str:
+        """Markdown of `figures/{name}.svg`, e.g. `figure("fidelity/frontier", "Frontier")`."""
+        path = f"{self.folder}/figures/{name}.svg"
+        self.shown.add(path)
+        if path not in self.paths or not Path(path).is_file():
+            self.missing.add(path)
+        return f"![{title}](figures/{name}.svg)"
+
+
+def render(
+    source: str,
+    name: str,
+    values: Values,
+    figures: Figures,
+    context: Mapping[str, Any],
+    parts: Mapping[str, str] | None = None,
+) -> tuple[str, list[str]]:
+    """Fill the template: (Markdown, warnings about unused values and figures).
+
+    In the template `v("key")` is a number of results/metrics.json, `minus(key, key)` a difference,
+    `figure(name, title)` an image, and `num`, `pct`, `nats`, `fixed`, `count`, `code` are filters.
+    `parts` are templates that it may include, by file name.
+    Raises: ArtefactError for digits typed into prose, undeclared names, missing values or figures: all at once.
+    """
+    problems, parts = [], dict(parts or {})
+    typed = [line for file, text in {name: source, **parts}.items() for line in prose_lint.lint(text, file)]
+    if typed:
+        problems.append(
+            "numbers typed into prose (use {{ v(...) }}, or end the line with {# literal: why #}):\n  "
+            + "\n  ".join(typed)
+        )
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        loader=jinja2.DictLoader(parts),
+    )  # fmt: skip
+    environment.filters |= {
+        "num": number, "pct": percent, "nats": nats, "fixed": fixed, "count": count, "code": code, "cell": cell,
+    }  # fmt: skip
+    given = {"v": values.get, "minus": values.minus, "figure": figures, **context}
+    names = (jinja2.meta.find_undeclared_variables(environment.parse(text)) for text in (source, *parts.values()))
+    undeclared = set().union(*names) - set(given)
+    if undeclared:
+        problems.append(f"names that nothing provides: {', '.join(sorted(undeclared))}")
+        raise ArtefactError(f"{name}: " + "\n".join(problems))
+    try:
+        text = environment.from_string(source).render(given)
+    except jinja2.UndefinedError as error:
+        problems.append(f"{error.message}")
+        text = ""
+    if figures.missing:
+        problems.append("figures that no rule input provides:\n  " + "\n  ".join(sorted(figures.missing)))
+    try:
+        values.require()
+    except KeyError as error:
+        problems.append(str(error))
+    if problems:
+        raise ArtefactError(f"{name}: " + "\n".join(problems))
+    unshown = sorted(path for path in figures.paths - figures.shown if path.endswith(".svg"))
+    return text, [f"figure not shown in the report: {path}" for path in unshown]
+
+
+def _embed(match: re.Match, folder: Path) -> str:
+    path = folder / match.group(1)
+    if not path.is_file():
+        return match.group(0)
+    kind = {".svg": "image/svg+xml", ".png": "image/png"}[path.suffix]
+    return f'src="data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"'
+
+
+def html(markdown: str, folder: str | Path, style: str) -> str:
+    """One file that opens without a network: style and the figures below `folder` inside, Mermaid drawn as SVG."""
+    from markdown_it import MarkdownIt
+    from markdown_it.common.utils import escapeHtml
+
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    tokens = parser.parse(markdown)
+    contents, seen = [], set()
+    for opening, inline in zip(tokens, tokens[1:], strict=False):
+        if opening.type == "heading_open":
+            words = "".join(child.content for child in inline.children or [] if child.type in ("text", "code_inline"))
+            anchor = re.sub(r"[^\w]+", "-", words.lower()).strip("-")
+            while anchor in seen:
+                anchor += "-"
+            seen.add(anchor)
+            opening.attrSet("id", anchor)
+            if opening.tag in ("h2", "h3"):
+                deep = ' class="deep"' if opening.tag == "h3" else ""
+                contents.append(f'<a href="#{anchor}"{deep}>{escapeHtml(words)}</a>')
+        if opening.type == "paragraph_open" and inline.children and inline.children[0].type == "image":
+            opening.attrSet("class", "figure")
+    for token in tokens:
+        if token.type == "fence" and token.info.strip() == "mermaid":
+            token.type, token.content = "html_block", rulegraph.svg(token.content)
+    body = parser.renderer.render(tokens, parser.options, {})
+    body = re.sub(r'src="(figures/[^"]+)"', lambda match: _embed(match, Path(folder)), body)
+    for verdict in ("reproduced", "not reproduced", "not attempted"):
+        name = verdict.replace(" ", "-")
+        body = re.sub(rf"<td([^>]*)>{verdict}\b", rf'<td\1><span class="{name}">{verdict}</span>', body)
+    title = re.search(r"^# (.+)$", markdown, re.M)
+    first_heading_end = body.find("</h1>") + len("</h1>")
+    navigation = f"<nav>{''.join(contents)}</nav>"
+    body = body[:first_heading_end] + navigation + body[first_heading_end:]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escapeHtml(title.group(1) if title else 'Report')}</title><style>{style}</style></head>\n"
+        f"<body>\n{body}</body></html>\n"
+    )

@@ -1,0 +1,62 @@
+"""Put an autoencoder that was trained elsewhere where one of this run would lie: read, folded, checked, labelled."""
+
+from pathlib import Path
+from typing import Any
+
+from scripts.monosem.core import artefacts
+from scripts.monosem.sae import convert, formats
+from scripts.monosem.sae.kinds import KINDS
+
+
+def adopt(
+    folder: Path, source: dict[str, Any], model_sha256: str, reading: dict[str, Any], names: dict[str, str]
+) -> tuple[dict[str, Any], convert.Tensors, dict[str, Any]]:
+    """Configuration, tensors and summary (training.json) of a pretrained autoencoder.
+
+    Args:
+        source: what the configuration says about it, with `centred` resolved.
+        model_sha256: of the model that it will read here.
+        reading: {"context", "drop_first_position"}: how text is read here.
+        names: {"model", "site", "run"}.
+    Raises: ArtefactError if the files name another model by its sha256, or cannot be read.
+    """
+    told = formats.read(folder)
+    cfg, tensors = convert.read(folder, source.get("norm_scaling_factor"))
+    if source["centred"]:
+        tensors = convert.centring(tensors)
+    metadata = cfg["metadata"]
+    own = metadata.get("model_sha256")
+    if own is not None and own != model_sha256:
+        raise artefacts.ArtefactError(
+            f"{told.path}: this autoencoder was trained on '{told.model}' with the sha256 {own[:12]}, the model here "
+            f"has {model_sha256[:12]}; give its own model"
+        )
+    form, weights = told.form, folder / formats.FILES[told.form][1]
+    origin = {
+        "kind": "pretrained",
+        "name": source["name"],
+        "subfolder": source.get("subfolder"),
+        "revision": source.get("snapshot"),
+        "format": form,
+        "files_sha256": {path.name: artefacts.sha256(path) for path in (told.path, weights)},
+        "stated_model": told.model,
+        "stated_hook": told.hook,
+        "centred": source["centred"],
+        "norm_scaling_factor": source.get("norm_scaling_factor"),
+    }
+    trained = metadata.get("training")
+    kept = {key: value for key, value in metadata.items() if key not in ("training", "training_architecture")}
+    if metadata.get("training_architecture") in KINDS:
+        kept["training_architecture"] = metadata["training_architecture"]
+    cfg["metadata"] = kept | {
+        "training": trained if isinstance(trained, dict) else {"k": cfg.get("k")},
+        "model_name": names["model"],
+        "hook_name": names["site"],
+        "monosem_run": names["run"],
+        "model_sha256": model_sha256,
+        "context_size": reading["context"],
+        "drop_first_position": reading["drop_first_position"],
+        "pretrained": origin,
+    }
+    summary = origin | {"architecture": cfg["architecture"], "d_in": cfg["d_in"], "d_sae": cfg["d_sae"]}
+    return cfg, tensors, summary

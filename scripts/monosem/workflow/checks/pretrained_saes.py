@@ -1,0 +1,101 @@
+"""Runs of the configuration that were trained elsewhere: where they lie, and whether they fit their model and site.
+
+Read while the workflow is parsed: from cfg.json and config.json alone, no torch.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scripts.monosem.models import sites
+from scripts.monosem.models.families import family_of
+from scripts.monosem.sae import formats
+
+CENTRED = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out")  # by TransformerLens
+Run = Mapping[str, Any]
+
+
+def is_pretrained(run: Run) -> bool:
+    """Whether an entry of sae.runs was trained elsewhere."""
+    return "pretrained" in run
+
+
+def folder_of(run: Run) -> Path | None:
+    """Where a pretrained autoencoder lies on this machine; None if it does not."""
+    source = run["pretrained"]
+    return formats.find(source["name"], source.get("subfolder"), source.get("revision"))
+
+
+def d_sae(run: Run) -> int:
+    """Latents of a run, trained here or elsewhere."""
+    return formats.read(folder_of(run)).d_sae if is_pretrained(run) else run["d_sae"]
+
+
+def resolved(run: Run, site: str) -> dict[str, Any]:
+    """What is configured about a pretrained run, with the folder found, its snapshot, and whether x is centred."""
+    source, folder = dict(run["pretrained"]), folder_of(run)
+    centred = source.get("centred", formats.read(folder).centred) and site.split(".", 2)[-1] in CENTRED
+    place = folder.parents[len(Path(source.get("subfolder") or "").parts) - 1] if source.get("subfolder") else folder
+    snapshot = place.name if place.parent.name == "snapshots" else None
+    return source | {"folder": str(folder), "centred": centred, "snapshot": snapshot}
+
+
+def files(run: Run) -> list[str]:
+    """The files of a pretrained run."""
+    folder = folder_of(run)
+    return [str(folder / name) for name in formats.FILES[formats.form_of(folder)]]
+
+
+def _unstated(what: str, path: Path, key: str, where: str) -> ValueError:
+    return ValueError(f"{where}.{key}: {path} does not say {what}; write it here")
+
+
+def check(run: Run, where: str, model: tuple[str, ...], shape: Mapping[str, Any], site: str) -> None:
+    """Refuse a pretrained run that does not belong to a model and site.
+
+    Args:
+        where: path of the run in the configuration.
+        model: the names that the model goes by.
+        shape: its config.json.
+    Raises: ValueError in one sentence; ArtefactError for files that cannot be read.
+    """
+    source, where = run["pretrained"], f"{where}.pretrained"
+    folder = folder_of(run)
+    if folder is None:
+        sub = f" --sae {source['subfolder']}" if source.get("subfolder") else " --sae ."
+        at = f" --revision {source['revision']}" if source.get("revision") else ""
+        below = f"{source['name']}/{source['subfolder']}" if source.get("subfolder") else source["name"]
+        raise ValueError(
+            f"{where}.name: '{below}' is neither a folder with {formats.NEEDED} nor in the hub cache of this machine; "
+            f"`python -m scripts.fetch_model {source['name']}{sub}{at}` fetches it where there is a network"
+        )
+    told = formats.read(folder)
+    name, hook = source.get("model_name", told.model), source.get("hook_name", told.hook)
+    if hook is None:
+        raise _unstated("at which hook the autoencoder reads", told.path, "hook_name", where)
+    if hook != site:
+        raise ValueError(f"{where}: the autoencoder reads '{hook}', sae.use puts it at '{site}'; give it its own site")
+    width = sites.parse(site, shape)[2]
+    if told.d_in != width:
+        raise ValueError(
+            f"{where}: the autoencoder reads vectors of width {told.d_in} ({told.path.name}), '{site}' of '{model[0]}' "
+            f"is {width} wide; give it its own model"
+        )
+    if name is None:
+        raise _unstated("which model the autoencoder was trained on", told.path, "model_name", where)
+    if not formats.same_model(name, model):
+        raise ValueError(
+            f"{where}: the autoencoder was trained on '{name}', sae.use puts it on '{model[0]}' "
+            f"({', '.join(dict.fromkeys(model))}); give it its own model, or say model_name: {model[0]} if they are one"
+        )
+    if told.normalisation != "none" and source.get("norm_scaling_factor") is None:
+        raise ValueError(
+            f"{where}.norm_scaling_factor is missing: {told.path} says normalize_activations: {told.normalisation}, so "
+            "the weights need the factor that its release states"
+        )
+    family = family_of(shape)
+    centred = source.get("centred", told.centred) and site.split(".", 2)[-1] in CENTRED
+    if centred and family is not None and not family.centred_norm:
+        raise ValueError(
+            f"{where}.centred: the norms of '{model[0]}' do not take the mean away, so x cannot be centred"
+        )

@@ -1,0 +1,162 @@
+"""Which files the figures, notebooks, metrics and the report of a configuration are made from. Imports no torch."""
+
+from pathlib import Path
+from typing import Any
+
+from scripts.monosem.workflow import code_inputs, outputs_toy, plan, sweeps
+from scripts.monosem.workflow import outputs_analysis as analysis
+from scripts.monosem.workflow.checks import pretrained_saes
+from scripts.monosem.workflow.plan import Config, Plan
+
+FIGURES = {
+    "models": ("training-curves", "losses"),
+    "fidelity": ("frontier", "baselines", "sites", "layers", "density", "density-bias-cosine", "training", "shrinkage"),
+    "sweeps": ("ablation", "dead-latents"),
+    "interpretation": ("activation-by-label", "specificity", "precision-recall", "confusion", "token-entropy"),
+}
+
+
+def headline(config: Config) -> dict[str, str]:
+    """Model, site and run that the report is about."""
+    return dict(config["evaluation"]["headline"])
+
+
+def families(config: Config, the_plan: Plan) -> list[str]:
+    """The families of figures of a configuration: `sweeps` only where the headline's site has some to compare."""
+    place = headline(config)
+    found = sweeps.trained(config, the_plan.sites[place["model"], place["site"]])
+    compares = any(len(variants) > 1 for variants in found.values())
+    return [family for family in FIGURES if family != "sweeps" or compares]
+
+
+def figures(family: str, suffix: str) -> list[str]:
+    """Files of one family of figures."""
+    return [f"results/figures/{family}/{name}{suffix}" for name in FIGURES[family]]
+
+
+def trainings(the_plan: Plan) -> list[str]:
+    """Summaries of all language models."""
+    return [f"results/models/{model}/training.json" for model in the_plan.models]
+
+
+def curves(the_plan: Plan) -> list[str]:
+    """Training curves of the language models that are trained here."""
+    return [f"results/models/{model}/training.jsonl" for model in the_plan.of_kind("train")]
+
+
+def fidelities(the_plan: Plan) -> list[str]:
+    """Evaluations of all sites."""
+    return [f"results/evaluation/{model}/{site}/fidelity.json" for model, site in the_plan.sites]
+
+
+def sae_curves(config: Config, the_plan: Plan) -> list[str]:
+    """Training curves of the headline site's autoencoders, as far as they are trained here."""
+    model, site = (headline(config)[name] for name in ("model", "site"))
+    here = [run for run in the_plan.sites[model, site] if not pretrained_saes.is_pretrained(config["sae"]["runs"][run])]
+    return [f"results/sae/{model}/{site}/{run}/training.jsonl" for run in here]
+
+
+def trained_elsewhere(config: Config, the_plan: Plan) -> dict[str, str]:
+    """Runs in use that were not trained here -> where they come from."""
+    found = {}
+    for run in dict.fromkeys(run for runs in the_plan.sites.values() for run in runs):
+        if source := config["sae"]["runs"][run].get("pretrained"):
+            found[run] = "/".join(part for part in (source["name"], source.get("subfolder")) if part)
+    return found
+
+
+def control(config: Config) -> str | None:
+    """The model whose weights are permuted."""
+    return config["chapters"]["one_layer"].get("control")
+
+
+def interpreted(config: Config, the_plan: Plan, what: str) -> list[str]:
+    """Files of the headline's model and of its control, as far as they are interpreted at the headline's site."""
+    place = headline(config)
+    wanted = [(model, place["site"], place["run"]) for model in (place["model"], control(config))]
+    return [f"results/evaluation/{'/'.join(key)}/{what}" for key in wanted if key in the_plan.interpreted]
+
+
+def corpus_manifest(config: Config) -> str:
+    """What the corpus is made of."""
+    return f"results/data/{config['corpus']['name']}/manifest.json"
+
+
+def token_manifests(config: Config, the_plan: Plan) -> list[str]:
+    """Token shards of every tokenizer in use."""
+    tokenizers = dict.fromkeys(plan.tokenizer_of(config, model) for model in the_plan.models)
+    return [f"results/data/{config['corpus']['name']}/tokens/{name}/manifest.json" for name in tokenizers]
+
+
+def results(config: Config, the_plan: Plan) -> list[str]:
+    """Every JSON result that numbers are collected from."""
+    saes = [f"{model}/{site}/{run}" for (model, site), runs in the_plan.sites.items() for run in runs]
+    read = ["/".join(names) for names in the_plan.interpreted]
+    return [
+        "results/environment.json",
+        corpus_manifest(config),
+        *token_manifests(config, the_plan),
+        *(f"results/toy/{name}/result.json" for name in outputs_toy.experiments(config["toy"])),
+        *trainings(the_plan),
+        *(f"results/activations/{model}/{site}/manifest.json" for model, site in the_plan.sites),
+        *(f"results/sae/{sae}/training.json" for sae in saes),
+        *fidelities(the_plan),
+        *analysis.results(the_plan),
+        *(f"results/evaluation/{sae}/{what}.json" for sae in read for what in ("interpretation", "contexts")),
+    ]
+
+
+def notebooks(config: Config) -> dict[str, dict[str, Any]]:
+    """Notebook -> the results it reads, the code it is made of, and its parameters."""
+    model, site, run = (headline(config)[name] for name in ("model", "site", "run"))
+    sae, read = f"results/sae/{model}/{site}/{run}", f"results/evaluation/{model}/{site}/{run}"
+    made = {
+        "token_activations": {
+            "results": [f"results/models/{model}/model.safetensors", f"{sae}/sae_weights.safetensors"],
+            "parameters": {"model": f"results/models/{model}", "sae": sae, "site": site},
+        },
+        "latent_browser": {
+            "results": [f"{read}/interpretation.json", f"{read}/contexts.json"],
+            "parameters": {"interpretation": f"{read}/interpretation.json", "contexts": f"{read}/contexts.json"},
+        },
+    }
+    for name, notebook in made.items():
+        notebook["code"] = code_inputs.closure(Path("paper", "notebooks", f"{name}.py"))
+    return made
+
+
+def seeds(config: Config, the_plan: Plan) -> dict[str, int]:
+    """Every seed that the configuration states, by what it is for."""
+    found = {"everything without a seed of its own": config["seed"]}
+    for model, kind in the_plan.models.items():
+        if "seed" in config["models"][model][kind]:
+            found[f"model {model}"] = config["models"][model][kind]["seed"]
+    defaults = config["sae"]["defaults"]
+    for run in dict.fromkeys(run for runs in the_plan.sites.values() for run in runs):
+        settings = {**defaults, **config["sae"]["runs"][run]}
+        if "seed" in settings:
+            found[f"autoencoder {run}"] = settings["seed"]
+    for experiment, settings in outputs_toy.experiments(config["toy"]).items():
+        if "seed" in settings:
+            found[f"toy {experiment}"] = settings["seed"]
+    return found
+
+
+def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
+    """What the report says about the configuration itself."""
+    chapter = config["chapters"]["gpt2"]
+    return {
+        "seeds": seeds(config, the_plan),
+        "trained_elsewhere": trained_elsewhere(config, the_plan),
+        "gpt2": {
+            "model": the_plan.gpt2,
+            "pretrained": chapter["pretrained"],
+            "is_pretrained": the_plan.models[the_plan.gpt2] == "pretrained",
+        },
+        "toy": outputs_toy.experiments(config["toy"]),
+        "analysis": analysis.report_settings(config, the_plan),
+        "cards_shown": min(8, config["interpretation"]["units"]),
+        "contexts": list(config["corpus"]["planted"]["contexts"]),
+        "drop_first_position": config["activations"]["drop_first_position"],
+        "compares_sweeps": "sweeps" in families(config, the_plan),
+    }

@@ -1,0 +1,202 @@
+"""What a configuration asks for: models, sites and autoencoders to build, resolved while the workflow is parsed.
+
+Imports neither torch nor transformers. Expects a configuration that `configuration.check` has passed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.monosem.core.artefacts import read_json
+from scripts.monosem.models.cost import disk_bytes, memory_bytes
+from scripts.monosem.models.families import family_of
+from scripts.monosem.models.model_folder import SETTINGS, find_pretrained
+from scripts.monosem.models.sites import layer_of, parse
+from scripts.monosem.workflow.checks import pretrained_saes
+
+CHAPTER_GPT2 = "chapters.gpt2"  # in place of a model's name: the model that chapter 3 runs on
+KINDS = ("train", "shuffle", "pretrained")
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything with a name that the rules build."""
+
+    gpt2: str
+    """The model of chapter 3."""
+    models: dict[str, str]
+    """Model -> its kind (one of KINDS); only models that are used, each after the one it is made from."""
+    sites: dict[tuple[str, str], tuple[str, ...]]
+    """(model, site) -> the runs trained there."""
+    passes: dict[tuple[str, str], tuple[str, ...]]
+    """(model, site) -> the other sites that its extraction reads in the same pass; only where there are some."""
+    interpreted: tuple[tuple[str, str, str], ...]
+    """(model, site, run) of the autoencoders that are interpreted."""
+    references: dict[tuple[str, str], str]
+    """(model, site) -> the run whose L0 the baselines get: the headline's run where it is trained, else the first."""
+    controls: dict[tuple[str, str], str]
+    """(model, site) -> the shuffled model whose autoencoder of the reference run serves as control there."""
+    neighbours: dict[tuple[str, str], str]
+    """(model, site) -> the site of the next layer with an autoencoder (of the last layer: of the one before)."""
+    analysed: dict[str, tuple[str, ...]]
+    """Model whose activations are analysed -> the models that it is compared with."""
+    prompted: tuple[tuple[str, str, str], ...]
+    """(model, site, run) of the autoencoders that read sets of prompts."""
+    intervened: tuple[tuple[str, str, str], ...]
+    """(model, site, run) of the autoencoders whose latents are changed while the model runs."""
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Models of one kind."""
+        return [model for model, its_kind in self.models.items() if its_kind == kind]
+
+    def reader_of(self, model: str, site: str) -> str | None:
+        """The site in whose pass another one is read; None for a site that is read by its own job."""
+        return next((first for (its, first), others in self.passes.items() if its == model and site in others), None)
+
+
+def kind_of(config: Config, model: str) -> str:
+    """How a model comes to be: one of KINDS."""
+    return next(kind for kind in KINDS if kind in config["models"][model])
+
+
+def pretrained_folder(config: Config, model: str) -> Path | None:
+    """Where a pretrained model lies on this machine."""
+    settings = config["models"][model]["pretrained"]
+    return find_pretrained(settings["name"], settings.get("revision"), settings.get("allow_pickle", False))
+
+
+def names_of(config: Config, model: str) -> tuple[str, ...]:
+    """What a model may be called by those who trained autoencoders on it; its name here first."""
+    if kind_of(config, model) != "pretrained":
+        return (model,)
+    told = (
+        read_json(folder / "config.json").get("_name_or_path") if (folder := pretrained_folder(config, model)) else ""
+    )
+    return tuple(name for name in (model, config["models"][model]["pretrained"]["name"], told) if name)
+
+
+def model_settings(config: Config, model: str) -> dict[str, Any]:
+    """What a pretrained model's folder is told about its use; see models.<name>.pretrained in the schema."""
+    settings = config["models"][model]["pretrained"]
+    told = {key: settings[key] for key in ("sites", "dtype", "device") if key in settings}
+    return {"attention_across_documents": settings.get("attention_across_documents", False), **told}
+
+
+def chapter_model(config: Config) -> str:
+    """The model of chapter 3: `auto` means the pretrained one if it lies on this machine, else the stand-in."""
+    chapter = config["chapters"]["gpt2"]
+    if chapter["model"] != "auto":
+        return chapter["model"]
+    return chapter["pretrained"] if pretrained_folder(config, chapter["pretrained"]) else chapter["stand_in"]
+
+
+def resolve(config: Config, model: str) -> str:
+    """A name in a `use` list -> the model: `chapters.gpt2` is replaced."""
+    return chapter_model(config) if model == CHAPTER_GPT2 else model
+
+
+def architecture(config: Config, model: str) -> dict[str, Any] | None:
+    """config.json of a model, as far as it tells its shape; None for a pretrained model that is not on this machine."""
+    kind = kind_of(config, model)
+    settings = config["models"][model][kind]
+    if kind == "train":
+        return settings["architecture"]
+    if kind == "shuffle":
+        return architecture(config, settings["of"])
+    folder = pretrained_folder(config, model)
+    return {**read_json(folder / "config.json"), SETTINGS: model_settings(config, model)} if folder else None
+
+
+def sites_of(use: Config) -> list[str]:
+    """Sites of an entry of `sae.use`: one, or a list that shares a pass through the model."""
+    return [use["site"]] if isinstance(use["site"], str) else list(use["site"])
+
+
+def tokenizer_of(config: Config, model: str) -> str:
+    """Name of the tokenizer: trained models share one, a pretrained model brings its own."""
+    return model if kind_of(config, model) == "pretrained" else f"bpe-{config['tokenizer']['vocab_size']}"
+
+
+def wanted_tokens(config: Config, model: str) -> int:
+    """Tokens whose activations are stored for a model."""
+    return config["activations"]["tokens"].get(model, config["activations"]["tokens"]["default"])
+
+
+def extraction_bytes(config: Config, model: str, sites: list[str], shape: dict[str, Any]) -> int:
+    """Memory of reading sites in one pass; 0 for a model whose size is not known."""
+    if family_of(shape) is None or not shape.get("vocab_size"):
+        return 0
+    layers = [parse(site, shape)[0] for site in sites]
+    last = None if None in layers else max(layers)
+    return memory_bytes(shape, shape.get(SETTINGS, {}).get("dtype", "float32"), last)
+
+
+def disk_need_bytes(config: Config, plan: Plan) -> int:
+    """Disk that the activations and the autoencoders of a run take, as far as the configuration tells."""
+    need = 0
+    for (model, site), runs in plan.sites.items():
+        d = parse(site, architecture(config, model))[2]
+        need += disk_bytes(wanted_tokens(config, model), [d])
+        need += sum(4 * (2 * d + 2) * pretrained_saes.d_sae(config["sae"]["runs"][run]) for run in runs)
+    return need
+
+
+def neighbours_of(sites: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """For every (model, site) the same place of the next layer, of the last layer that of the one before it."""
+    columns: dict[tuple[str, str], dict[int, str]] = {}
+    for model, site in sites:
+        if place := layer_of(site):
+            columns.setdefault((model, place[1]), {})[place[0]] = site
+    found = {}
+    for (model, _), column in columns.items():
+        layers = sorted(column)
+        for here, other in zip(layers, [*layers[1:], *layers[-2:-1]], strict=False):
+            found[model, column[here]] = column[other]
+    return found
+
+
+def make_plan(config: Config) -> Plan:
+    """Resolve names and collect what is used."""
+    gpt2 = chapter_model(config)
+    sites: dict[tuple[str, str], tuple[str, ...]] = {}
+    passes: dict[tuple[str, str], tuple[str, ...]] = {}
+    for use in config["sae"]["use"]:
+        model, here = resolve(config, use["model"]), sites_of(use)
+        new = [site for site in here if (model, site) not in sites]
+        if len(new) > 1:
+            passes[model, new[0]] = tuple(new[1:])
+        for site in here:
+            sites[model, site] = tuple(dict.fromkeys([*sites.get((model, site), ()), *use["runs"]]))
+    chapter = config["chapters"]["one_layer"]
+    analysed = {
+        resolve(config, use["model"]): tuple(resolve(config, other) for other in use.get("against", ()))
+        for use in config.get("analysis", {}).get("use", ())
+    }
+    compared = [model for pair in analysed.items() for model in (pair[0], *pair[1])]
+    held = config.get("interventions", {}).get("named") or {}
+    named = [resolve(config, entry["model"]) for entry in held.values() if entry is not None]
+    used = dict.fromkeys([*(model for model, _ in sites), *chapter.values(), gpt2, *compared, *named])
+    models: dict[str, str] = {}
+    for model in used:
+        kind = kind_of(config, model)
+        source = config["models"][model]["shuffle"]["of"] if kind == "shuffle" else None
+        models |= {source: kind_of(config, source), model: kind} if source else {model: kind}
+    headline = config["evaluation"]["headline"]["run"]
+    references = {place: headline if headline in runs else runs[0] for place, runs in sites.items()}
+    controls = {}
+    for model, site in sites:
+        if models[model] == "shuffle":
+            place = (config["models"][model]["shuffle"]["of"], site)
+            if references.get(place) in sites[model, site]:
+                controls[place] = model
+
+    def autoencoders(section: str) -> tuple[tuple[str, str, str], ...]:
+        uses = config.get(section, {}).get("use", ())
+        return tuple(dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses))
+
+    return Plan(
+        gpt2, models, sites, passes, autoencoders("interpretation"), references, controls, neighbours_of(sites),
+        analysed, autoencoders("prompts"), autoencoders("interventions"),
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""Names for the parts of a run that claims and report speak of, so that neither names a model, site or run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.monosem.core.artefacts import key_prefix
+from scripts.monosem.workflow import outputs_toy
+from scripts.monosem.workflow.plan import sites_of
+
+
+def toy_roles(config: Mapping[str, Any]) -> dict[str, str | None]:
+    """Experiment of the toy chapter -> the part of a key that is its result; None for one that is left out."""
+    found = outputs_toy.experiments(config["toy"])
+    playing = {name: f"toy/{name}/result" if name in found else None for name in (*outputs_toy.NAMED, *found)}
+    levels = found.get("superposition", {}).get("probabilities", ())
+    return playing | {"densest": "0" if levels else None, "sparsest": str(len(levels) - 1) if levels else None}
+
+
+def _sites(config: Mapping[str, Any], model: str, chapter_model: str) -> list[tuple[str, list[str]]]:
+    """Sites of a model with their runs, in the order of config.yaml."""
+    names = {model, "chapters.gpt2"} if model == chapter_model else {model}
+    return [(site, use["runs"]) for use in config["sae"]["use"] if use["model"] in names for site in sites_of(use)]
+
+
+def _evaluation(model: str | None, site: str | None, run: str | None, what: str) -> str | None:
+    parts = [part for part in (model, site, *([run] if what != "fidelity" else [])) if part]
+    complete = len(parts) == (2 if what == "fidelity" else 3)
+    return key_prefix("/".join(["results/evaluation", *parts, f"{what}.json"])) if complete else None
+
+
+def _first_of(config: Mapping[str, Any], section: str, gpt2_model: str | None) -> str | None:
+    """The part of a key that is a section's result on the first autoencoder that it uses on the chapter's model."""
+    for use in config.get(section, {}).get("use", ()):
+        if use["model"] in ("chapters.gpt2", gpt2_model):
+            return f"analysis/{gpt2_model}/{use['site']}/{use['run']}/{section}"
+    return None
+
+
+def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | None]:
+    """Role -> the part of a key (or the name) that plays it; None for a role that this configuration leaves out.
+
+    Args:
+        gpt2_model: the model that chapter 3 runs on, resolved.
+    """
+    headline, one_layer = config["evaluation"]["headline"], config["chapters"]["one_layer"]
+    model, site, run = (headline[name] for name in ("model", "site", "run"))
+    deep = _sites(config, gpt2_model, gpt2_model) if gpt2_model else []
+    deep_mlp = next(((where, names) for where, names in deep if "mlp" in where), (None, [None]))
+    deep_stream = next(((where, names) for where, names in deep if "resid" in where), (None, [None]))
+    interpreted = {(use["model"], use["site"], use["run"]) for use in config["interpretation"]["use"]}
+    control, second = one_layer.get("control"), one_layer.get("second")
+    control_read = (control, site, run) if (control, site, run) in interpreted else (None, None, None)
+    analysed = {
+        gpt2_model if use["model"] == "chapters.gpt2" else use["model"]
+        for use in config.get("analysis", {}).get("use", ())
+    }
+    held = headline in [dict(use) for use in config.get("interventions", {}).get("use", ())]
+    tokenizer = config["tokenizer"].get("name", f"bpe-{config['tokenizer']['vocab_size']}")
+    corpus = config["corpus"]["name"]
+    return {
+        "model": model,
+        "site": site,
+        "run": run,
+        "second": second,
+        "control": control,
+        "gpt2": gpt2_model,
+        "training": f"models/{model}/training",
+        "second_training": second and f"models/{second}/training",
+        "control_training": control and f"models/{control}/training",
+        "gpt2_training": gpt2_model and f"models/{gpt2_model}/training",
+        "sae": f"sae/{model}/{site}/{run}/training",
+        "fidelity": _evaluation(model, site, None, "fidelity"),
+        "control_fidelity": _evaluation(control, site, None, "fidelity"),
+        "second_fidelity": _evaluation(second, site, None, "fidelity"),
+        "interpretation": _evaluation(model, site, run, "interpretation"),
+        "contexts": _evaluation(model, site, run, "contexts"),
+        "control_interpretation": _evaluation(*control_read, "interpretation"),
+        "gpt2_site": deep_mlp[0],
+        "gpt2_run": deep_mlp[1][0],
+        "gpt2_fidelity": _evaluation(gpt2_model, deep_mlp[0], None, "fidelity"),
+        "gpt2_stream_site": deep_stream[0],
+        "gpt2_stream_run": deep_stream[1][0],
+        "gpt2_stream_fidelity": _evaluation(gpt2_model, deep_stream[0], None, "fidelity"),
+        "analysis": f"analysis/{model}" if model in analysed else None,
+        "gpt2_analysis": f"analysis/{gpt2_model}" if gpt2_model in analysed else None,
+        "gpt2_prompts": _first_of(config, "prompts", gpt2_model),
+        "interventions": f"analysis/{model}/{site}/{run}/interventions" if held else None,
+        "corpus": f"data/{corpus}/manifest",
+        "tokens": f"data/{corpus}/tokens/{tokenizer}/manifest",
+        **toy_roles(config),
+    }

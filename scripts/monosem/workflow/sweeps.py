@@ -1,0 +1,55 @@
+"""Sweeps: autoencoders that differ in one thing and in their seed, written once in the configuration. No torch.
+
+A sweep in config.yaml:
+
+    recipe:
+      base: {architecture: relu, d_sae: 1024, …}     # what all have in common
+      variants: {published: {}, tied: {tied_decoder: true}}   # overrides; the first one is compared with
+      seeds: [0, 1, 2]
+
+stands for the runs recipe-published-seed0, …, recipe-tied-seed2. Runs of one seed see the same vectors in the same
+order.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+Config = dict[str, Any]
+Members = dict[str, list[str]]  # variant -> its runs, in the order of the seeds
+
+
+def members(name: str, sweep: dict[str, Any]) -> Members:
+    """Names of the runs of a sweep."""
+    return {variant: [f"{name}-{variant}-seed{seed}" for seed in sweep["seeds"]] for variant in sweep["variants"]}
+
+
+def stated(config: Config) -> dict[str, dict[str, Any]]:
+    """The sweeps of a configuration; null leaves one out."""
+    return {name: sweep for name, sweep in config["sae"].get("sweeps", {}).items() if sweep is not None}
+
+
+def expand_(config: Config) -> None:
+    """Add the runs of all sweeps to `sae.runs` and to the places that use them; a second time changes nothing."""
+    sae = config["sae"]
+    swept = stated(config)
+    for name, sweep in swept.items():
+        for variant, runs in members(name, sweep).items():
+            for seed, run in zip(sweep["seeds"], runs, strict=True):
+                sae["runs"][run] = {**sweep["base"], **(sweep["variants"][variant] or {}), "seed": seed}
+    for use in sae["use"]:
+        wanted = [
+            run
+            for name in use.get("sweeps", [])
+            if name in swept
+            for runs in members(name, swept[name]).values()
+            for run in runs
+        ]
+        use["runs"] = list(dict.fromkeys([*use["runs"], *wanted]))
+
+
+def trained(config: Config, runs: Sequence[str]) -> dict[str, Members]:
+    """The sweeps all of whose runs are among `runs`."""
+    found = {name: members(name, sweep) for name, sweep in stated(config).items()}
+    return {
+        name: variants for name, variants in found.items() if all(set(own) <= set(runs) for own in variants.values())
+    }

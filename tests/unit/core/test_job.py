@@ -1,0 +1,83 @@
+"""Everything that a job prints is in its log, which ends in how it went."""
+
+import subprocess
+import sys
+
+import pytest
+
+from scripts.monosem.core import job
+
+
+def run_job(body: str, log) -> subprocess.CompletedProcess:
+    """Run a job whose script is `body`; its terminal is what comes back."""
+    script = f"from scripts.monosem.core import job\njob.start({str(log)!r}, 'train_sae', {{'run': 'a'}}, 2)\n{body}"
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+
+def test_log_has_what_python_c_code_and_children_print(tmp_path):
+    log = tmp_path / "logs" / "train_sae" / "a.log"
+    body = "import os, sys; print('out'); print('err', file=sys.stderr)"
+    body += "; os.write(1, b'raw\\n'); os.system('echo child')"
+    done = run_job(body, log)
+    lines = log.read_text().splitlines()
+    assert done.returncode == 0 and done.stdout == done.stderr == ""
+    assert lines[0] == "train_sae a threads=2"
+    assert sorted(lines[1:-1]) == ["child", "err", "out", "raw"]
+    assert lines[-1].startswith("finished: ") and lines[-1].endswith(" s of work")
+
+
+def test_what_is_said_is_on_the_terminal_too(tmp_path):
+    done = run_job("job.say('halfway')", tmp_path / "a.log")
+    assert done.stderr == "  [train_sae a] halfway\n"
+    assert "halfway\n" in (tmp_path / "a.log").read_text()
+
+
+def test_log_of_a_failed_job_ends_in_the_error(tmp_path):
+    body = (
+        "from scripts.monosem.core.artefacts import ArtefactError\nraise ArtefactError('x.npy is cut short; delete it')"
+    )
+    done = run_job(body, tmp_path / "a.log")
+    lines = (tmp_path / "a.log").read_text().splitlines()
+    assert done.returncode == 1
+    assert "Traceback (most recent call last):" in lines
+    assert lines[-1] == "train_sae failed: x.npy is cut short; delete it"
+    assert not any(line.startswith("finished") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "seconds, text", [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (4000, "1 h 6 min")]
+)
+def test_duration(seconds, text):
+    assert job.duration(seconds) == text
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that tests move."""
+    now = [100.0]
+    monkeypatch.setattr(job.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_progress_tells_done_values_and_time_left(clock, capsys):
+    progress = job.Progress(1000, "steps", every_s=10)
+    progress.update(0)
+    clock[0] += 5
+    progress.update(100, loss=1.23456)
+    assert capsys.readouterr().out == ""
+    clock[0] += 15
+    progress.update(400, loss=1.23456, mode="warm")
+    assert capsys.readouterr().out == "400/1,000 steps, loss 1.235, mode warm, 30 s left\n"
+    clock[0] += 1
+    progress.update(1000)
+    assert capsys.readouterr().out == "1,000/1,000 steps\n"
+
+
+def test_time_left_of_a_resumed_job_counts_from_where_it_resumed(clock, capsys):
+    progress = job.Progress(1000, "steps", every_s=10)
+    clock[0] += 60  # reading data
+    progress.update(900)
+    capsys.readouterr()
+    clock[0] += 20
+    progress.update(920)
+    assert capsys.readouterr().out == "920/1,000 steps, 1 min 20 s left\n"

@@ -1,0 +1,76 @@
+"""Sweeps are written out once, and their runs are compared pair by pair."""
+
+import copy
+
+import pytest
+
+from scripts.monosem.evaluation.fidelity import seed_pairs
+from scripts.monosem.evaluation.fidelity.document import MOST_ALONE, drawn_alone
+from scripts.monosem.workflow import sweeps
+
+CONFIG = {
+    "sae": {
+        "runs": {"alone": {"architecture": "topk"}},
+        "sweeps": {
+            "recipe": {
+                "base": {"architecture": "relu", "d_sae": 8, "resample": {"at": [0.5]}},
+                "variants": {"published": None, "bare": {"resample": None}},
+                "seeds": [3, 1],
+            }
+        },
+        "use": [{"runs": ["alone"], "sweeps": ["recipe"]}, {"runs": ["alone"]}],
+    }
+}
+
+
+def test_a_sweep_is_a_run_per_variant_and_seed_where_it_is_used():
+    config = copy.deepcopy(CONFIG)
+    sweeps.expand_(config)
+    runs = config["sae"]["runs"]
+    names = ["recipe-published-seed3", "recipe-published-seed1", "recipe-bare-seed3", "recipe-bare-seed1"]
+    assert list(runs) == ["alone", *names]
+    assert runs["recipe-bare-seed3"] == {"architecture": "relu", "d_sae": 8, "resample": None, "seed": 3}
+    assert runs["recipe-published-seed3"]["resample"] == {"at": [0.5]}
+    assert [use["runs"] for use in config["sae"]["use"]] == [["alone", *names], ["alone"]]
+
+
+def test_writing_out_twice_changes_nothing():
+    once = copy.deepcopy(CONFIG)
+    sweeps.expand_(once)
+    twice = copy.deepcopy(once)
+    sweeps.expand_(twice)
+    assert twice == once
+
+
+def test_only_whole_sweeps_are_compared():
+    names = [run for runs in sweeps.members("recipe", CONFIG["sae"]["sweeps"]["recipe"]).values() for run in runs]
+    assert list(sweeps.trained(CONFIG, ["alone", *names])) == ["recipe"]
+    assert sweeps.trained(CONFIG, names[1:]) == {}
+
+
+def test_pairs_take_out_what_the_seeds_have_in_common():
+    def row(value):
+        return dict.fromkeys(seed_pairs.MEASURES, value)
+
+    # the seeds differ by 10, the variants by 1, 2 and 3
+    rows = {"a0": row(0.0), "a1": row(10.0), "a2": row(20.0), "b0": row(1.0), "b1": row(12.0), "b2": row(23.0)}
+    first, second = seed_pairs.compare(rows, {"a": ["a0", "a1", "a2"], "b": ["b0", "b1", "b2"]}).values()
+    assert "difference" not in first["l0"] and first["l0"]["spread"] == 20.0
+    l0 = second["l0"]
+    assert (l0["mean"], l0["difference"], l0["smallest_difference"], l0["largest_difference"]) == (12.0, 2.0, 1.0, 3.0)
+    # t(0.975; 2) = 4.3027, standard deviation 1, n = 3
+    assert l0["difference_high"] - l0["difference"] == pytest.approx(4.30265 / 3**0.5, rel=1e-5)
+    assert l0["difference_low"] == pytest.approx(4 - l0["difference_high"])
+
+
+def test_one_seed_has_no_interval():
+    assert seed_pairs.interval([0.3]) == (None, None)
+
+
+def test_of_many_runs_figures_draw_the_first_and_the_reference():
+    runs = {f"run-{i}": {} for i in range(100)} | {"parts-with-seed0": {}}
+    fidelity = {"runs": runs, "reference": "run-99", "sweeps": {"parts": {"with": {"runs": ["parts-with-seed0"]}}}}
+    drawn = drawn_alone(fidelity)
+    assert len(drawn) == MOST_ALONE and drawn[0] == "run-0" and drawn[-1] == "run-99"
+    few = {"runs": {"a": {}, "parts-with-seed0": {}, "b": {}}, "reference": "b", "sweeps": fidelity["sweeps"]}
+    assert drawn_alone(few) == ["a", "b"]

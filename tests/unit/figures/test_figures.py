@@ -1,0 +1,116 @@
+"""Figures of models, fidelity and interpretation: drawn from result files, without torch, and true to the numbers."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.patches import StepPatch
+
+from scripts import plot_fidelity, plot_interpretation, plot_models, plot_sweeps
+from scripts.monosem.core import artefacts
+from scripts.monosem.figures import fidelity, language_models, latents
+from scripts.monosem.workflow import outputs
+from tests.helpers import report_results
+from tests.helpers.report_results import RUNS, SITE
+
+HEADLINE = {"model": "first", "site": SITE, "run": "wide"}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    root = tmp_path_factory.mktemp("made-up") / "results"
+    report_results.make(root)
+    return root
+
+
+def drawn(folder, names):
+    paths = {name: str(folder / name) for name in names}
+    return paths, [folder / f"{name}{suffix}" for name in names for suffix in (".svg", ".png")]
+
+
+def test_every_figure_is_drawn(results, tmp_path, monkeypatch):
+    monkeypatch.chdir(results.parent)
+    figures, files = drawn(tmp_path, ["training-curves", "losses"])
+    plot_models.main(
+        [f"results/models/{m}/training.jsonl" for m in ("first", "other", "deep")],
+        [f"results/models/{m}/training.json" for m in report_results.MODELS],
+        "first",
+        figures,
+    )
+    site = f"results/evaluation/first/{SITE}"
+    more, made = drawn(tmp_path, outputs.FIGURES["fidelity"])
+    plot_fidelity.main(
+        [str(path.relative_to(results.parent)) for path in sorted(results.rglob("fidelity.json"))],
+        f"{site}/densities.npz",
+        [f"results/sae/first/{SITE}/{run}/training.jsonl" for run in RUNS],
+        HEADLINE,
+        "deep",
+        more,
+    )
+    sweeping, swept = drawn(tmp_path, outputs.FIGURES["sweeps"])
+    plot_sweeps.main(
+        f"{site}/fidelity.json", [f"results/sae/first/{SITE}/{run}/training.jsonl" for run in RUNS], sweeping
+    )
+    rest, last = drawn(
+        tmp_path, ["activation-by-label", "specificity", "precision-recall", "confusion", "token-entropy"]
+    )
+    plot_interpretation.main(
+        {m: f"results/evaluation/{m}/{SITE}/wide/interpretation.json" for m in ("first", "permuted")},
+        f"{site}/wide/contexts.json",
+        f"{site}/wide/contexts.npz",
+        "permuted",
+        rest,
+    )
+    for path in [*files, *made, *swept, *last]:
+        assert path.stat().st_size > 2000, path
+
+
+def test_frontier_separates_autoencoders_and_baselines(results):
+    document = artefacts.read_json(results / f"evaluation/first/{SITE}/fidelity.json")
+    points = fidelity.points(document)
+    alone = [name for name in RUNS if not name.startswith("recipe")]
+    assert [p.name for p in points if p.width] == ["recipe", *alone]  # a sweep is one point
+    low, high = points[0].ranges["explained_variance"]
+    assert low <= points[0].explained_variance <= high
+    assert len([p for p in points if not p.width]) == len(fidelity.AT_EQUAL_L0)
+    figure = fidelity.frontier(points)
+    added = {float(y) for line in figure.axes[0].lines for y in line.get_ydata()}
+    assert added == {p.ce_increase_nats for p in points}
+
+
+def test_bars_are_ordered_by_loss_added(results):
+    document = artefacts.read_json(results / f"evaluation/first/{SITE}/fidelity.json")
+    figure = fidelity.baselines(fidelity.bars(document, "wide"))
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels[0].startswith("autoencoder wide") and labels[-1] == "zero ablation"
+
+
+def test_density_counts_the_silent():
+    values = np.array([0.0, 0.0, 1e-4, 0.1, 0.2])
+    figure = fidelity.density({"run": values}, n_tokens=20_000)
+    text = figure.axes[0].get_title(loc="left")
+    assert "2 never fire" in text and "1 fire < 10 times" in text
+    assert sum(patch.get_data().values.sum() for patch in figure.axes[0].patches if isinstance(patch, StepPatch)) == 3
+
+
+def test_a_site_without_contexts_gets_a_figure_that_says_so():
+    for draw in (latents.activation_histograms, latents.specificity, latents.confusion):
+        assert draw({}).axes[0].texts[0].get_text().startswith("no planted context")
+
+
+def test_losses_show_every_model(results):
+    scores = {m: artefacts.read_json(results / f"models/{m}/training.json")["scores"] for m in ("first", "permuted")}
+    figure = language_models.losses(scores)
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["first", "permuted"]
+
+
+def test_figure_and_report_jobs_do_not_import_torch():
+    code = (
+        "import sys\n"
+        "from scripts import plot_models, plot_fidelity, plot_interpretation, collect_metrics, check_claims\n"
+        "from scripts import compile_report\n"
+        "heavy = {'torch', 'transformers', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

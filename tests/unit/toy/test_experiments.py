@@ -1,0 +1,107 @@
+"""Every experiment of the toy chapter at the smoke size: runs, is graded, draws its figures and fills its text."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+
+from scripts import compile_toy_report, plot_toy, run_toy_experiment
+from scripts.monosem.core import artefacts
+from scripts.monosem.workflow import outputs_toy, roles
+from scripts.monosem.workflow.checks import toy as toy_checks
+
+
+def merged(base: dict, overlay: dict) -> dict:
+    """As Snakemake lays one configuration over another: mappings are merged, the rest is replaced."""
+    both = {**base, **overlay}
+    for key in base.keys() & overlay.keys():
+        if isinstance(base[key], dict) and isinstance(overlay[key], dict):
+            both[key] = merged(base[key], overlay[key])
+    return both
+
+
+DEFAULT, SMOKE = (yaml.safe_load(Path(name).read_text()) for name in ("config.yaml", "tests/smoke.yaml"))
+TOY = outputs_toy.experiments(merged(DEFAULT["toy"], SMOKE["toy"]))
+
+
+@pytest.fixture(scope="module")
+def chapter(tmp_path_factory):
+    """All results of the chapter at the smoke size, in a folder of their own."""
+    root = tmp_path_factory.mktemp("chapter")
+    for name, settings in TOY.items():
+        folder = root / "results/toy" / name
+        folder.mkdir(parents=True)
+        parameters = {key: value for key, value in settings.items() if key != "seed"}
+        run_toy_experiment.main(parameters, 0, "cpu", str(folder / "result.json"), str(folder / "arrays.npz"))
+    plot_toy.main(sorted(map(str, root.glob("results/toy/*/result.json"))), str(root / "results/figures/toy"))
+    return root
+
+
+def test_the_catalogue_names_what_there_is():
+    kinds = yaml.safe_load(Path("rules/toy.schema.yaml").read_text())["properties"]
+    assert set(outputs_toy.FIGURES) == set(kinds) and set(toy_checks.CHECKS) <= set(kinds)
+    for kind in outputs_toy.FIGURES:
+        for folder in ("toy/experiments", "figures/toy"):
+            assert Path("scripts/monosem", folder, f"{outputs_toy.stem(kind)}.py").is_file(), kind
+    assert set(outputs_toy.NAMED) <= set(DEFAULT["toy"])
+    assert {settings["kind"] for settings in TOY.values()} == set(outputs_toy.FIGURES), "smoke runs every kind"
+
+
+def test_an_experiment_that_is_null_is_left_out_and_the_order_is_the_chapters():
+    toy = {"late": {"kind": "recovery"}, "early": {"kind": "superposition"}, "gone": None}
+    assert list(outputs_toy.experiments(toy)) == ["early", "late"]
+    played = roles.toy_roles({"toy": {**toy, "superposition": None}})
+    assert played["superposition"] is None and played["early"] == "toy/early/result"
+
+
+@pytest.mark.parametrize("name", TOY)
+def test_every_experiment_is_graded(chapter, name):
+    result = artefacts.read_json(chapter / f"results/toy/{name}/result.json")
+    assert result["kind"] == TOY[name]["kind"] and result["parameters"] and "controls" in result
+    for rule in result["acceptance"].values():
+        assert {"value", "bound", "pass"} <= set(rule) and isinstance(rule["pass"], bool)
+    with np.load(chapter / f"results/toy/{name}/arrays.npz") as arrays:
+        assert all(np.isfinite(arrays[key]).all() for key in arrays.files)
+
+
+@pytest.mark.parametrize("figure", outputs_toy.figure_names(TOY))
+def test_every_figure_is_drawn(chapter, figure):
+    for suffix in (".svg", ".png"):
+        assert (chapter / f"results/figures/toy/{figure}{suffix}").stat().st_size > 2000
+
+
+def compile_chapter(root: Path, names: list[str]) -> str:
+    """The page of the given experiments, as Markdown."""
+    toy = {name: TOY[name] for name in names}
+    paper = Path("paper").resolve()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        compile_toy_report.main(
+            SimpleNamespace(
+                template=str(paper / "toy_alone.md.j2"),
+                parts=[str(paper / "toy.md.j2")],
+                style=str(paper / "report.css"),
+                claims=str(paper / "claims.yaml"),
+                results=[f"results/toy/{name}/result.json" for name in names],
+                figures=[f"results/figures/toy/{figure}.svg" for figure in outputs_toy.figure_names(toy)],
+            ),
+            roles.toy_roles({"toy": toy}),
+            {"toy": toy},
+            "results/toy.md",
+            "results/toy.html",
+        )
+    return (root / "results/toy.md").read_text(encoding="utf-8")
+
+
+def test_the_chapter_shows_every_figure(chapter):
+    text = compile_chapter(chapter, list(TOY))
+    for figure in outputs_toy.figure_names(TOY):
+        assert f"figures/toy/{figure}.svg" in text, figure
+
+
+@pytest.mark.parametrize("name", TOY)
+def test_the_chapter_can_do_without_any_other_experiment(chapter, name):
+    text = compile_chapter(chapter, [name])
+    assert text.count("figures/toy/") == len(outputs_toy.FIGURES[TOY[name]["kind"]])
