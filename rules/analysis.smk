@@ -4,7 +4,7 @@ PROMPT_SETS = outputs_analysis.prompt_sets(config)
 ANALYSIS_FIGURES = outputs_analysis.figure_names(config, PLAN)
 
 
-rule analyse_activations:
+rule compare_representations:
     """Look at one model's activations on held-out text, at every layer, and compare it with others."""
     input:
         model="results/models/{model}/config.json",
@@ -14,16 +14,16 @@ rule analyse_activations:
         saes=saes_of_model,
         peers=peers_of_model,
         words=config["analysis"]["words"],
-        code=code_of("analyse_activations"),
+        code=code_of("compare_representations"),
     output:
         tokens="results/analysis/{model}/tokens.json",
         similarity="results/analysis/{model}/similarity.json",
         layers="results/analysis/{model}/layers.json",
         arrays="results/analysis/{model}/arrays.npz",
     log:
-        "results/logs/analyse_activations/{model}.log",
+        "results/logs/compare_representations/{model}.log",
     benchmark:
-        "results/benchmarks/analyse_activations/{model}.tsv"
+        "results/benchmarks/compare_representations/{model}.tsv"
     wildcard_constraints:
         model=one_of(PLAN.analysed),
     conda:
@@ -36,12 +36,12 @@ rule analyse_activations:
         seed=config["seed"],
         device=config["device"],
     message:
-        "Analysing activations of {wildcards.model}"
+        "Comparing representations of {wildcards.model}"
     script:
-        "../scripts/analyse_activations.py"
+        "../scripts/compare_representations.py"
 
 
-rule separate_prompts:
+rule compare_prompt_sets:
     """Find latents that tell sets of prompts from the baseline, and confirm them on other prompts."""
     input:
         sets=list(PROMPT_SETS.values()),
@@ -49,14 +49,14 @@ rule separate_prompts:
         weights="results/models/{model}/model.safetensors",
         tokenizer="results/models/{model}/tokenizer.json",
         sae="results/sae/{model}/{site}/{run}/sae_weights.safetensors",
-        code=code_of("separate_prompts"),
+        code=code_of("compare_prompt_sets"),
     output:
         prompts="results/analysis/{model}/{site}/{run}/prompts.json",
         arrays="results/analysis/{model}/{site}/{run}/prompts.npz",
     log:
-        "results/logs/separate_prompts/{model}_{site}_{run}.log",
+        "results/logs/compare_prompt_sets/{model}_{site}_{run}.log",
     benchmark:
-        "results/benchmarks/separate_prompts/{model}_{site}_{run}.tsv"
+        "results/benchmarks/compare_prompt_sets/{model}_{site}_{run}.tsv"
     conda:
         "../envs/monosem.yaml"
     threads: config["threads"]["evaluation"]
@@ -68,13 +68,13 @@ rule separate_prompts:
         seed=config["seed"],
         device=config["device"],
     message:
-        "Reading sets of prompts with {wildcards.run} on {wildcards.model} at {wildcards.site}"
+        "Comparing sets of prompts with {wildcards.run} on {wildcards.model} at {wildcards.site}"
     script:
-        "../scripts/separate_prompts.py"
+        "../scripts/compare_prompt_sets.py"
 
 
-rule intervene:
-    """Hold latents of the planted contexts, and random ones, while the model reads and writes."""
+rule pin_context_latents:
+    """Pin latents of the planted contexts, and random ones, while the model reads and writes."""
     input:
         model="results/models/{model}/config.json",
         weights="results/models/{model}/model.safetensors",
@@ -82,13 +82,13 @@ rule intervene:
         tokens=tokens_of,
         sae="results/sae/{model}/{site}/{run}/sae_weights.safetensors",
         contexts="results/evaluation/{model}/{site}/{run}/contexts.json",
-        code=code_of("intervene"),
+        code=code_of("pin_context_latents"),
     output:
         interventions="results/analysis/{model}/{site}/{run}/interventions.json",
     log:
-        "results/logs/intervene/{model}_{site}_{run}.log",
+        "results/logs/pin_context_latents/{model}_{site}_{run}.log",
     benchmark:
-        "results/benchmarks/intervene/{model}_{site}_{run}.tsv"
+        "results/benchmarks/pin_context_latents/{model}_{site}_{run}.tsv"
     conda:
         "../envs/monosem.yaml"
     threads: config["threads"]["evaluation"]
@@ -99,9 +99,9 @@ rule intervene:
         seed=config["seed"],
         device=config["device"],
     message:
-        "Intervening on latents of {wildcards.run} on {wildcards.model} at {wildcards.site}"
+        "Pinning context latents of {wildcards.run} on {wildcards.model} at {wildcards.site}"
     script:
-        "../scripts/intervene.py"
+        "../scripts/pin_context_latents.py"
 
 
 rule plot_analysis:

@@ -269,7 +269,7 @@ def named_intervention(wildcards):
     return interventions.settings(config, wildcards.intervention)
 
 
-def held_model(wildcards):
+def pinned_model(wildcards):
     """Files of the model that a named intervention is about, and its tokens."""
     model = named_intervention(wildcards)["model"]
     folder, tokenizer = f"results/models/{model}", plan.tokenizer_of(config, model)
@@ -281,8 +281,8 @@ def held_model(wildcards):
     }
 
 
-def held_sae(wildcards):
-    """Weights of the autoencoder whose latent is held, as a list; empty for a neuron."""
+def pinned_sae(wildcards):
+    """Weights of the autoencoder whose latent is pinned, as a list; empty for a neuron."""
     asked = named_intervention(wildcards)
     if asked["run"] is None:
         return []

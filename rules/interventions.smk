@@ -1,18 +1,18 @@
 """Interventions that the configuration names: any latent or neuron, any text; see interventions.named."""
 
 
-rule hold_unit:
-    """Hold one latent or neuron at several values while a model reads a text and continues a prompt."""
+rule pin_unit:
+    """Pin one latent or neuron to several values while a model reads a text and continues a prompt."""
     input:
-        unpack(held_model),
-        sae=held_sae,
-        code=code_of("hold_unit"),
+        unpack(pinned_model),
+        sae=pinned_sae,
+        code=code_of("pin_unit"),
     output:
         intervention="results/interventions/{intervention}/intervention.json",
     log:
-        "results/logs/hold_unit/{intervention}.log",
+        "results/logs/pin_unit/{intervention}.log",
     benchmark:
-        "results/benchmarks/hold_unit/{intervention}.tsv"
+        "results/benchmarks/pin_unit/{intervention}.tsv"
     conda:
         "../envs/monosem.yaml"
     threads: config["threads"]["evaluation"]
@@ -23,9 +23,9 @@ rule hold_unit:
         seed=config["seed"],
         device=config["device"],
     message:
-        "Holding the unit of {wildcards.intervention}"
+        "Pinning the latent or neuron of {wildcards.intervention}"
     script:
-        "../scripts/hold_unit.py"
+        "../scripts/pin_unit.py"
 
 
 rule show_intervention:

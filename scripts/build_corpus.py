@@ -1,5 +1,4 @@
 """Build the corpus: one dict of parameters in; labelled, split documents and their manifest out."""
-# ruff: noqa: F821
 
 from scripts.monosem.core import job
 from scripts.monosem.text import corpus

@@ -1,5 +1,4 @@
 """Judge the published claims: metrics and acceptance rules in, verdicts with our and the controls' numbers out."""
-# ruff: noqa: F821
 
 import yaml
 

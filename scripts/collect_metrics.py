@@ -1,5 +1,4 @@
 """Gather every number of the run: JSON results in, one flat table of key, value, unit and source out."""
-# ruff: noqa: F821
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.reporting import values

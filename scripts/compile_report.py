@@ -1,5 +1,4 @@
 """Compile the report: template, numbers, verdicts and figures in, Markdown and self-contained HTML out."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
 """Compile the toy chapter alone: its results, claims and figures in, Markdown and self-contained HTML out."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

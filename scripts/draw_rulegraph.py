@@ -1,5 +1,4 @@
 """Draw the graph of the rules: asked of Snakemake in a call of its own, which neither locks nor runs anything."""
-# ruff: noqa: F821
 
 import subprocess
 import sys

@@ -1,5 +1,4 @@
 """Evaluate all sparse autoencoders of one site on held-out text, beside ablations and baselines at equal L0."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
 """Store the activations of one site of one model, and of those read in the same pass, over the train split."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

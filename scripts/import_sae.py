@@ -1,5 +1,4 @@
 """Put a pretrained sparse autoencoder where trained ones lie: read, folded, checked against its model, labelled."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

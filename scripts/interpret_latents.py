@@ -1,5 +1,4 @@
 """Interpret one sparse autoencoder: what random latents and neurons fire on, and which of them know the contexts."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
 """Put a pretrained model that lies on this machine where trained ones lie: checked, hashed, and linked, not copied."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
 """Draw the family of figures about what activations show."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
 """Draw the family of figures about fidelity: frontier, baselines, densities, training of the autoencoders."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

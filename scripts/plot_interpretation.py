@@ -1,5 +1,4 @@
 """Draw the family of figures about single latents and neurons: planted contexts and token entropy."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

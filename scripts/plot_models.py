@@ -1,5 +1,4 @@
 """Draw the family of figures about language models: training curves and held-out losses."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

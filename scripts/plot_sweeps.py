@@ -1,5 +1,4 @@
 """Draw the figures about the parts of a recipe: differences paired by seed, dead latents over training."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

@@ -1,4 +1,3 @@
-# ruff: noqa: F821
 """Draw the figures of the toy chapter: results and arrays of its experiments in, svg and png out."""
 
 import importlib

@@ -1,5 +1,4 @@
 """Check the environment against the lock and write it down: versions, machine, device, commit."""
-# ruff: noqa: F821
 
 from scripts.monosem.core import artefacts, environment, job
 

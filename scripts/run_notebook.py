@@ -1,5 +1,4 @@
 """Execute one notebook on results: jupytext source and parameters in, executed notebook and HTML out."""
-# ruff: noqa: F821
 
 from scripts.monosem.core import job
 from scripts.monosem.reporting import notebooks

@@ -1,4 +1,3 @@
-# ruff: noqa: F821
 """Run one experiment of the toy chapter: one dict of parameters in, numbers and arrays out."""
 
 import importlib

@@ -1,5 +1,4 @@
 """Draw an intervention that the configuration names, and write it as a page."""
-# ruff: noqa: F821
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.figures import interventions, style

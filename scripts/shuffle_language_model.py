@@ -1,5 +1,4 @@
 """The random-transformer control: a trained model with the entries of every weight matrix permuted."""
-# ruff: noqa: F821
 
 import shutil
 from pathlib import Path

@@ -1,5 +1,4 @@
 """Tokenize the corpus: documents and a tokenizer in; token shards with labels and boundaries, and a manifest out."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
 """Train one small GPT-2 on the train split, score it on the test split, save it as a Hugging Face folder."""
-# ruff: noqa: F821
 
 import shutil
 from pathlib import Path

@@ -1,5 +1,5 @@
 """Train one sparse autoencoder: activations and one dict of parameters in, weights and curve out."""
-# ruff: noqa: E402, F821
+# ruff: noqa: E402
 
 import os
 from pathlib import Path

@@ -1,5 +1,4 @@
 """Train the tokenizer: documents in; tokenizer.json and tokenizer_config.json out."""
-# ruff: noqa: F821
 
 from scripts.monosem.core import job
 from scripts.monosem.text import tokens

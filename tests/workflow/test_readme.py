@@ -109,7 +109,7 @@ def test_every_snippet_can_be_planned(user, snakemake, snippet):
     if "res-jb" in snippet:
         assert re.search(r"^import_sae +1$", done.stdout, re.M)
     if "named:" in snippet:
-        assert re.search(r"^hold_unit +1$", done.stdout, re.M)
+        assert re.search(r"^pin_unit +1$", done.stdout, re.M)
 
 
 @pytest.mark.parametrize("wrong, sentence", [("d_in", "width 64"), ("hook_point", "the autoencoder reads 'elsewhere'")])

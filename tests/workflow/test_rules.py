@@ -49,7 +49,8 @@ def test_the_library_does_not_know_snakemake():
 def test_parsing_loads_nothing_heavy(clone):
     script = (
         "import sys\n"
-        "from scripts.monosem.workflow import code_inputs, outputs, plan, roles, validate\nfrom scripts.monosem.core import session, timing\n"
+        "from scripts.monosem.workflow import code_inputs, outputs, plan, roles, validate\n"
+        "from scripts.monosem.core import session, timing\n"
         "print([name for name in ('torch', 'transformers', 'pandas', 'matplotlib') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=clone, capture_output=True, text=True, check=True)
@@ -60,7 +61,7 @@ def test_shipped_configuration_can_be_planned(clone, snakemake):
     done = snakemake(clone, "-n", configfile=None)
     assert done.returncode == 0, done.stdout[-3000:]
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
-    assert set(RULES) - set(jobs) <= {"link_language_model", "import_sae", "hold_unit", "show_intervention"}
+    assert set(RULES) - set(jobs) <= {"link_language_model", "import_sae", "pin_unit", "show_intervention"}
 
 
 def test_a_wrong_target_is_named_at_once(clone, snakemake):

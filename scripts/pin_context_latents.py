@@ -1,5 +1,4 @@
-"""Hold latents of one sparse autoencoder at a value while the model reads and writes."""
-# ruff: noqa: F821
+"""Pin latents of one sparse autoencoder to a value while the model reads and writes."""
 
 from pathlib import Path
 
@@ -14,10 +13,10 @@ def main(
 ) -> None:  # fmt: skip
     """`model`, `tokens` and `sae` are folders."""
     keep_freed_memory()
-    found = intervene(
+    result = intervene(
         model, tokens, tokenizer, sae, artefacts.read_json(contexts), interventions, seed, pick_device(device)
     )
-    artefacts.write_json(found, path_to_interventions)
+    artefacts.write_json(result, path_to_interventions)
 
 
 if __name__ == "__main__":

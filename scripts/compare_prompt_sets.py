@@ -1,5 +1,4 @@
 """Find latents of one sparse autoencoder that tell sets of prompts from the baseline."""
-# ruff: noqa: F821
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
-"""Hold a latent or neuron that the configuration names while a model reads and writes."""
-# ruff: noqa: F821
+"""Pin a latent or neuron that the configuration names while a model reads and writes."""
 
 from pathlib import Path
 
@@ -19,9 +18,9 @@ def main(
     device: str,
     target: str,
 ) -> None:
-    """`model`, `tokens` and `sae` are folders; without `sae` a neuron is held."""
-    found = hold(model, tokens, tokenizer, sae, intervention, seed, pick_device(device_of(model, device)))
-    artefacts.write_json(found, target)
+    """`model`, `tokens` and `sae` are folders; without `sae` a neuron is pinned."""
+    result = hold(model, tokens, tokenizer, sae, intervention, seed, pick_device(device_of(model, device)))
+    artefacts.write_json(result, target)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 """Analyse one model's activations on held-out text: tokens, similarity, layers, and chosen texts."""
-# ruff: noqa: F821
 
 from pathlib import Path
 
