@@ -1,0 +1,148 @@
+"""A frozen dataclass is built from YAML and described as a JSON schema."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import pytest
+from annotated_types import Ge, Gt, Interval, Len, Lt, MinLen
+
+from scripts.monosem.core.declaration import UNIQUE, Name, PartOf, from_params, schema
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A range."""
+
+    low: Annotated[float, Gt(0)]
+    """The
+    first."""
+    levels: Annotated[int, Interval(ge=2, lt=10)] = 3
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment.
+
+    With more to say.
+    """
+
+    grid: Levels
+    """Values."""
+    points: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1), UNIQUE]
+    design: Literal["full", "cross"] = "full"
+    window: Levels | None = None
+    """Where."""
+    site: str | tuple[str, ...] = "all"
+    named: Annotated[dict[Name, Levels | None], Len(1, 2)] | None = None
+    """Others."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """With a seed of its own."""
+
+    seed: int
+    """Of the weights."""
+    sae: Annotated[dict[str, Any], PartOf(Levels, Experiment, required=["low"])]
+    """Some keys."""
+
+
+GRID = {"low": 0.5}
+
+
+def test_mappings_become_dataclasses_and_lists_tuples():
+    made = from_params(
+        Experiment,
+        {"grid": {"low": 1, "levels": 4}, "points": [3, 1], "site": ["a", "b"], "named": {"x": GRID, "y": None}},
+    )
+    assert made == Experiment(grid=Levels(1, 4), points=(3, 1), site=("a", "b"), named={"x": Levels(0.5, 3), "y": None})
+    assert type(made.grid.low) is int, "numbers stay as they are"
+    assert from_params(Experiment, {"grid": GRID, "points": [], "window": None, "site": "a"}).window is None
+    assert from_params(Experiment, {"grid": GRID, "points": [], "window": GRID}).window == Levels(0.5)
+
+
+def test_a_seed_is_dropped_where_the_class_has_none():
+    assert from_params(Levels, {"low": 1, "seed": 3}) == Levels(1)
+    assert from_params(Job, {"seed": 3, "sae": {"low": [1]}}) == Job(3, {"low": [1]})
+
+
+@pytest.mark.parametrize(
+    "params, sentence",
+    [
+        ({"grid": GRID, "points": [], "desing": "full"}, "Experiment: unknown key 'desing'; did you mean 'design'?"),
+        ({"grid": {**GRID, "level": 2}, "points": []}, "Experiment.grid: unknown key 'level'; did you mean 'levels'?"),
+        ({"grid": {**GRID, "zzz": 2}, "points": []}, "Experiment.grid: unknown key 'zzz'; known are low, levels"),
+        ({"grid": GRID}, "Experiment: 'points' is missing"),
+        (
+            {"grid": GRID, "points": [], "design": "ful"},
+            "Experiment.design: 'ful' is none of full, cross; did you mean 'full'?",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_sentence(params, sentence):
+    with pytest.raises(ValueError) as caught:
+        from_params(Experiment, params)
+    assert str(caught.value) == sentence
+    with pytest.raises(ValueError, match="^toy.a"):
+        from_params(Experiment, params, "toy.a")
+
+
+LEVELS = {
+    "description": "A range.",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["low"],
+    "properties": {
+        "low": {"description": "The first.", "type": "number", "exclusiveMinimum": 0},
+        "levels": {"type": "integer", "minimum": 2, "exclusiveMaximum": 10, "default": 3},
+    },
+}
+
+
+def test_schema_of_a_dataclass():
+    assert schema(Levels) == LEVELS
+    made = schema(Experiment)
+    assert made["required"] == ["grid", "points"] and made["description"] == "An experiment."
+    properties = made["properties"]
+    assert properties["grid"] == {**LEVELS, "description": "Values."}
+    assert properties["points"] == {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1},
+        "minItems": 1,
+        "uniqueItems": True,
+    }
+    assert properties["design"] == {"enum": ["full", "cross"], "default": "full"}
+    assert properties["window"] == {**LEVELS, "description": "Where."}
+    assert properties["site"] == {"type": ["string", "array"], "items": {"type": "string"}, "default": "all"}
+    assert properties["named"] == {
+        "description": "Others.",
+        "type": "object",
+        "additionalProperties": {**LEVELS, "type": ["object", "null"]},
+        "propertyNames": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$"},
+        "minProperties": 1,
+        "maxProperties": 2,
+    }
+
+
+def test_schema_of_some_fields_of_several_dataclasses():
+    made = schema(Job)["properties"]["sae"]
+    assert made["description"] == "Some keys."
+    assert made["required"] == ["low"] and not made["additionalProperties"]
+    assert list(made["properties"]) == ["low", "levels", "grid", "points", "design", "window", "site", "named"]
+    assert made["properties"]["window"]["type"] == ["object", "null"], "null takes a value back"
+    assert "default" not in made["properties"]["levels"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Of one or none."""
+
+    kind: Literal["a", "b"] | None
+    share: Annotated[float, Ge(0), Lt(1)] | None
+
+
+def test_null_is_a_choice_where_the_type_says_so():
+    properties = schema(Choice)["properties"]
+    assert properties["kind"] == {"enum": ["a", "b", None]}
+    assert properties["share"] == {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": 1}
+    assert from_params(Choice, {"kind": None, "share": None}) == Choice(None, None)
