@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from scripts.monosem.core import session, timing
-from scripts.monosem.models.sites import layer_of
+from scripts.monosem.models.sites import inner_of
 from scripts.monosem.workflow import (
     code_inputs,
     outputs,
@@ -221,8 +221,7 @@ def saes_of_model(wildcards):
     chosen = {}
     for (model, site), run in PLAN.references.items():
         if model == wildcards.model:
-            _, inner = layer_of(site) or (None, site)
-            chosen.setdefault(inner, f"{site}/{run}")
+            chosen.setdefault(inner_of(site), f"{site}/{run}")
     return [
         f"results/sae/{wildcards.model}/{sae}/sae_weights.safetensors"
         for sae in chosen.values()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from scripts.monosem.activations import shared_pass
 from scripts.monosem.core import artefacts, job
+from scripts.monosem.models import model_folder
 
 
 def main(
@@ -13,27 +14,26 @@ def main(
     """`model`, `tokens` and `folder` are folders; `activations` holds the fields of `Extraction` and the context."""
     identity = {
         "model": model.name,
-        "model_sha256": artefacts.sha256(model / "model.safetensors"),
+        "model_sha256": model_folder.weights_sha256(model),
         "tokens_sha256": artefacts.sha256(tokens / "manifest.json"),
         "tokens_split": "train",
         "seed": seed,
     }
-    if read_elsewhere and shared_pass.take(folder, identity):
+    if read_elsewhere and shared_pass.claim_manifest(folder, identity):
         return
     from scripts.monosem.activations.extract import extract_sites
     from scripts.monosem.activations.run_pass import Extraction
     from scripts.monosem.core.runtime import keep_freed_memory, pick_device
-    from scripts.monosem.models.model_folder import device_of
     from scripts.monosem.text.tokens import load_tokens
 
     keep_freed_memory()
     params = dict(activations)
     context = params.pop("context")
     folders = {name: folder.with_name(name) for name in (site, *together)}
-    stream, device = load_tokens(tokens, "train"), pick_device(device_of(model, device))
+    stream, device = load_tokens(tokens, "train"), pick_device(model_folder.device_of(model, device))
     extract_sites(model, folders, stream, context, Extraction(**params), seed, identity, device)
     for name in together:
-        shared_pass.hold_back(folders[name])
+        shared_pass.park_manifest(folders[name])
 
 
 if __name__ == "__main__":

@@ -53,8 +53,8 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     keep_freed_memory()  # as the rule's script does
     config = SHAPE.hf_config(VOCAB - 1)
-    told = {"dtype": given.dtype, "attention_across_documents": False}
-    artefacts.write_json({**config, model_folder.SETTINGS: told}, given.folder / model_folder.CONFIG)
+    options = {"dtype": given.dtype, "attention_across_documents": False}
+    artefacts.write_json({**config, model_folder.OPTIONS: options}, given.folder / model_folder.CONFIG)
     stream, target = stream_of(2 * given.tokens), given.folder / "activations"
     wanted = Extraction(given.tokens, "float16", drop_first_position=True)
     began = time.perf_counter()
@@ -68,7 +68,7 @@ def main() -> None:
         "tokens_per_s": manifest["n_tokens"] / seconds,
         "peak_bytes": peak, "peak_above_weights_bytes": peak - weights,
         "disk_bytes": sum(path.stat().st_size for path in target.iterdir()),
-        "relative_error": manifest.get("parity", {}).get(SITE, {}).get("relative_error"),
+        "relative_error": manifest.get("bfloat16_error", {}).get(SITE, {}).get("relative_error"),
     }  # fmt: skip
     shutil.rmtree(target)
     print(json.dumps(result))

@@ -13,6 +13,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from scripts.monosem.activations import run_pass
 from scripts.monosem.core import artefacts
+from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.text import corpus
 from scripts.monosem.text.tokens import load_tokens
 
@@ -100,12 +101,11 @@ def make_world(root: Path, site: str) -> dict[str, Path]:
         folder.mkdir(parents=True)
     model = make_model(folders["model"])
     make_tokens(folders["tokens"])
-    digest = artefacts.sha256(folders["model"] / "model.safetensors")
-    manifest = run_pass.extract(
-        model, site, load_tokens(folders["tokens"], "train"), CONTEXT, run_pass.Extraction(1000, "float16", True),
-        folders["activations"], 0, {"model": "model", "model_sha256": digest},
-    )  # fmt: skip
-    centre = torch.tensor(manifest["mean"])
+    digest = weights_sha256(folders["model"])
+    stream, extraction = load_tokens(folders["tokens"], "train"), run_pass.Extraction(1000, "float16", True)
+    identity = {"model": "model", "model_sha256": digest}
+    manifests = run_pass.extract_all(model, {site: folders["activations"]}, stream, CONTEXT, extraction, 0, identity)
+    centre = torch.tensor(manifests[site]["mean"])
     make_sae(folders["exact"], site, digest, None, b_dec=torch.zeros_like(centre))
     make_sae(folders["random"], site, digest, 1, b_dec=centre)
     return folders

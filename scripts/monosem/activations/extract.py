@@ -1,4 +1,4 @@
-"""From a model folder to stored activations: plan, load only what is needed, hold bfloat16 against float32, extract."""
+"""From a model folder to stored activations: check memory, load what is needed, measure bfloat16's error, extract."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,34 +36,35 @@ def extract_sites(
     folder: Path, folders: Mapping[str, Path], stream: TokenStream, context: int, extraction: Extraction,
     seed: int, identity: Mapping[str, Any], device: str,
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
-    """Extract several sites (hook name -> folder) of a model in one pass; see `extraction.extract_all`.
+    """Extract several sites (hook name -> folder) of a model in one pass; see `run_pass.extract_all`.
 
     A model that computes in bfloat16 is first run on a probe of windows with the same weights in float32; the manifest
     says how far apart the two are.
     """
     config = artefacts.read_json(folder / model_folder.CONFIG)
-    settings = model_folder.settings_of(folder)
-    dtype, across = settings.get("dtype", "float32"), settings.get("attention_across_documents", True)
+    options = model_folder.options_of(folder)
+    dtype, across = options.get("dtype", "float32"), options.get("attention_across_documents", True)
     layers = [sites.parse(name, config)[0] for name in folders]
     last = None if None in layers else max(layers)
     note_cost(dtype, device)
     _announce(config, dtype, device, last, context, extraction, f"extracting {', '.join(folders)}")
     model = load.load_as_stored(folder, last).to(device)
-    told = {"computed_in": dtype, "device": device, "attention_across_documents": across}
+    computed = {"computed_in": dtype, "device": device, "attention_across_documents": across}
     if dtype == "float32":
         load.cast(model, torch.float32)
     else:
         wanted = [sites.resolve(model, name) for name in folders]
+        # the seed's name decides which windows are the probe
         starts = windows(stream, context, bfloat16_error.WINDOWS * context, derive_seed(seed, "parity"))
         probe = torch.from_numpy(stream.tokens[starts[:, None] + np.arange(context)].astype(np.int64)).to(device)
         exact = bfloat16_error.exact(model, wanted, probe, stream.eos_token_id)
         load.cast(model, getattr(torch, dtype))
-        told["parity"] = {}
+        errors = computed["bfloat16_error"] = {}
         for site, here, there in zip(
             wanted, sites.capture_all(model, wanted, probe, stream.eos_token_id), exact, strict=True
         ):
-            measured = told["parity"][site.name] = bfloat16_error.compare(there, here)
+            measured = errors[site.name] = bfloat16_error.compare(there, here)
             error = measured["relative_error"]
             far = "; set dtype: float32 if that is too much" if error > WARN_RELATIVE_ERROR else ""
             say(f"{site.name}: {dtype} is {100 * error:.2f} % from float32 on {measured['tokens']} tokens{far}")
-    return extract_all(model, folders, stream, context, extraction, seed, {**identity, **told}, device)
+    return extract_all(model, folders, stream, context, extraction, seed, {**identity, **computed}, device)

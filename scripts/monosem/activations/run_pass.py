@@ -191,11 +191,3 @@ def _finish(sink: Sink, folder: Path, context: int, config: Extraction, identity
     }
     artefacts.write_json(manifest, folder / "manifest.json")
     return manifest
-
-
-def extract(
-    model: nn.Module, hook_name: str, stream: TokenStream, context: int, config: Extraction, folder: Path, seed: int,
-    identity: Mapping[str, Any], device: str = "cpu",
-) -> dict[str, Any]:  # fmt: skip
-    """Store the activations at one site; see `extract_all`."""
-    return extract_all(model, {hook_name: folder}, stream, context, config, seed, identity, device)[hook_name]

@@ -1,8 +1,8 @@
-"""One pass for several sites: the job of the first site leaves the others' activations whole but without a manifest,
-and the job of each other site puts the manifest in its place.
+"""Sites that share one forward pass: the job of the first site writes the activations of all and parks the manifests of
+the others, and the job of each other site claims its own.
 
-A workflow that adds a site elsewhere, or trains another autoencoder, reads nothing again; one that changes a list reads
-that list again. No torch.
+A workflow that adds a site elsewhere, or trains another autoencoder, extracts nothing again; one that changes the list
+of sites extracts that list again. No torch.
 """
 
 from collections.abc import Mapping
@@ -11,21 +11,21 @@ from typing import Any
 
 from scripts.monosem.core import artefacts
 
-MANIFEST, WAITING = "manifest.json", "manifest.waiting.json"
+MANIFEST, PARKED = "manifest.json", "manifest.waiting.json"
 
 
-def hold_back(folder: Path) -> None:
-    """Put the manifest of a site aside until the site's own job takes it."""
-    (folder / MANIFEST).replace(folder / WAITING)
+def park_manifest(folder: Path) -> None:
+    """Rename the manifest of a site, so that its activations do not count until the site's own job claims them."""
+    (folder / MANIFEST).replace(folder / PARKED)
 
 
-def take(folder: Path, identity: Mapping[str, Any]) -> bool:
-    """Give a site the manifest that waits for it; False where there is none, or one of other weights, text or seed."""
-    waiting = folder / WAITING
-    if not waiting.exists():
+def claim_manifest(folder: Path, identity: Mapping[str, Any]) -> bool:
+    """Put a parked manifest in its place; False if there is none, or it is of other weights, text or seed."""
+    parked = folder / PARKED
+    if not parked.exists():
         return False
-    told = artefacts.read_json(waiting)
-    if any(told.get(key) != value for key, value in identity.items()):
+    manifest = artefacts.read_json(parked)
+    if any(manifest.get(key) != value for key, value in identity.items()):
         return False
-    waiting.replace(folder / MANIFEST)
+    parked.replace(folder / MANIFEST)
     return True

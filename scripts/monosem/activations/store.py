@@ -29,7 +29,7 @@ class Activations:
     """Stored activations, opened for reading; rows come from memory-mapped shards."""
 
     folder: Path  # where the manifest lies
-    manifest: dict[str, Any]  # see `extraction`
+    manifest: dict[str, Any]  # as `run_pass` writes it
     shards: tuple[np.ndarray, ...]  # per shard: uint16 bits [rows, d_in], memory-mapped
     first_rows: Int[np.ndarray, "shards+1"]  # global number of each shard's first row, then n_tokens
 
@@ -64,7 +64,7 @@ class Activations:
 
 
 def open_activations(folder: str | Path) -> Activations:
-    """Open a folder that `extraction` wrote. Raises ArtefactError naming a shard that is missing, cut or foreign."""
+    """Open a folder that `run_pass` wrote. Raises ArtefactError naming a shard that is missing, cut or foreign."""
     folder = Path(folder)
     manifest = artefacts.read_json(folder / "manifest.json")
     shards = []

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from scripts.monosem.figures import palette, style
 from scripts.monosem.figures.latents import empty
+from scripts.monosem.models.sites import layer_of
 
 Document = Mapping[str, Any]
 Arrays = Mapping[str, np.ndarray]
@@ -16,13 +17,13 @@ Arrays = Mapping[str, np.ndarray]
 
 def depth(site: str) -> int:
     """Blocks that a place in the residual stream lies behind."""
-    layer = int(site.split(".")[1])
+    layer, _ = layer_of(site)
     return layer if site.endswith("resid_pre") else layer + 1
 
 
 def short(site: str) -> str:
     """`blocks.2.hook_resid_post` -> `block 2`, `blocks.2.mlp.hook_post` -> `MLP 2`."""
-    _, layer, inner = site.split(".", 2)
+    layer, inner = layer_of(site)
     if site == "blocks.0.hook_resid_pre":
         return "input"
     return f"{ {'mlp.hook_post': 'MLP', 'hook_resid_post': 'block'}.get(inner, inner) } {layer}"
@@ -85,7 +86,7 @@ def statistics(document: Document) -> Figure:
         if key in sites[stream[0]].get("rotated", {}):
             rotated = [sites[name]["rotated"][key] for name in stream]
             axis.plot(x, rotated, "o--", color=palette.GREY, mfc="white", label="in a random basis")
-        at = [int(name.split(".")[1]) + 0.5 for name in neurons]
+        at = [layer_of(name)[0] + 0.5 for name in neurons]
         axis.plot(at, [sites[name][key] for name in neurons], "s:", color=palette.BASELINE, label="MLP neurons")
         axis.set(title=title, xlabel="blocks passed", xticks=_ticks(len(stream)))
         if key == "norm":

@@ -32,10 +32,10 @@ def unpickle(path: Path, target: Path) -> None:
     artefacts.save_tensors(distinct, target, {"format": "pt"})
 
 
-def link(folder: Path, target: Path, settings: dict[str, Any]) -> dict[str, str]:
+def link(folder: Path, target: Path, options: dict[str, Any]) -> dict[str, str]:
     """Fill `target` with what the workflow reads of the model in `folder`; sha256 by weight file.
 
-    `settings` go into the copy of config.json. A model in several files lies in a folder of links of its own, and its
+    `options` go into the copy of config.json. A model in several files lies in a folder of links of its own, and its
     model.safetensors names their hashes, so that its own hash stands for all of them.
     """
     files = model_folder.weight_files(folder, allow_pickle=True)
@@ -56,9 +56,9 @@ def link(folder: Path, target: Path, settings: dict[str, Any]) -> dict[str, str]
         weights.unlink(missing_ok=True)
         artefacts.save_tensors({}, weights, {"format": "pt", "sha256": json.dumps(hashes, sort_keys=True)})
     config = artefacts.read_json(folder / model_folder.CONFIG)
-    artefacts.write_json({**config, model_folder.SETTINGS: settings}, target / model_folder.CONFIG)
+    artefacts.write_json({**config, model_folder.OPTIONS: options}, target / model_folder.CONFIG)
     shutil.copyfile(folder / model_folder.TOKENIZER, target / model_folder.TOKENIZER)
     tokenizer_config = folder / model_folder.TOKENIZER_CONFIG
-    told = artefacts.read_json(tokenizer_config) if tokenizer_config.exists() else {}
-    artefacts.write_json(told, target / model_folder.TOKENIZER_CONFIG)
+    contents = artefacts.read_json(tokenizer_config) if tokenizer_config.exists() else {}
+    artefacts.write_json(contents, target / model_folder.TOKENIZER_CONFIG)
     return hashes

@@ -114,7 +114,7 @@ def load_model(folder: str | Path, device: str = "cpu", last_block: int | None =
     import torch
 
     config = artefacts.read_json(Path(folder) / model_folder.CONFIG)
-    dtype = (config.get(model_folder.SETTINGS) or {}).get("dtype", "float32")
+    dtype = (config.get(model_folder.OPTIONS) or {}).get("dtype", "float32")
     if family_of(config) is not None:
         cost.require_memory(config, dtype, last_block, f"opening the model in {folder}")
     return cast(load_as_stored(folder, last_block).to(torch.device(device)), getattr(torch, dtype))
@@ -132,7 +132,7 @@ def load_as_stored(folder: str | Path, last_block: int | None = None) -> "nn.Mod
             next(tensors_of(source / path), None)  # refuses a cut file by name
         model = _load_by_transformers(source, config, n_blocks)
         refuse_non_finite(model, source)
-        model.config.monosem = config.get(model_folder.SETTINGS) or {}
+        model.config.monosem = config.get(model_folder.OPTIONS) or {}
     return model.eval().requires_grad_(False)
 
 

@@ -1,4 +1,4 @@
-"""Model folders in Hugging Face's layout: which are whole, where they lie, and what a workflow was told about them.
+"""Model folders in Hugging Face's layout: their files, and the options that the workflow stores in config.json.
 
 Imports neither torch nor transformers, and never touches the network.
 """
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.monosem.core import hub_cache
-from scripts.monosem.core.artefacts import ArtefactError, read_json
+from scripts.monosem.core.artefacts import ArtefactError, read_json, sha256
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
 WEIGHTS, INDEX, PICKLED = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 SHARDS = "shards"  # folder within results/models/{model} that holds the links to a model's several weight files
-SETTINGS = "monosem"  # key of a model folder's config.json under which this workflow keeps what it was told
+OPTIONS = "monosem"  # key of config.json under which `models.<name>.pretrained` is stored
 NEEDED = f"{CONFIG}, {WEIGHTS} (or {INDEX} and its files) and {TOKENIZER}"
 
 
@@ -27,7 +27,7 @@ def weight_files(folder: Path, allow_pickle: bool = False) -> list[str]:
 
 
 def is_model_folder(folder: Path, allow_pickle: bool = False) -> bool:
-    """Whether a folder holds everything that the workflow reads of a model."""
+    """True if a folder has every file that the workflow reads of a model."""
     there = (folder / CONFIG).is_file() and (folder / TOKENIZER).is_file()
     return there and bool(weight_files(folder, allow_pickle))
 
@@ -44,20 +44,25 @@ def find_pretrained(name: str, revision: str | None = None, allow_pickle: bool =
     return next(found, None)
 
 
-def settings_of(folder: Path) -> dict[str, Any]:
-    """What the workflow was told about a model: keys of `models.<name>.pretrained`; nothing for models made here."""
-    return read_json(folder / CONFIG).get(SETTINGS) or {}
+def options_of(folder: Path) -> dict[str, Any]:
+    """Options stored in config.json: keys of `models.<name>.pretrained`; empty for models trained here."""
+    return read_json(folder / CONFIG).get(OPTIONS) or {}
 
 
 def device_of(folder: Path, device: str) -> str:
-    """The model's own device, else that of the run."""
-    return settings_of(folder).get("device") or device
+    """The device that the model's options name, else that of the run."""
+    return options_of(folder).get("device") or device
 
 
 def source_of(folder: Path) -> Path:
-    """Where the weight files of a model folder lie: in itself, or in its folder of shards."""
+    """Folder of the weight files: the model folder, or its folder of shards."""
     if (folder / SHARDS / INDEX).is_file():
         folder = folder / SHARDS
     if not weight_files(folder):
         raise ArtefactError(f"{folder} lacks {WEIGHTS}, or files that its {INDEX} names; delete it and run again")
     return folder
+
+
+def weights_sha256(folder: Path) -> str:
+    """The hash by which activations and autoencoders name the model that they belong to."""
+    return sha256(folder / WEIGHTS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scripts.monosem.models.families import FAMILIES, Family, family_of, known, shape_of
-from scripts.monosem.models.model_folder import SETTINGS
+from scripts.monosem.models.model_folder import OPTIONS
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -32,9 +32,21 @@ class Site:
     inner: str  # name within the block; the whole name where the configuration named the module
 
 
+def layer_of(site: str) -> tuple[int, str] | None:
+    """`blocks.2.mlp.hook_post` -> (2, "mlp.hook_post"); None for a site that the configuration named itself."""
+    match = re.fullmatch(r"blocks\.(\d+)\.(.+)", site)
+    return (int(match[1]), match[2]) if match else None
+
+
+def inner_of(site: str) -> str:
+    """`blocks.2.mlp.hook_post` -> "mlp.hook_post"; the whole name of a site that the configuration named itself."""
+    _, inner = layer_of(site) or (None, site)
+    return inner
+
+
 def hand_named(config: Mapping[str, Any]) -> dict[str, str]:
     """Sites that the configuration named itself: hook name -> `module.path:input` or `module.path:output[:width]`."""
-    return config.get(SETTINGS, {}).get("sites") or {}
+    return config.get(OPTIONS, {}).get("sites") or {}
 
 
 def _unknown_family(hook_name: str, config: Mapping[str, Any]) -> str:
@@ -72,15 +84,16 @@ def parse(hook_name: str, config: Mapping[str, Any]) -> tuple[int | None, str, i
     if family is None:
         raise ValueError(_unknown_family(hook_name, config))
     shape, there = shape_of(config, family), sites_of(family, config)
-    match = re.fullmatch(r"blocks\.(\d+)\.(.+)", hook_name)
-    inner = match.group(2) if match else re.sub(r"^blocks\.\d*\.?", "", hook_name)
-    if not match or there.get(inner, "") is not None:
-        layer = min(int(match.group(1)), shape.n_layer - 1) if match else 0
+    place = layer_of(hook_name)
+    layer, inner = place or (0, re.sub(r"^blocks\.\d*\.?", "", hook_name))
+    if not place or there.get(inner, "") is not None:
         valid = [name for name, reason in there.items() if reason is None]
         nearest = difflib.get_close_matches(inner, valid, n=1, cutoff=0.0)[0]
         reason = f" ({there[inner]})" if there.get(inner) else ""
-        raise ValueError(f"'{hook_name}' is no site of this model{reason}; the nearest is 'blocks.{layer}.{nearest}'")
-    layer = int(match.group(1))
+        raise ValueError(
+            f"'{hook_name}' is no site of this model{reason}; "
+            f"the nearest is 'blocks.{min(layer, shape.n_layer - 1)}.{nearest}'"
+        )
     if layer >= shape.n_layer:
         raise ValueError(
             f"'{hook_name}': the model has {shape.n_layer} block(s), so the last is "
@@ -161,7 +174,7 @@ def packing(
     """
     import torch
 
-    settings = getattr(model.config, SETTINGS, None) or {}
+    settings = getattr(model.config, OPTIONS, None) or {}
     if separator is None or settings.get("attention_across_documents", True):
         return {}
     place = torch.arange(tokens.shape[1]).expand(tokens.shape)  # on the CPU: not every device has cummax
@@ -210,9 +223,3 @@ def capture(
 ) -> "Float[Tensor, 'batch context d']":
     """Activations at one site; see `capture_all`."""
     return capture_all(model, [site], tokens, separator)[0]
-
-
-def layer_of(site: str) -> tuple[int, str] | None:
-    """`blocks.2.mlp.hook_post` -> (2, "mlp.hook_post"); None for a site that the configuration named itself."""
-    match = re.fullmatch(r"blocks\.(\d+)\.(.+)", site)
-    return (int(match[1]), match[2]) if match else None

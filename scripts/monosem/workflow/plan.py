@@ -11,7 +11,7 @@ from typing import Any
 from scripts.monosem.core.artefacts import read_json
 from scripts.monosem.models.cost import disk_bytes, memory_bytes
 from scripts.monosem.models.families import family_of
-from scripts.monosem.models.model_folder import SETTINGS, find_pretrained
+from scripts.monosem.models.model_folder import OPTIONS, find_pretrained
 from scripts.monosem.models.sites import layer_of, parse
 from scripts.monosem.workflow.checks import pretrained_saes
 
@@ -106,7 +106,7 @@ def architecture(config: Config, model: str) -> dict[str, Any] | None:
     if kind == "shuffle":
         return architecture(config, settings["of"])
     folder = pretrained_folder(config, model)
-    return {**read_json(folder / "config.json"), SETTINGS: model_settings(config, model)} if folder else None
+    return {**read_json(folder / "config.json"), OPTIONS: model_settings(config, model)} if folder else None
 
 
 def sites_of(use: Config) -> list[str]:
@@ -130,7 +130,7 @@ def extraction_bytes(config: Config, model: str, sites: list[str], shape: dict[s
         return 0
     layers = [parse(site, shape)[0] for site in sites]
     last = None if None in layers else max(layers)
-    return memory_bytes(shape, shape.get(SETTINGS, {}).get("dtype", "float32"), last)
+    return memory_bytes(shape, shape.get(OPTIONS, {}).get("dtype", "float32"), last)
 
 
 def disk_need_bytes(config: Config, plan: Plan) -> int:

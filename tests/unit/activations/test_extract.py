@@ -213,11 +213,11 @@ def test_bfloat16_is_measured_against_float32_and_the_manifest_says_how_far_it_i
     )
     exact = run(folder_of(name, tmp_path / "b"), stream, tmp_path / "full")
     for site in SITES:
-        measured = manifests[site]["parity"][site]
+        measured = manifests[site]["bfloat16_error"][site]
         assert 0 < measured["relative_error"] < 0.1 and measured["explained_variance"] > 0.98
         off = float((rows[site] - exact[1][site]).norm() / exact[1][site].norm())
         assert off == pytest.approx(measured["relative_error"], rel=0.7)
-    assert "parity" not in exact[0][SITES[0]] and exact[0][SITES[0]]["computed_in"] == "float32"
+    assert "bfloat16_error" not in exact[0][SITES[0]] and exact[0][SITES[0]]["computed_in"] == "float32"
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "gemma2", "opt", "pythia"])
@@ -234,7 +234,7 @@ def test_the_exact_pass_widens_one_module_at_a_time_and_gives_the_weights_back(n
         assert value.dtype == torch.bfloat16 and torch.equal(value, before[key]), key
 
 
-def test_parity_of_equals_and_of_a_known_error():
+def test_bfloat16_error_is_zero_for_equal_activations_and_known_for_scaled_ones():
     x = torch.tensor([[[3.0, 4.0], [0.0, 5.0]]])
     assert bfloat16_error.compare(x, x)["relative_error"] == 0
     off = bfloat16_error.compare(x, 1.1 * x)

@@ -1,4 +1,4 @@
-"""Activations read in another site's pass wait for their own job, which takes no others."""
+"""A parked manifest is claimed once, by the site's own job, and only if it is of the same weights, text and seed."""
 
 import pytest
 
@@ -14,21 +14,21 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_what_is_held_back_is_taken_once(folder):
-    shared_pass.hold_back(folder)
+def test_a_parked_manifest_is_claimed_once(folder):
+    shared_pass.park_manifest(folder)
     assert not (folder / "manifest.json").exists()
-    assert shared_pass.take(folder, IDENTITY)
+    assert shared_pass.claim_manifest(folder, IDENTITY)
     assert artefacts.read_json(folder / "manifest.json")["d_in"] == 4
-    assert not shared_pass.take(folder, IDENTITY)
+    assert not shared_pass.claim_manifest(folder, IDENTITY)
 
 
 @pytest.mark.parametrize("key, value", [("model_sha256", "b"), ("seed", 1), ("tokens_split", "train")])
-def test_what_another_run_left_is_not_taken(folder, key, value):
-    shared_pass.hold_back(folder)
-    assert not shared_pass.take(folder, {**IDENTITY, key: value})
+def test_a_manifest_of_another_run_is_not_claimed(folder, key, value):
+    shared_pass.park_manifest(folder)
+    assert not shared_pass.claim_manifest(folder, {**IDENTITY, key: value})
     assert not (folder / "manifest.json").exists()
 
 
-def test_a_site_without_a_pass_before_it_takes_nothing(folder):
-    assert not shared_pass.take(folder, IDENTITY)
+def test_nothing_is_claimed_where_nothing_is_parked(folder):
+    assert not shared_pass.claim_manifest(folder, IDENTITY)
     assert (folder / "manifest.json").exists()

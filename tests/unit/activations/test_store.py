@@ -47,7 +47,8 @@ def stream():
 def extract(model, stream, folder, site=SITE, **changes):
     config = run_pass.Extraction(**{"tokens": 10_000, "dtype": "float16", "drop_first_position": True, **changes})
     folder.mkdir(exist_ok=True)
-    return run_pass.extract(model, site, stream, CONTEXT, config, folder, 0, {"model": "m", "model_sha256": "0"})
+    identity = {"model": "m", "model_sha256": "0"}
+    return run_pass.extract_all(model, {site: folder}, stream, CONTEXT, config, 0, identity)[site]
 
 
 def test_rows_are_the_models_activations_in_the_windows_order(model, stream, tmp_path):
@@ -136,8 +137,8 @@ def test_an_overflow_late_and_at_one_site_repeats_that_site_alone(stream, tmp_pa
     manifests = run_pass.extract_all(model, folders, stream, CONTEXT, config, 0, {})
     assert [manifest["dtype"] for manifest in manifests.values()] == ["bfloat16", "float16"]
     for name, folder in folders.items():
-        alone = run_pass.extract(model, name, stream, CONTEXT, config, tmp_path / "alone", 0, {})
-        assert alone == manifests[name]
+        alone = run_pass.extract_all(model, {name: tmp_path / "alone"}, stream, CONTEXT, config, 0, {})
+        assert alone[name] == manifests[name]
         assert {path.name for path in folder.iterdir()} == {"activations-00000.npy", "positions.npy", "manifest.json"}
 
 

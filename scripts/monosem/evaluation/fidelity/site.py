@@ -14,6 +14,7 @@ from scripts.monosem.evaluation.fidelity.summary import summarise
 from scripts.monosem.metrics import fidelity as fidelity_metrics
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
+from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.sae.model import Sae, load_sae, open_sae
 from scripts.monosem.text.tokens import load_tokens
 
@@ -69,7 +70,7 @@ def evaluate_site(
     """
     activations = open_activations(activations_folder)
     manifest = activations.manifest
-    digest = artefacts.sha256(model_folder / "model.safetensors")
+    digest = weights_sha256(model_folder)
     if manifest["model_sha256"] != digest:
         raise artefacts.ArtefactError(
             f"{activations_folder / 'manifest.json'}: the activations are of another model than {model_folder}; "

@@ -20,6 +20,7 @@ from scripts.monosem.evaluation.representations.site_activations import chosen_w
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
+from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.models.sites import Site
 from scripts.monosem.sae.csr import codes_of
 from scripts.monosem.sae.model import Sae, encode, open_sae
@@ -185,9 +186,7 @@ def hold(
     """
     model = load_model(model_folder, device)
     site = sites.resolve(model, settings["site"])
-    sae = sae_folder and open_sae(
-        sae_folder, site.name, site.d, device, artefacts.sha256(model_folder / "model.safetensors")
-    )
+    sae = sae_folder and open_sae(sae_folder, site.name, site.d, device, weights_sha256(model_folder))
     tokenizer, validation = load_tokenizer(tokenizer_path), load_tokens(tokens_folder, "validation")
     tokens = chosen_windows(
         validation, settings["context"], settings["tokens"], derive_seed(seed, "intervention windows")

@@ -15,6 +15,7 @@ from scripts.monosem.evaluation.latents.logit_weights import why_not
 from scripts.monosem.evaluation.latents.unit_activations import Block, Subject, Text, kept_labels, read_blocks
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
+from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.sae.model import open_sae
 from scripts.monosem.text import corpus
 from scripts.monosem.text.tokens import load_tokenizer, load_tokens, windows
@@ -30,7 +31,7 @@ def subject_from(model_folder: Path, sae_folder: Path, device: str) -> Subject:
     Raises: ArtefactError if the SAE was trained on another model.
     """
     model = load_model(model_folder, device)
-    digest = artefacts.sha256(model_folder / "model.safetensors")
+    digest = weights_sha256(model_folder)
     metadata = artefacts.read_json(sae_folder / "cfg.json")["metadata"]
     site = sites.resolve(model, metadata["hook_name"])
     sae = open_sae(sae_folder, site.name, site.d, device, digest)

@@ -14,6 +14,7 @@ from scripts.monosem.evaluation.prompts import differential_latents
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
+from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.models.sites import Site, capture_all
 from scripts.monosem.sae.model import Sae, encode, open_sae
 from scripts.monosem.text.tokens import end_of_text_id, load_tokenizer
@@ -50,7 +51,7 @@ def compare_sets(
     model, tokenizer = load_model(model_folder, device), load_tokenizer(tokenizer_path)
     eos_token_id = end_of_text_id(tokenizer, tokenizer_path)
     site = sites.resolve(model, artefacts.read_json(sae_folder / "cfg.json")["metadata"]["hook_name"])
-    sae = open_sae(sae_folder, site.name, site.d, device, artefacts.sha256(model_folder / "model.safetensors"))
+    sae = open_sae(sae_folder, site.name, site.d, device, weights_sha256(model_folder))
     encoded = {
         name: [tokenizer.encode(text, add_special_tokens=False).ids[: settings["context"] - 1] for text in prompts]
         for name, prompts in sets.items()

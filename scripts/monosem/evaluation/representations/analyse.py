@@ -19,6 +19,7 @@ from scripts.monosem.evaluation.representations.site_activations import (
 from scripts.monosem.metrics import representations
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
+from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.sae import csr
 from scripts.monosem.sae.model import Sae, open_sae
 from scripts.monosem.text.tokens import load_tokenizer, load_tokens
@@ -156,7 +157,7 @@ def analyse(
     stream_names = stream_sites(n_layer)
     test, train = load_tokens(tokens_folder, "test"), load_tokens(tokens_folder, "train")
     tokens = chosen_windows(test, settings["context"], settings["tokens"], derive_seed(seed, "analysis windows"))
-    digest = artefacts.sha256(model_folder / "model.safetensors")
+    digest = weights_sha256(model_folder)
     saes = {}
     for folder in sae_folders:
         site = artefacts.read_json(folder / "cfg.json")["metadata"]["hook_name"]

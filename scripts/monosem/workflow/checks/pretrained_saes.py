@@ -34,7 +34,7 @@ def d_sae(run: Run) -> int:
 def resolved(run: Run, site: str) -> dict[str, Any]:
     """What is configured about a pretrained run, with the folder found, its snapshot, and whether x is centred."""
     source, folder = dict(run["pretrained"]), folder_of(run)
-    centred = source.get("centred", formats.read(folder).centred) and site.split(".", 2)[-1] in CENTRED
+    centred = source.get("centred", formats.read(folder).centred) and sites.inner_of(site) in CENTRED
     place = folder.parents[len(Path(source.get("subfolder") or "").parts) - 1] if source.get("subfolder") else folder
     snapshot = place.name if place.parent.name == "snapshots" else None
     return source | {"folder": str(folder), "centred": centred, "snapshot": snapshot}
@@ -94,7 +94,7 @@ def check(run: Run, where: str, model: tuple[str, ...], shape: Mapping[str, Any]
             "the weights need the factor that its release states"
         )
     family = family_of(shape)
-    centred = source.get("centred", told.centred) and site.split(".", 2)[-1] in CENTRED
+    centred = source.get("centred", told.centred) and sites.inner_of(site) in CENTRED
     if centred and family is not None and not family.centred_norm:
         raise ValueError(
             f"{where}.centred: the norms of '{model[0]}' do not take the mean away, so x cannot be centred"
