@@ -6,7 +6,7 @@ import yaml
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import keep_freed_memory, pick_device
-from scripts.monosem.evaluation.representations.analyse import analyse
+from scripts.monosem.evaluation.representations.compare import compare_representations
 
 
 def main(
@@ -16,7 +16,9 @@ def main(
     """`model`, `tokens` and the members of `saes` and `peers` are folders; `documents` says where each part goes."""
     keep_freed_memory()
     groups = yaml.safe_load(Path(words).read_text(encoding="utf-8"))
-    parts, arrays = analyse(model, tokens, tokenizer, saes, peers, analysis, groups, seed, pick_device(device))
+    parts, arrays = compare_representations(
+        model, tokens, tokenizer, saes, peers, analysis, groups, seed, pick_device(device)
+    )
     artefacts.save_npz(path_to_arrays, **arrays)
     for part, path in documents.items():
         artefacts.write_json(parts[part], path)

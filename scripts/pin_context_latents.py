@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import keep_freed_memory, pick_device
-from scripts.monosem.evaluation.interventions.context_latents import intervene
+from scripts.monosem.evaluation.interventions.context_latents import pin_context_latents
 
 
 def main(
@@ -13,7 +13,7 @@ def main(
 ) -> None:  # fmt: skip
     """`model`, `tokens` and `sae` are folders."""
     keep_freed_memory()
-    result = intervene(
+    result = pin_context_latents(
         model, tokens, tokenizer, sae, artefacts.read_json(contexts), interventions, seed, pick_device(device)
     )
     artefacts.write_json(result, path_to_interventions)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import pick_device
-from scripts.monosem.evaluation.interventions.single_unit import hold
+from scripts.monosem.evaluation.interventions.single_unit import pin_unit
 from scripts.monosem.models.model_folder import device_of
 
 
@@ -19,7 +19,7 @@ def main(
     target: str,
 ) -> None:
     """`model`, `tokens` and `sae` are folders; without `sae` a neuron is pinned."""
-    result = hold(model, tokens, tokenizer, sae, intervention, seed, pick_device(device_of(model, device)))
+    result = pin_unit(model, tokens, tokenizer, sae, intervention, seed, pick_device(device_of(model, device)))
     artefacts.write_json(result, target)
 
 

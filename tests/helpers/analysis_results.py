@@ -9,8 +9,8 @@ from scipy import sparse
 from scripts.monosem.core import artefacts
 from scripts.monosem.evaluation.prompts import differential_latents
 from scripts.monosem.evaluation.prompts.prompt_sets import summary as separation_summary
-from scripts.monosem.evaluation.representations import analyse, cka, words
-from scripts.monosem.evaluation.representations.site_activations import Reading, mlp_sites, stream_sites
+from scripts.monosem.evaluation.representations import cka, compare, words
+from scripts.monosem.evaluation.representations.site_activations import SiteActivations, mlp_sites, stream_sites
 
 WINDOWS, CONTEXT = 12, 16
 TEXT = {
@@ -25,7 +25,7 @@ TEXT = {
 }
 
 
-def reading(n_layer: int, seed: int) -> Reading:
+def reading(n_layer: int, seed: int) -> SiteActivations:
     """Random vectors that depend on the token, at every layer of a model that there is not."""
     rng = np.random.default_rng(seed)
     tokens = rng.integers(1, 9, (WINDOWS, CONTEXT))
@@ -33,7 +33,9 @@ def reading(n_layer: int, seed: int) -> Reading:
     kept[:, 0] = False
     base = rng.normal(size=(9, 12))[tokens] + rng.normal(size=(*tokens.shape, 12))
     names = [*stream_sites(n_layer), *mlp_sites(n_layer)]
-    return Reading(tokens, kept, {name: base + 0.1 * i * rng.normal(size=base.shape) for i, name in enumerate(names)})
+    return SiteActivations(
+        tokens, kept, {name: base + 0.1 * i * rng.normal(size=base.shape) for i, name in enumerate(names)}
+    )
 
 
 def documents(model: str, n_layer: int, peers: list[str], site: str) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
@@ -42,9 +44,9 @@ def documents(model: str, n_layer: int, peers: list[str], site: str) -> tuple[di
     identity = {"model": model, "split": "test", "n_tokens": int(read.kept.sum())}
     parts, arrays = {}, {}
     for part, (found, made) in {
-        "tokens": analyse.token_part(read, stream, 0),
-        "similarity": analyse.similarity_part(read, stream, 0),
-        "layers": analyse.layer_part(read, {peer: reading(n_layer, 1) for peer in peers}, {}, stream, 0),
+        "tokens": compare.token_part(read, stream, 0),
+        "similarity": compare.similarity_part(read, stream, 0),
+        "layers": compare.layer_part(read, {peer: reading(n_layer, 1) for peer in peers}, {}, stream, 0),
     }.items():
         parts[part] = identity | found
         arrays |= {f"{part}/{key}": value for key, value in made.items()}
@@ -75,7 +77,7 @@ def prompts(folder: Path, model: str, site: str, run: str) -> None:
         values[:, 2] = 0
         return differential_latents.Half(values / 2, values, label)
 
-    found, masks = differential_latents.separate(half(), half(), 0.9, 0.05, 5, 0)
+    found, masks = differential_latents.compare_with_baseline(half(), half(), 0.9, 0.05, 5, 0)
     for row in found["ranking"]:
         row["strongest_on"] = ["·a", "⏎"]
     arrays = {f"happy.{name}": mask for name, mask in masks.items()}
@@ -110,7 +112,7 @@ def interventions(folder: Path, model: str, site: str, run: str) -> None:
     }
     document = {
         "model": model, "site": site, "run": run, "prompt": "Here\n", "samples": 2, "sample_tokens": 8, "n_random": 2,
-        "held": {"arabic": row, "dna": row | {"ablation": None}},
+        "pinned": {"arabic": row, "dna": row | {"ablation": None}},
         "examples": {"free": ["text"], "random": ["text"], "next_tokens": table, "texts": {"some-text": text}},
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)

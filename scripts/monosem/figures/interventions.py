@@ -13,7 +13,7 @@ LABEL_POINTS = 420  # points of width that the tokens of a text share
 
 def dose_response(document: Mapping[str, Any]) -> Figure:
     """Share of the sampled text that is of the latent's context, against the value at which the latent is held."""
-    contexts = document["held"]
+    contexts = document["pinned"]
     if not contexts:
         return empty("no planted context has a latent")
     figure = style.new_figure(height=3.0)

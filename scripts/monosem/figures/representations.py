@@ -124,8 +124,8 @@ def similarity(document: Document) -> Figure:
             for end in ("low", "high")
         )
         left.errorbar(x, middle, [middle - low, high - middle], color=colour, marker=marker, capsize=2, label=label)
-        dealt = [row["dealt"][kind] for row in rows]
-        left.plot(x, [np.nan if v is None else v for v in dealt], marker, ls="--", lw=0.8, color=colour, mfc="white")
+        permuted = [row["permuted"][kind] for row in rows]
+        left.plot(x, [np.nan if v is None else v for v in permuted], marker, ls="--", lw=0.8, color=colour, mfc="white")
     left.plot([], [], "o--", lw=0.8, color=palette.GREY, mfc="white", label="dealt anew (control)")
     left.set(title="mean cosine less anisotropy", xlabel="blocks passed", xticks=_ticks(len(x)))
     right.plot(x, [sites[name]["anisotropy"] for name in stream], "o-", color=palette.GREY)
@@ -157,7 +157,12 @@ def positions(document: Document, arrays: Arrays) -> Figure:
     x = [depth(name) for name in stream]
     r2.plot(x, [row["position_r2"] for row in rows], "o-", color=palette.OURS, label="position")
     r2.plot(
-        x, [row["position_r2_dealt"] for row in rows], "o--", color=palette.GREY, mfc="white", label="dealt (control)"
+        x,
+        [row["position_r2_permuted"] for row in rows],
+        "o--",
+        color=palette.GREY,
+        mfc="white",
+        label="dealt (control)",
     )
     r2.set(
         title="R² of the position",

@@ -21,7 +21,7 @@ def _reading(part: Mapping[str, Any]) -> list[str]:
             _level(row), fixed(row["mean_change_nats"], 4), fixed(row["random_mean_change_nats"], 4),
             fixed(row["random_largest_change_nats"], 4),
             f"{code(names[row['most_changed']])} ({row['change_nats'][row['most_changed']]:+.3f})",
-            _tokens(row["free_next"]), _tokens(row["held_next"]),
+            _tokens(row["free_next"]), _tokens(row["pinned_next"]),
         ]
         for row in part["levels"]
     ]  # fmt: skip

@@ -44,7 +44,7 @@ def test_figures_of_interventions(tmp_path):
         style.save_figure(draw(document), tmp_path / name)
     lines = interventions.dose_response(document).axes[0].lines
     assert list(lines[0].get_ydata()) == [0.0, 0.7]
-    nothing = document | {"held": {}, "examples": {"texts": {}}}
+    nothing = document | {"pinned": {}, "examples": {"texts": {}}}
     assert interventions.dose_response(nothing).axes[0].texts and interventions.ablation(nothing).axes[0].texts
 
 

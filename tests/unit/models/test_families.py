@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from scripts.monosem.evaluation.latents.logit_weights import logit_weights, why_not
+from scripts.monosem.evaluation.latents.logit_weights import logit_weights, reason_unavailable
 from scripts.monosem.models import sites, splice
 from scripts.monosem.models.families import family_of, shape_of
 from tests.helpers.family_models import CONFIGS, SEPARATOR, VOCAB, model, tokens
@@ -206,7 +206,7 @@ def test_logit_weights_are_the_derivative_of_the_logits_up_to_one_scale(name):
     derivative = torch.func.jvp(logits, (state,), (moved,))[1] * state.square().mean().sqrt()
     weights = logit_weights(model(name), site, direction)[0]
     torch.testing.assert_close(weights, derivative - derivative.quantile(0.5), atol=1e-3, rtol=1e-3)
-    assert why_not(sites.resolve(model(name), "blocks.1.mlp.hook_pre"))
+    assert reason_unavailable(sites.resolve(model(name), "blocks.1.mlp.hook_pre"))
 
 
 def test_a_parallel_block_has_no_middle():

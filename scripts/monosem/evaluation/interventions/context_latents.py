@@ -12,7 +12,7 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.interventions import pin
 from scripts.monosem.evaluation.latents.interpret import subject_from
 from scripts.monosem.evaluation.latents.unit_activations import Subject
-from scripts.monosem.evaluation.representations.site_activations import chosen_windows, read
+from scripts.monosem.evaluation.representations.site_activations import chosen_windows, read_sites
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.sae.csr import codes_of
 from scripts.monosem.text import corpus
@@ -58,8 +58,8 @@ def text_ablation(subject: Subject, tokenizer: Tokenizer, text: str, eos: int, r
     """A text token by token: what ablating its strongest latent, and random latents, adds to the loss."""
     ids = [eos, *tokenizer.encode(text, add_special_tokens=False).ids][: subject.context]
     tokens = torch.tensor([ids], device=subject.model.device)
-    reading = read(subject.model, [subject.site.name], np.array([ids]), -1)
-    peak = codes_of(subject.sae, reading.activations[subject.site.name][0, 1:]).max(0).toarray()[0]
+    activations = read_sites(subject.model, [subject.site.name], np.array([ids]), -1)
+    peak = codes_of(subject.sae, activations.by_site[subject.site.name][0, 1:]).max(0).toarray()[0]
     latent = int(peak.argmax())
     clean, ablated, *others = (
         pin.losses(subject.model, subject.site, subject.sae, tokens, unit)[0].cpu().numpy()
@@ -74,21 +74,21 @@ def text_ablation(subject: Subject, tokenizer: Tokenizer, text: str, eos: int, r
     }
 
 
-def intervene(
+def pin_context_latents(
     model_folder: Path, tokens_folder: Path, tokenizer_path: Path, sae_folder: Path, contexts: dict[str, Any],
     settings: dict[str, Any], seed: int, device: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Contents of interventions.json.
 
     Args:
-        contexts: contexts.json of this autoencoder, whose best latents are held.
+        contexts: contexts.json of this autoencoder, whose best latents are pinned.
         settings: {"doses", "samples", "sample_tokens", "random_latents", "tokens", "texts", "prompt"}.
     """
     subject = subject_from(model_folder, sae_folder, device)
     tokenizer, validation = load_tokenizer(tokenizer_path), load_tokens(tokens_folder, "validation")
     tokens = chosen_windows(validation, subject.context, settings["tokens"], derive_seed(seed, "intervention windows"))
-    reading = read(subject.model, [subject.site.name], tokens, validation.eos_token_id)
-    codes = codes_of(subject.sae, reading.rows(subject.site.name))
+    activations = read_sites(subject.model, [subject.site.name], tokens, validation.eos_token_id)
+    codes = codes_of(subject.sae, activations.rows(subject.site.name))
     largest, fired = codes.max(0).toarray()[0], codes.getnnz(0)
     chosen = {}
     for name, row in contexts["contexts"].items():
@@ -146,7 +146,7 @@ def intervene(
         "samples": n,
         "sample_tokens": n_tokens,
         "n_random": len(random),
-        "held": found,
+        "pinned": found,
         "examples": {
             "free": by_plan[free][:2],
             "random": [by_plan[entry][0] for entry in at_random[:2]],

@@ -1,4 +1,4 @@
-"""Hold a latent or a neuron at a value, or at zero, while the model reads or writes.
+"""Pin a latent or a neuron to a value, or ablate it, while the model reads or writes.
 
     x' = x + (value − f_i(x)) · W_dec[i]        a latent
     x' = x + (value − x_i) · e_i                a neuron, or a dimension: no autoencoder
@@ -30,7 +30,7 @@ CONVENTIONS = {
     "value": "dose times the latent's largest activation on text; for a context's latent that of contexts.json (test)",
     "share": "characters of the continuation in Arabic or Hebrew script, of all that are not white space; or in runs "
     "of 8 or more letters ACGT; or in runs of 16 or more base64 characters, a capital and a digit among them",
-    "random": "live latents drawn uniformly, each held at its own largest activation on the validation split",
+    "random": "live latents drawn uniformly, each pinned to its own largest activation on the validation split",
     "ablation": "value 0; change of the cross-entropy of the following token, nats",
     "sampling": "temperature 1; the same random numbers for every latent and dose",
 }
@@ -56,11 +56,11 @@ def delta(
 
 
 @torch.inference_mode()
-def held_logits(
+def pinned_logits(
     model: nn.Module, site: Site, sae: Sae | None, tokens: Int[Tensor, "batch context"], latent: int | None,
     value: float = 0.0,
 ) -> Float[Tensor, "batch context vocab"]:  # fmt: skip
-    """Logits with one latent, or neuron, held at a value (None: nothing is changed)."""
+    """Logits with one latent, or neuron, pinned to a value (None: nothing is changed)."""
     replace = None
     if latent is not None:
 
@@ -79,8 +79,8 @@ def losses(
     model: nn.Module, site: Site, sae: Sae | None, tokens: Int[Tensor, "batch context"], latent: int | None,
     value: float = 0.0,
 ) -> Float[Tensor, "batch context-1"]:  # fmt: skip
-    """Cross-entropy in nats of every following token; see `held_logits`."""
-    logits = held_logits(model, site, sae, tokens, latent, value)[:, :-1]
+    """Cross-entropy in nats of every following token; see `pinned_logits`."""
+    logits = pinned_logits(model, site, sae, tokens, latent, value)[:, :-1]
     targets = tokens[:, 1:]
     return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
 
@@ -91,7 +91,7 @@ def sample(
     value: Float[np.ndarray, " batch"], pinned: Bool[np.ndarray, " batch"], stream: Int[np.ndarray, " batch"],
     n_tokens: int, seed: int,
 ) -> tuple[Int[np.ndarray, "batch n_tokens"], Float[np.ndarray, "batch vocab"]]:  # fmt: skip
-    """Continue a prompt, each row of the batch with its own latent held at its own value.
+    """Continue a prompt, each row of the batch with its own latent pinned to its own value.
 
     Args:
         pinned: False for rows in which nothing is changed.

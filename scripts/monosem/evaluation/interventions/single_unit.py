@@ -1,6 +1,6 @@
-"""One latent or neuron, named by its number, held at several values while a model reads a text and continues a prompt.
+"""One latent or neuron, named by its number, pinned to several values while a model reads and continues text.
 
-The control is random live units of the same kind, held in the same way.
+The control is random live units of the same kind, pinned in the same way.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from torch import nn
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.interventions import pin
-from scripts.monosem.evaluation.representations.site_activations import chosen_windows, read
+from scripts.monosem.evaluation.representations.site_activations import chosen_windows, read_sites
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
@@ -31,16 +31,16 @@ CONVENTIONS = {
     "latent": "x' = x + (value - f) W_dec[i] at every position but the first",
     "neuron": "x' = x with dimension i at the value, at every position but the first",
     "dose": "multiple of the unit's own largest activation on the validation text; 0 ablates it",
-    "change_nats": "cross-entropy of the token, held less free; the first token has nothing changed before it",
-    "kl_nats": "KL(free || held) of the first token after the prompt",
-    "random": "units of the same kind that fire on the validation text, held at the same dose or the same value",
+    "change_nats": "cross-entropy of the token, pinned less free; the first token has nothing changed before it",
+    "kl_nats": "KL(free || pinned) of the first token after the prompt",
+    "random": "units of the same kind that fire on the validation text, pinned at the same dose or to the same value",
     "sampling": "temperature 1; the same random numbers for every value",
 }
 
 
 @dataclass(frozen=True)
-class Held:
-    """What is held where."""
+class PinnedUnit:
+    """One latent or neuron of a model, and the random units of its control."""
 
     model: nn.Module  # in eval mode
     site: Site  # where the unit is
@@ -75,16 +75,16 @@ def _next_tokens(tokenizer: Tokenizer, probabilities: np.ndarray) -> list[dict[s
     return pin.next_tokens(probabilities, lambda token: pieces(tokenizer, [token])[0])
 
 
-def reading(
-    held: Held, tokenizer: Tokenizer, text: str, eos: int, context: int, levels: list[dict[str, Any]]
+def read_text(
+    pinned: PinnedUnit, tokenizer: Tokenizer, text: str, eos: int, context: int, levels: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """A text token by token: the unit's activation, and what holding it adds to the loss of each token."""
+    """A text token by token: the unit's activation, and what pinning it adds to the loss of each token."""
     whole = _encoded(tokenizer, text, eos)
     ids = whole[:context]
-    tokens = torch.tensor([ids], device=held.model.device)
+    tokens = torch.tensor([ids], device=pinned.model.device)
 
     def logits(unit: int | None, value: float = 0.0) -> torch.Tensor:
-        return pin.held_logits(held.model, held.site, held.sae, tokens, unit, value)[0, :-1]
+        return pin.pinned_logits(pinned.model, pinned.site, pinned.sae, tokens, unit, value)[0, :-1]
 
     def nats(rows: torch.Tensor) -> np.ndarray:
         return torch.nn.functional.cross_entropy(rows, tokens[0, 1:], reduction="none").cpu().numpy()
@@ -95,10 +95,10 @@ def reading(
     free = logits(None)
     clean, rows = nats(free), []
     for level in levels:
-        value = held.value(held.unit, level)
-        now = logits(held.unit, value)
+        value = pinned.value(pinned.unit, level)
+        now = logits(pinned.unit, value)
         change = nats(now) - clean
-        others = [nats(logits(unit, held.value(unit, level))) - clean for unit in held.random]
+        others = [nats(logits(unit, pinned.value(unit, level))) - clean for unit in pinned.random]
         place = int(np.abs(change).argmax())
         rows.append(
             {
@@ -107,14 +107,14 @@ def reading(
                 "random_mean_change_nats": float(np.mean(others)) if others else None,
                 "random_largest_change_nats": float(max(other.mean() for other in others)) if others else None,
                 "random_change_nats": np.mean(others, axis=0).tolist() if others else None,
-                "most_changed": place, "free_next": table(free[place]), "held_next": table(now[place]),
+                "most_changed": place, "free_next": table(free[place]), "pinned_next": table(now[place]),
             }
         )  # fmt: skip
     return {
         "text": text,
         "cut": len(ids) < len(whole),
         "tokens": pieces(tokenizer, ids[1:]),
-        "activations": held.activations(tokens)[1:].tolist(),
+        "activations": pinned.activations(tokens)[1:].tolist(),
         "loss_nats": clean.tolist(),
         "levels": rows,
     }
@@ -125,10 +125,15 @@ def _kl(p: np.ndarray, q: np.ndarray) -> float:
     return float((p * np.log(np.maximum(p, 1e-300) / np.maximum(q, 1e-300))).sum())
 
 
-def writing(
-    held: Held, tokenizer: Tokenizer, settings: dict[str, Any], eos: int, levels: list[dict[str, Any]], seed: int
+def continue_prompt(
+    pinned: PinnedUnit,
+    tokenizer: Tokenizer,
+    settings: dict[str, Any],
+    eos: int,
+    levels: list[dict[str, Any]],
+    seed: int,
 ) -> dict[str, Any]:
-    """A prompt continued with the unit free, held, and random units held; next tokens and continuations.
+    """A prompt continued with the unit free and pinned, and with random units pinned; next tokens and continuations.
 
     Raises: ArtefactError for a prompt that leaves no room in the context.
     """
@@ -139,16 +144,20 @@ def writing(
             f"interventions.named: the prompt has {len(prompt)} tokens with the one before it, the context is "
             f"{settings['context']}; give a shorter one"
         )
-    plan = [("own", held.unit, held.value(held.unit, level), number) for number, level in enumerate(levels)]
+    plan = [("own", pinned.unit, pinned.value(pinned.unit, level), number) for number, level in enumerate(levels)]
     plan += [
-        ("random", unit, held.value(unit, level), number) for number, level in enumerate(levels) for unit in held.random
+        ("random", unit, pinned.value(unit, level), number)
+        for number, level in enumerate(levels)
+        for unit in pinned.random
     ]
     plan.append(("free", 0, 0.0, -1))
     rows = [(*entry, k) for entry in plan for k in range(1 if entry[0] == "random" else n)]
     who, unit, value, level, stream = (np.array(column) for column in zip(*rows, strict=True))
     n_tokens = min(settings["sample_tokens"], room)
     job.say(f"{len(rows)} continuations of {n_tokens} tokens")
-    ids, first = pin.sample(held.model, held.site, held.sae, prompt, unit, value, who != "free", stream, n_tokens, seed)
+    ids, first = pin.sample(
+        pinned.model, pinned.site, pinned.sae, prompt, unit, value, who != "free", stream, n_tokens, seed
+    )
 
     def texts(rows: np.ndarray) -> list[str]:
         return [tokenizer.decode(row.tolist(), skip_special_tokens=False) for row in ids[rows]]
@@ -161,7 +170,7 @@ def writing(
         strange = [_kl(before, first[other]) for other in others]
         found.append(
             {
-                "dose": entry["dose"], "value": held.value(held.unit, entry), "kl_nats": _kl(before, first[own[0]]),
+                "dose": entry["dose"], "value": pinned.value(pinned.unit, entry), "kl_nats": _kl(before, first[own[0]]),
                 "random_mean_kl_nats": float(np.mean(strange)) if strange else None,
                 "random_largest_kl_nats": max(strange, default=None), "next": _next_tokens(tokenizer, first[own[0]]),
                 "continuations": texts(own), "random_continuation": next(iter(texts(others)), None),
@@ -173,15 +182,15 @@ def writing(
     }  # fmt: skip
 
 
-def hold(
+def pin_unit(
     model_folder: Path, tokens_folder: Path, tokenizer_path: Path, sae_folder: Path | None, settings: dict[str, Any],
     seed: int, device: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Contents of intervention.json.
 
     Args:
-        sae_folder: whose latent is held; None for a neuron of the site.
-        settings: see analysis/named.py.
+        sae_folder: whose latent is pinned; None for a neuron of the site.
+        settings: see workflow/checks/interventions.py.
     Raises: ArtefactError for a unit that is never active, where doses are multiples of its largest activation.
     """
     model = load_model(model_folder, device)
@@ -191,7 +200,7 @@ def hold(
     tokens = chosen_windows(
         validation, settings["context"], settings["tokens"], derive_seed(seed, "intervention windows")
     )
-    rows = read(model, [site.name], tokens, validation.eos_token_id).rows(site.name)
+    rows = read_sites(model, [site.name], tokens, validation.eos_token_id).rows(site.name)
     if sae is None:
         largest, fired = rows.max(0), (rows > 0).sum(0)
     else:
@@ -205,7 +214,7 @@ def hold(
         )
     pool = np.setdiff1d(np.flatnonzero(fired >= LEAST_FIRINGS), [unit])
     rng = np.random.default_rng(derive_seed(seed, "random units"))
-    held = Held(model, site, sae, unit, largest, rng.permutation(pool)[: settings["random"]].tolist())
+    pinned = PinnedUnit(model, site, sae, unit, largest, rng.permutation(pool)[: settings["random"]].tolist())
     eos = validation.eos_token_id
     return {
         "model": model_folder.name,
@@ -217,12 +226,12 @@ def hold(
         "largest_activation": float(largest[unit]),
         "density": float(fired[unit] / len(rows)),
         "n_tokens": len(rows),
-        "random_units": held.random,
+        "random_units": pinned.random,
         "conventions": CONVENTIONS,
-        "reading": reading(held, tokenizer, settings["text"], eos, settings["context"], levels)
+        "reading": read_text(pinned, tokenizer, settings["text"], eos, settings["context"], levels)
         if settings["text"]
         else None,
-        "writing": writing(held, tokenizer, settings, eos, levels, derive_seed(seed, "continuations") % 2**32)
+        "writing": continue_prompt(pinned, tokenizer, settings, eos, levels, derive_seed(seed, "continuations") % 2**32)
         if settings["prompt"]
         else None,
     }

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 
 from scripts.monosem.evaluation.latents import examples
-from scripts.monosem.evaluation.latents.logit_weights import logit_weights, why_not
+from scripts.monosem.evaluation.latents.logit_weights import logit_weights, reason_unavailable
 from scripts.monosem.evaluation.latents.unit_activations import Subject, Text, read_blocks
 from scripts.monosem.metrics import fidelity
 
@@ -40,7 +40,7 @@ def cards(
     entropy = fidelity.distribution_entropy(tally.token_sums[:, : len(chosen)].T)
     single = examples.single_token(tally, text.stream.tokens)
     weights = None
-    if why_not(subject.site) is None and len(chosen):
+    if reason_unavailable(subject.site) is None and len(chosen):
         on_device = torch.from_numpy(chosen).to(subject.sae.W_dec.device)
         basis = torch.eye(subject.site.d, device=on_device.device) if kind == "neurons" else subject.sae.W_dec
         weights = logit_weights(subject.model, subject.site, basis[on_device], usual).cpu().numpy()

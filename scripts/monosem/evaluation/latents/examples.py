@@ -10,7 +10,7 @@ from scripts.monosem.metrics import fidelity
 
 TOP_WINDOWS = 20  # examples that must share one token for a single-token unit (Bricken et al. 2023 use 20)
 REACH = 8  # tokens shown on either side of the peak
-DEALS = 2000  # random halvings behind a chance level
+PERMUTATIONS = 2000  # random halvings behind a chance level
 FEWEST_OCCURRENCES = 5  # of a token in the text, to be listed by its mean activation
 
 CONVENTIONS = {
@@ -81,15 +81,15 @@ def single_token(tally: UnitTally, stream_tokens: Int[np.ndarray, " n"]) -> list
 
 
 def chance_difference(values: Float[np.ndarray, " n"]) -> float | None:
-    """|difference of medians| of two halves of the values, dealt at random, that one deal in twenty exceeds.
+    """|difference of medians| of two random halves of the values that one permutation in twenty exceeds.
 
     Halves are smaller than two whole samples, so this errs on the side of chance. None for fewer than two values.
     """
     half = len(values) // 2
     if half == 0:
         return None
-    dealt = np.random.default_rng(0).permuted(np.tile(values, (DEALS, 1)), axis=1)
-    differences = np.abs(np.median(dealt[:, :half], axis=1) - np.median(dealt[:, half:], axis=1))
+    permuted = np.random.default_rng(0).permuted(np.tile(values, (PERMUTATIONS, 1)), axis=1)
+    differences = np.abs(np.median(permuted[:, :half], axis=1) - np.median(permuted[:, half:], axis=1))
     return float(np.quantile(differences, 0.95))
 
 

@@ -11,7 +11,7 @@ from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.latents import contexts, examples
 from scripts.monosem.evaluation.latents.cards import cards
-from scripts.monosem.evaluation.latents.logit_weights import why_not
+from scripts.monosem.evaluation.latents.logit_weights import reason_unavailable
 from scripts.monosem.evaluation.latents.unit_activations import Block, Subject, Text, kept_labels, read_blocks
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
@@ -196,7 +196,7 @@ def interpret(
         **identity,
         "n_tokens": n_tokens,
         "conventions": examples.CONVENTIONS,
-        "logit_weights": why_not(subject.site),
+        "logit_weights": reason_unavailable(subject.site),
         "summary": {
             kind: examples.summary(tally, test.tokens, live[kind], n_tokens["test"]) for kind, tally in tallies.items()
         },

@@ -12,7 +12,7 @@ from scripts.monosem.models.sites import Site
 BEFORE_ACTIVATION = ("mlp.hook_pre", "mlp.hook_pre_linear")
 
 
-def why_not(site: Site) -> str | None:
+def reason_unavailable(site: Site) -> str | None:
     """Why directions at a site have no logit weights, or None if they have."""
     if site.inner in BEFORE_ACTIVATION:
         return "the activation function stands between this site and the residual stream"
@@ -47,9 +47,9 @@ def logit_weights(
 
     Args:
         usual: tokens over which the median is taken (all, if None).
-    Raises: ValueError where `why_not` has a reason.
+    Raises: ValueError where `reason_unavailable` has a reason.
     """
-    if reason := why_not(site):
+    if reason := reason_unavailable(site):
         raise ValueError(f"'{site.name}': {reason}")
     family = family_of(model.config.to_dict())
     if site.inner == "mlp.hook_post":

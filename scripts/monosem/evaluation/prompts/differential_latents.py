@@ -81,7 +81,7 @@ def mean_correlation(half: Half) -> Float[np.ndarray, " latents"]:
     return np.mean(found, axis=0)
 
 
-def keep(half: Half, always_on: float) -> tuple[Bool[np.ndarray, " latents"], Bool[np.ndarray, " latents"]]:
+def filter_latents(half: Half, always_on: float) -> tuple[Bool[np.ndarray, " latents"], Bool[np.ndarray, " latents"]]:
     """(always on, tested), from the first half alone; labels play no part."""
     fires = (half.max > 0).sum(0)
     constant = fires >= always_on * len(half.label)
@@ -123,12 +123,12 @@ def shuffled(
     }
 
 
-def separate(
+def compare_with_baseline(
     first: Half, second: Half, always_on: float, rate: float, n_shuffles: int, seed: int
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Everything about one set against the baseline: numbers, and masks over latents for figures."""
     rng = np.random.default_rng(seed)
-    constant, tested = keep(first, always_on)
+    constant, tested = filter_latents(first, always_on)
     columns = np.flatnonzero(tested)
     labels = (first.label, second.label)
     correlation = mean_correlation(first)
@@ -158,8 +158,8 @@ def separate(
         }
     chance = []
     for _ in range(n_shuffles):
-        dealt = mean_correlation(Half(first.mean, first.max, rng.permutation(first.label)))[columns]
-        chance.append(np.sort(dealt)[-LISTED:].mean())
+        permuted = mean_correlation(Half(first.mean, first.max, rng.permutation(first.label)))[columns]
+        chance.append(np.sort(permuted)[-LISTED:].mean())
     if len(columns):
         result["top_mean_correlation"] = float(correlation[order[:LISTED]].mean())
         result["top_mean_correlation_shuffled"] = float(np.mean(chance))

@@ -77,7 +77,7 @@ def compare_sets(
             )
             for side in (False, True)
         ]
-        results[name], masks = differential_latents.separate(
+        results[name], masks = differential_latents.compare_with_baseline(
             *parts, settings["always_on"], settings["false_discovery_rate"], settings["shuffles"],
             derive_seed(seed, "prompts", name),
         )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from scripts.monosem.evaluation.representations.site_activations import Reading
+from scripts.monosem.evaluation.representations.site_activations import SiteActivations
 from scripts.monosem.metrics import representations
 
 CKA_ROWS = 4096  # tokens compared: the debiased value does not depend on their number, its spread does
@@ -35,11 +35,11 @@ def shuffled_cka(x: list[np.ndarray], y: list[np.ndarray], seed: int) -> dict[st
     return {kind: max((v for v in found if v is not None), default=None) for kind, found in values.items()}
 
 
-def cka_rows(reading: Reading, sites: list[str]) -> list[Float[np.ndarray, "n _"]]:
+def cka_rows(activations: SiteActivations, sites: list[str]) -> list[Float[np.ndarray, "n _"]]:
     """Rows of every site at evenly spaced kept positions, as many as CKA_ROWS."""
-    n = int(reading.kept.sum())
+    n = int(activations.kept.sum())
     chosen = np.linspace(0, n - 1, min(n, CKA_ROWS)).astype(int)
-    return [reading.rows(site)[chosen] for site in sites]
+    return [activations.rows(site)[chosen] for site in sites]
 
 
 def correlations(x: sparse.csr_matrix, y: sparse.csr_matrix) -> Float[np.ndarray, "latents_x latents_y"]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from scripts.monosem.evaluation.representations.site_activations import Reading
+from scripts.monosem.evaluation.representations.site_activations import SiteActivations
 from scripts.monosem.metrics import representations
 
 PAIRS = 4000  # per kind of pair
@@ -22,7 +22,7 @@ CONVENTIONS = {
     "same_token": "mean cosine of two occurrences of a token in different windows, every token type counting alike, "
     "less anisotropy",
     "same_position": "mean cosine of two different tokens at the same place of different windows, less anisotropy",
-    "dealt": "the same after token ids, windows and places have been dealt anew to the vectors",
+    "permuted": "the same after token ids, windows and places have been permuted against the vectors",
     "positions": "the first position of a window and <|endoftext|> are in no pair",
     "interval": "mean -/+ 1.96 standard errors over pairs (over token types for same_token)",
 }
@@ -103,63 +103,63 @@ def of_pairs(
     return found
 
 
-def by_layer(reading: Reading, sites: list[str], seed: int) -> dict[str, dict[str, Any]]:
-    """Similarities at every site, on the same pairs, and with everything dealt anew."""
+def by_layer(activations: SiteActivations, sites: list[str], seed: int) -> dict[str, dict[str, Any]]:
+    """Similarities at every site, on the same pairs, and with everything permuted."""
     rng = np.random.default_rng(seed)
-    window, token, place = reading.window_of_row(), reading.token_of_row(), np.nonzero(reading.kept)[1]
+    window, token, place = activations.window_of_row(), activations.token_of_row(), np.nonzero(activations.kept)[1]
     pairs = draw_pairs(rng, window, place, token)
-    dealt = draw_pairs(rng, *(rng.permutation(column) for column in (window, place, token)))
+    permuted = draw_pairs(rng, *(rng.permutation(column) for column in (window, place, token)))
     found = {}
     for site in sites:
-        rows = reading.rows(site)
-        found[site] = of_pairs(rows, pairs) | {"dealt": of_pairs(rows, dealt)}
+        rows = activations.rows(site)
+        found[site] = of_pairs(rows, pairs) | {"permuted": of_pairs(rows, permuted)}
     return found
 
 
-def position(reading: Reading, site: str, seed: int) -> tuple[dict[str, float], np.ndarray]:
+def position(activations: SiteActivations, site: str, seed: int) -> tuple[dict[str, float], np.ndarray]:
     """Can the position be read off linearly, on windows that the regression has not seen?
 
-    Returns: R² with and without the first position, and with positions dealt anew within the fitted half; predicted
+    Returns: R² with and without the first position, and with positions permuted within the fitted half; predicted
     positions [context] averaged over held-out windows, without the first.
     """
     rng = np.random.default_rng(seed)
-    x = reading.activations[site]
+    x = activations.by_site[site]
     context = x.shape[1]
     order = rng.permutation(len(x))
     fitted, fresh = order[: len(x) // 2], order[len(x) // 2 :]
-    place = np.broadcast_to(np.arange(context, dtype=np.float64), reading.tokens.shape)
-    own = reading.kept
+    place = np.broadcast_to(np.arange(context, dtype=np.float64), activations.tokens.shape)
+    own = activations.kept
 
-    def score(keep: np.ndarray, dealt: bool) -> tuple[float, np.ndarray, np.ndarray]:
+    def score(keep: np.ndarray, permuted: bool) -> tuple[float, np.ndarray, np.ndarray]:
         truth = place[fitted][keep[fitted]]
         predicted = representations.ridge_predictions(
-            x[fitted][keep[fitted]], rng.permutation(truth) if dealt else truth, x[fresh][keep[fresh]]
+            x[fitted][keep[fitted]], rng.permutation(truth) if permuted else truth, x[fresh][keep[fresh]]
         )
         return representations.r_squared(place[fresh][keep[fresh]], predicted), predicted, place[fresh][keep[fresh]]
 
     with_first = own.copy()
     with_first[:, 0] = True
-    r2, predicted, truth = score(own, dealt=False)
+    r2, predicted, truth = score(own, permuted=False)
     count = np.bincount(truth.astype(int), minlength=context)
     mean = np.divide(
         np.bincount(truth.astype(int), predicted, context), count, out=np.full(context, np.nan), where=count > 0
     )
     return {
         "position_r2": r2,
-        "position_r2_with_first": score(with_first, dealt=False)[0],
-        "position_r2_dealt": score(own, dealt=True)[0],
+        "position_r2_with_first": score(with_first, permuted=False)[0],
+        "position_r2_permuted": score(own, permuted=True)[0],
         "position_error": float(np.abs(truth - predicted).mean()),
     }, mean
 
 
-def norms_by_position(reading: Reading, site: str) -> Float[np.ndarray, " context"]:
+def norms_by_position(activations: SiteActivations, site: str) -> Float[np.ndarray, " context"]:
     """Mean norm at each place of a window."""
-    return np.linalg.norm(reading.activations[site].astype(np.float64), axis=-1).mean(0)
+    return np.linalg.norm(activations.by_site[site].astype(np.float64), axis=-1).mean(0)
 
 
-def similarity_by_position(reading: Reading, site: str) -> Float[np.ndarray, " context"]:
+def similarity_by_position(activations: SiteActivations, site: str) -> Float[np.ndarray, " context"]:
     """Mean cosine of all pairs of windows at each place; tokens may be the same."""
-    x = reading.activations[site].astype(np.float64)
+    x = activations.by_site[site].astype(np.float64)
     unit = x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
     n = len(x)
     return (np.square(unit.sum(0)).sum(-1) - n) / (n * (n - 1))

@@ -1,4 +1,4 @@
-"""What the analyses of activations read: several sites of a model over windows of held-out text, in one pass."""
+"""Activations at several sites of a model over windows of held-out text, in one pass."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ def mlp_sites(n_layer: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Windows of text and what a model computes on them."""
+class SiteActivations:
+    """Windows of text and the activations of a model on them, by site."""
 
     tokens: Int[np.ndarray, "windows context"]  # token ids
     kept: Bool[np.ndarray, "windows context"]  # neither <|endoftext|> nor the first position of a window
-    activations: dict[str, Float[np.ndarray, "windows context d"]]  # by site, float32
+    by_site: dict[str, Float[np.ndarray, "windows context d"]]  # activations, float32
 
     def rows(self, site: str) -> Float[np.ndarray, "n d"]:
         """Activations at the kept positions."""
-        return self.activations[site][self.kept]
+        return self.by_site[site][self.kept]
 
     def window_of_row(self) -> Int[np.ndarray, " n"]:
         """Window of each kept position."""
@@ -51,10 +51,10 @@ def chosen_windows(stream: TokenStream, context: int, n_tokens: int, seed: int) 
     return stream.tokens[starts[:, None] + np.arange(context)].astype(np.int64)
 
 
-def read(
+def read_sites(
     model: nn.Module, names: Sequence[str], tokens: Int[np.ndarray, "windows context"], eos_token_id: int
-) -> Reading:
-    """Run a model over windows and hold what it computes at the named sites."""
+) -> SiteActivations:
+    """Run a model over windows and keep what it computes at the named sites."""
     places = [resolve(model, name) for name in names]
     at_once = max(1, BATCH_TOKENS // tokens.shape[1])
     parts: list[list[np.ndarray]] = [[] for _ in names]
@@ -63,4 +63,4 @@ def read(
         for part, values in zip(parts, capture_all(model, places, batch, eos_token_id), strict=True):
             part.append(values.float().cpu().numpy())
     kept = kept_positions(tokens, eos_token_id, drop_first_position=True)
-    return Reading(tokens, kept, {name: np.concatenate(part) for name, part in zip(names, parts, strict=True)})
+    return SiteActivations(tokens, kept, {name: np.concatenate(part) for name, part in zip(names, parts, strict=True)})

@@ -4,18 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from scripts.monosem.evaluation.representations.site_activations import Reading
+from scripts.monosem.evaluation.representations.site_activations import SiteActivations
 from scripts.monosem.metrics import representations
 
 
-def of_site(reading: Reading, site: str, rng: np.random.Generator | None) -> dict[str, Any]:
+def of_site(activations: SiteActivations, site: str, rng: np.random.Generator | None) -> dict[str, Any]:
     """Norm, sparsity, kurtosis and outlier dimensions of one site, means over kept tokens.
 
     Args:
         rng: if given, kurtosis and outliers are also measured after a random rotation. An axis that means nothing to
             the model looks like any other direction, so that both fall to what chance gives.
     """
-    rows = reading.rows(site).astype(np.float64)
+    rows = activations.rows(site).astype(np.float64)
     squares = np.square(rows).sum(0)
     outliers = representations.outlier_dimensions(rows)
     found = {
@@ -39,9 +39,9 @@ def of_site(reading: Reading, site: str, rng: np.random.Generator | None) -> dic
     return found
 
 
-def first_token(reading: Reading, site: str) -> dict[str, float]:
+def first_token(activations: SiteActivations, site: str) -> dict[str, float]:
     """Norm at the first and at the second position of a window, over the median norm of all later ones."""
-    norms = np.linalg.norm(reading.activations[site].astype(np.float64), axis=-1)
+    norms = np.linalg.norm(activations.by_site[site].astype(np.float64), axis=-1)
     usual = float(np.median(norms[:, 2:]))
     return {
         "first_norm_over_median": float(norms[:, 0].mean() / usual),
@@ -49,9 +49,9 @@ def first_token(reading: Reading, site: str) -> dict[str, float]:
     }
 
 
-def sample(reading: Reading, site: str, rng: np.random.Generator, n: int = 600) -> dict[str, np.ndarray]:
+def sample(activations: SiteActivations, site: str, rng: np.random.Generator, n: int = 600) -> dict[str, np.ndarray]:
     """Norm, sparsity and kurtosis of single tokens, for histograms."""
-    rows = reading.rows(site)
+    rows = activations.rows(site)
     rows = rows[rng.permutation(len(rows))[:n]]
     return {
         "norm": np.linalg.norm(rows, axis=1),

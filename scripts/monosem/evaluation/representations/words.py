@@ -15,9 +15,9 @@ from scripts.monosem.text.tokens import TokenStream
 
 BEFORE = 15  # tokens read before an occurrence
 OCCURRENCES = 6  # per word, in held-out text
-DEALS = 2000  # of the permutation test
-STAND_INS = 101  # fresh deals that are tested as though they were the true groups
-STRATUM = 6  # words of neighbouring frequency among which a deal swaps
+PERMUTATIONS = 2000  # of the permutation test
+STAND_INS = 101  # fresh permutations that are tested as though they were the true groups
+STRATUM = 6  # words of neighbouring frequency within which words are permuted
 
 CONVENTIONS = {
     "words": "those that are one token with a leading space; groups with fewer than two such words are left out",
@@ -25,11 +25,11 @@ CONVENTIONS = {
     "each",
     "alone": "its vector right behind <|endoftext|>",
     "similar": "mean over groups of the mean cosine of two words of a group",
-    "control": "the mean of the same over deals: words swap groups at random, but only among the "
+    "control": "the mean of the same over permutations: words swap groups at random, but only among the "
     f"{STRATUM} next to each other in frequency (train split), so that groups keep their sizes and their frequencies",
     "difference": "similar - control, which takes anisotropy away as well",
-    "p": f"share of {DEALS} deals that reach the true groups' value, the true one counted in (one-sided)",
-    "dealt": f"medians over {STAND_INS} fresh deals, each tested as though it were the true groups",
+    "p": f"share of {PERMUTATIONS} permutations that reach the true groups' value, the true one counted in (one-sided)",
+    "permuted": f"medians over {STAND_INS} fresh permutations, each tested as though it were the true groups",
 }
 
 
@@ -98,9 +98,9 @@ def represent(
 
 def group_means(
     cosines: Float[np.ndarray, "words words"],
-    group: Int[np.ndarray, "deals words"],
+    group: Int[np.ndarray, "permutations words"],
     sizes: Int[np.ndarray, " groups"],
-) -> Float[np.ndarray, " deals"]:
+) -> Float[np.ndarray, " permutations"]:
     """Mean over groups of the mean cosine of two of their words, for many assignments of words to groups."""
     means = np.empty(len(group))
     for row, assigned in enumerate(group):
@@ -110,44 +110,44 @@ def group_means(
     return means
 
 
-def deal(
+def permute_groups(
     group: Int[np.ndarray, " words"], counts: Int[np.ndarray, " words"], rng: np.random.Generator, n: int
 ) -> np.ndarray:
     """n assignments [n, words] in which words have swapped groups among their neighbours in frequency."""
     order = np.argsort(counts, kind="stable")
-    dealt = np.empty((n, len(group)), int)
+    permuted = np.empty((n, len(group)), int)
     for begin in range(0, len(order), STRATUM):
         # a short last stratum joins the one before, so that nobody has to stay
         stratum = order[begin : begin + STRATUM] if len(order) - begin >= 2 * STRATUM else order[begin:]
-        dealt[:, stratum] = rng.permuted(np.tile(group[stratum], (n, 1)), axis=1)
+        permuted[:, stratum] = rng.permuted(np.tile(group[stratum], (n, 1)), axis=1)
         if len(order) - begin < 2 * STRATUM:
             break
-    return dealt
+    return permuted
 
 
 def compare(x: Float[np.ndarray, "words d"], vocabulary: Vocabulary, seed: int) -> dict[str, Any]:
-    """Difference and p-value at one site, and what deals in place of the true groups give."""
+    """Difference and p-value at one site, and what permuted groups in their place give."""
     rng = np.random.default_rng(seed)
     unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     cosines = unit @ unit.T
     sizes = np.array([len(members) for members in vocabulary.groups])
     group = np.repeat(np.arange(len(sizes)), sizes)
     true = group_means(cosines, group[None], sizes)[0]
-    dealt = group_means(cosines, deal(group, vocabulary.counts, rng, DEALS), sizes)
-    control = dealt.mean()
-    stand_ins = group_means(cosines, deal(group, vocabulary.counts, rng, STAND_INS), sizes)
+    permuted = group_means(cosines, permute_groups(group, vocabulary.counts, rng, PERMUTATIONS), sizes)
+    control = permuted.mean()
+    stand_ins = group_means(cosines, permute_groups(group, vocabulary.counts, rng, STAND_INS), sizes)
 
     def p_value(value: float) -> float:
-        return float((1 + (dealt >= value - 1e-12).sum()) / (1 + DEALS))
+        return float((1 + (permuted >= value - 1e-12).sum()) / (1 + PERMUTATIONS))
 
     return {
         "similar": float(true),
         "control": float(control),
-        "control_low": float(np.quantile(dealt, 0.025)),
-        "control_high": float(np.quantile(dealt, 0.975)),
+        "control_low": float(np.quantile(permuted, 0.025)),
+        "control_high": float(np.quantile(permuted, 0.975)),
         "difference": float(true - control),
         "p": p_value(true),
-        "dealt": {
+        "permuted": {
             "difference": float(np.median(stand_ins) - control),
             "p": float(np.median([p_value(value) for value in stand_ins])),
         },

@@ -1,4 +1,4 @@
-"""A latent that is held has its value and nothing else changes; writing with it equals reading with it."""
+"""A pinned latent has its value and nothing else changes; writing with it equals reading with it."""
 
 import numpy as np
 import pytest
@@ -19,19 +19,19 @@ def opened(request, tmp_path_factory):
     return model, sites.resolve(model, request.param), load_sae(folders["exact"]), load_sae(folders["random"]), tokens
 
 
-def test_a_held_latent_has_its_value_and_the_others_keep_theirs(opened):
+def test_a_pinned_latent_has_its_value_and_the_others_keep_theirs(opened):
     *_, exact, _, _ = opened
     x = torch.randn(5, exact.d_in, generator=torch.Generator().manual_seed(2))
-    held = x + pin.delta(exact, x, torch.full((5,), 3), torch.full((5,), 2.0)) + 0
+    pinned = x + pin.delta(exact, x, torch.full((5,), 3), torch.full((5,), 2.0)) + 0
     x[:, 3].clamp_(min=0)  # the latent for the other sign is off
-    held = x + pin.delta(exact, x, torch.full((5,), 3), torch.full((5,), 2.0))
-    before, after = encode(exact, x), encode(exact, held)
+    pinned = x + pin.delta(exact, x, torch.full((5,), 3), torch.full((5,), 2.0))
+    before, after = encode(exact, x), encode(exact, pinned)
     assert after[:, 3] == pytest.approx(torch.full((5,), 2.0))
     before[:, 3] = 2.0
     torch.testing.assert_close(after, before)
 
 
-def test_a_latent_held_at_its_own_value_changes_nothing(opened):
+def test_a_latent_pinned_to_its_own_value_changes_nothing(opened):
     model, site, _, sae, tokens = opened
     x = splice.run_clean(model, site, tokens).activations.reshape(-1, site.d)
     own = encode(sae, x)[:, 7]
@@ -62,14 +62,14 @@ def test_writing_step_by_step_equals_one_pass_over_the_whole_text(opened):
     assert (free[0] == ids[3]).all() and plain[0] == pytest.approx(first[3], abs=1e-6)
     assert not (free[0] == free[1]).all()  # another sequence of random numbers
 
-    def held(x):
+    def pinned(x):
         rows = x.reshape(-1, x.shape[-1])
         change = pin.delta(sae, rows, torch.full((len(rows),), 2), torch.full((len(rows),), 3.0)).view_as(x)
         change[:, 0] = 0
         return x + change
 
     whole = torch.tensor([[0, 11, 12, *ids[0]]])
-    logits = splice.run_spliced(model, site, whole, held)[0, 2:-1]
+    logits = splice.run_spliced(model, site, whole, pinned)[0, 2:-1]
     noise = np.random.default_rng([3, 0])
     again = [
         (row + torch.tensor(noise.gumbel(size=world.VOCAB), dtype=torch.float32)).argmax().item() for row in logits

@@ -1,4 +1,4 @@
-"""Any latent or neuron on any text: what is held is held, what is not changed costs nothing, and the page shows it."""
+"""Any latent or neuron on any text: a pinned unit has its value, changes nothing else, and the page shows it."""
 
 import numpy as np
 import pytest
@@ -33,21 +33,21 @@ def folders(tmp_path_factory):
     return folders
 
 
-def hold(folders, sae=None, **settings):
-    told = SETTINGS | settings | {"run": sae and sae.name}
-    found = single_unit.hold(folders["model"], folders["tokens"], folders["tokenizer"], sae, told, 0, "cpu")
+def pin_unit(folders, sae=None, **settings):
+    settings = SETTINGS | settings | {"run": sae and sae.name}
+    found = single_unit.pin_unit(folders["model"], folders["tokens"], folders["tokenizer"], sae, settings, 0, "cpu")
     return artefacts.plain(found)
 
 
-def test_a_held_neuron_has_its_value_and_the_others_keep_theirs():
+def test_a_pinned_neuron_has_its_value_and_the_others_keep_theirs():
     x = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
-    held = x + pinning.delta(None, x, torch.full((4,), 2), torch.full((4,), 7.0))
-    torch.testing.assert_close(held[:, 2], torch.full((4,), 7.0))
-    assert torch.equal(held[:, [0, 1, 3, 4, 5]], x[:, [0, 1, 3, 4, 5]])
+    pinned = x + pinning.delta(None, x, torch.full((4,), 2), torch.full((4,), 7.0))
+    torch.testing.assert_close(pinned[:, 2], torch.full((4,), 7.0))
+    assert torch.equal(pinned[:, [0, 1, 3, 4, 5]], x[:, [0, 1, 3, 4, 5]])
 
 
 def test_loss_by_token_equals_a_hook_written_out(folders):
-    row = hold(folders, values=[2.5], doses=None)["reading"]
+    row = pin_unit(folders, values=[2.5], doses=None)["reading"]
     model = load_model(folders["model"])
     ids = torch.tensor([[0, *(int(word[1:]) for word in TEXT.split())]])
 
@@ -62,18 +62,18 @@ def test_loss_by_token_equals_a_hook_written_out(folders):
 
     free = losses()
     handle = sites.resolve(model, world.POST).module.register_forward_pre_hook(pin)
-    held = losses()
+    pinned = losses()
     handle.remove()
     assert row["loss_nats"] == pytest.approx(free, abs=1e-4)
-    assert row["levels"][0]["change_nats"] == pytest.approx(held - free, abs=1e-4)
-    assert np.abs(held - free).max() > 1e-3
+    assert row["levels"][0]["change_nats"] == pytest.approx(pinned - free, abs=1e-4)
+    assert np.abs(pinned - free).max() > 1e-3
     assert row["levels"][0]["change_nats"][0] == 0  # nothing is changed before the first token
 
 
 def test_ablating_a_latent_that_is_silent_on_a_text_costs_nothing_and_one_that_fires_does(folders):
-    reading = [hold(folders, folders["random"], unit=unit, doses=[0], prompt=None)["reading"] for unit in range(24)]
-    silent = [part for part in reading if max(part["activations"]) == 0]
-    firing = [part for part in reading if max(part["activations"]) > 0]
+    parts = [pin_unit(folders, folders["random"], unit=unit, doses=[0], prompt=None)["reading"] for unit in range(24)]
+    silent = [part for part in parts if max(part["activations"]) == 0]
+    firing = [part for part in parts if max(part["activations"]) > 0]
     assert silent and firing
     for part in silent:
         assert part["levels"][0]["change_nats"] == pytest.approx([0] * 8, abs=1e-5)
@@ -81,15 +81,15 @@ def test_ablating_a_latent_that_is_silent_on_a_text_costs_nothing_and_one_that_f
 
 
 def test_writing_has_a_control_and_starts_from_the_same_free_distribution(folders):
-    found = hold(
-        folders, folders["random"], unit=int(np.argmax(hold(folders, folders["random"])["largest_activation"]))
+    found = pin_unit(
+        folders, folders["random"], unit=int(np.argmax(pin_unit(folders, folders["random"])["largest_activation"]))
     )
     part = found["writing"]
     assert len(found["random_units"]) == 3 and found["unit"] not in found["random_units"]
     assert [row["dose"] for row in part["levels"]] == [0.0, 1.0, 3.0]
     assert all(row["kl_nats"] >= 0 and len(row["continuations"]) == 2 for row in part["levels"])
     assert part["levels"][-1]["random_largest_kl_nats"] >= part["levels"][-1]["random_mean_kl_nats"] > 0
-    again = hold(folders, folders["random"], unit=found["unit"])["writing"]
+    again = pin_unit(folders, folders["random"], unit=found["unit"])["writing"]
     assert again == part  # the same random numbers
 
 
@@ -100,8 +100,8 @@ def test_a_unit_that_never_fires_needs_values(folders, tmp_path):
         b_enc=torch.full((sae.d_sae,), -1e4),
     )  # fmt: skip
     with pytest.raises(artefacts.ArtefactError, match="latent 5 is never above 0 .* give `values`"):
-        hold(folders, dead)
-    found = hold(folders, dead, values=[1.0], doses=None)
+        pin_unit(folders, dead)
+    found = pin_unit(folders, dead, values=[1.0], doses=None)
     assert found["random_units"] == [] and found["reading"]["levels"][0]["value"] == 1.0
     intervention_page.page("dead", found)
     figures.unit_dose_response(found)  # also without a control
@@ -109,12 +109,12 @@ def test_a_unit_that_never_fires_needs_values(folders, tmp_path):
 
 def test_a_prompt_that_fills_the_context_is_refused(folders):
     with pytest.raises(artefacts.ArtefactError, match="the prompt has 21 tokens .* the context is 16"):
-        hold(folders, prompt=" ".join(["w3"] * 20), text=None)
+        pin_unit(folders, prompt=" ".join(["w3"] * 20), text=None)
 
 
 @pytest.mark.parametrize("part", [{}, {"text": None}, {"prompt": None}, {"values": [-1.0, 2.0], "doses": None}])
 def test_the_page_and_its_figures(folders, part):
-    document = hold(folders, folders["random"], unit=2, **part)
+    document = pin_unit(folders, folders["random"], unit=2, **part)
     page = intervention_page.page("mine", document)
     assert page.startswith("# Intervention mine\n") and "latent 2 of `random`" in page
     assert ("## While the model reads" in page) == (document["reading"] is not None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.monosem.evaluation.latents.logit_weights import logit_weights, why_not
+from scripts.monosem.evaluation.latents.logit_weights import logit_weights, reason_unavailable
 from scripts.monosem.models import sites
 from tests.helpers import evaluation_world as world
 
@@ -51,6 +51,6 @@ def test_a_constant_added_to_a_direction_changes_nothing(model):
 
 def test_before_the_activation_function_there_are_none(model):
     site = sites.resolve(model, "blocks.0.mlp.hook_pre")
-    assert "activation function" in why_not(site)
+    assert "activation function" in reason_unavailable(site)
     with pytest.raises(ValueError, match="mlp.hook_pre"):
         logit_weights(model, site, torch.eye(64))

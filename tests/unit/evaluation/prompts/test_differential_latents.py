@@ -38,7 +38,7 @@ def test_the_test_is_scipys_with_ties():
 
 def test_planted_latents_are_found_confirmed_and_ranked_first():
     rng = np.random.default_rng(1)
-    found, masks = differential_latents.separate(half(rng, 5, 3.0), half(rng, 5, 3.0), 0.9, 0.05, 50, 0)
+    found, masks = differential_latents.compare_with_baseline(half(rng, 5, 3.0), half(rng, 5, 3.0), 0.9, 0.05, 50, 0)
     assert found["n_always_on"] == 10 and masks["always_on"][-10:].all()
     for pooling in differential_latents.POOLINGS:
         row = found["poolings"][pooling]
@@ -51,7 +51,7 @@ def test_planted_latents_are_found_confirmed_and_ranked_first():
 def test_the_best_of_many_correlates_by_chance_alone():
     """A ranking by correlation always has a top; on the second half nothing of it is left."""
     rng = np.random.default_rng(5)
-    found, _ = differential_latents.separate(half(rng, 0, 0.0), half(rng, 0, 0.0), 0.9, 0.05, 50, 0)
+    found, _ = differential_latents.compare_with_baseline(half(rng, 0, 0.0), half(rng, 0, 0.0), 0.9, 0.05, 50, 0)
     assert found["top_mean_correlation"] > 0.25
     assert found["top_mean_correlation"] == pytest.approx(found["top_mean_correlation_shuffled"], abs=0.08)
     assert found["poolings"]["mean"]["top_auc"] == pytest.approx(0.5, abs=0.12)
@@ -59,13 +59,13 @@ def test_the_best_of_many_correlates_by_chance_alone():
 
 def test_nothing_is_found_where_there_is_nothing():
     rng = np.random.default_rng(2)
-    found, _ = differential_latents.separate(half(rng, 0, 0.0), half(rng, 0, 0.0), 0.9, 0.05, 20, 0)
+    found, _ = differential_latents.compare_with_baseline(half(rng, 0, 0.0), half(rng, 0, 0.0), 0.9, 0.05, 20, 0)
     assert all(row["n_confirmed"] == 0 for row in found["poolings"].values())
 
 
 def test_a_latent_that_separates_the_first_half_alone_is_not_confirmed():
     rng = np.random.default_rng(3)
-    found, _ = differential_latents.separate(half(rng, 5, 3.0), half(rng, 0, 0.0), 0.9, 0.05, 5, 0)
+    found, _ = differential_latents.compare_with_baseline(half(rng, 5, 3.0), half(rng, 0, 0.0), 0.9, 0.05, 5, 0)
     assert all(row["n_discovered"] >= 5 and row["n_confirmed"] <= 1 for row in found["poolings"].values())
 
 
@@ -73,7 +73,9 @@ def test_labels_play_no_part_in_the_filter():
     rng = np.random.default_rng(4)
     one = half(rng, 5, 3.0)
     other = differential_latents.Half(one.mean, one.max, rng.permutation(one.label))
-    for a, b in zip(differential_latents.keep(one, 0.9), differential_latents.keep(other, 0.9), strict=True):
+    for a, b in zip(
+        differential_latents.filter_latents(one, 0.9), differential_latents.filter_latents(other, 0.9), strict=True
+    ):
         assert (a == b).all()
 
 

@@ -10,10 +10,10 @@ from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.representations import cka, similarity, texts, token_statistics, words
 from scripts.monosem.evaluation.representations.site_activations import (
-    Reading,
+    SiteActivations,
     chosen_windows,
     mlp_sites,
-    read,
+    read_sites,
     stream_sites,
 )
 from scripts.monosem.metrics import representations
@@ -24,19 +24,21 @@ from scripts.monosem.sae import csr
 from scripts.monosem.sae.model import Sae, open_sae
 from scripts.monosem.text.tokens import load_tokenizer, load_tokens
 
-FEWEST_GROUPS = 5  # of words; with fewer, deals can hardly differ from the true groups
+FEWEST_GROUPS = 5  # of words; with fewer, permutations can hardly differ from the true groups
 
 
-def token_part(reading: Reading, stream_names: list[str], seed: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def token_part(
+    activations: SiteActivations, stream_names: list[str], seed: int
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Statistics per site; the residual stream also in a random basis and at the first position."""
     found, arrays = {}, {}
-    for name in reading.activations:
+    for name in activations.by_site:
         rng = np.random.default_rng(derive_seed(seed, "rotation", name))
         in_stream = name in stream_names
-        found[name] = token_statistics.of_site(reading, name, rng if in_stream else None)
+        found[name] = token_statistics.of_site(activations, name, rng if in_stream else None)
         if in_stream:
-            found[name] |= token_statistics.first_token(reading, name)
-        arrays |= {f"{name}.{key}": value for key, value in token_statistics.sample(reading, name, rng).items()}
+            found[name] |= token_statistics.first_token(activations, name)
+        arrays |= {f"{name}.{key}": value for key, value in token_statistics.sample(activations, name, rng).items()}
     inner = [found[name] for name in stream_names[1:]]
     summary = {
         "least_kurtosis": min(row["excess_kurtosis"] for row in inner),
@@ -51,18 +53,18 @@ def token_part(reading: Reading, stream_names: list[str], seed: int) -> tuple[di
 
 
 def similarity_part(
-    reading: Reading, stream_names: list[str], seed: int
+    activations: SiteActivations, stream_names: list[str], seed: int
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Similarity of tokens by layer and by position, and the position read off linearly."""
-    pairs = similarity.by_layer(reading, stream_names, derive_seed(seed, "pairs"))
+    pairs = similarity.by_layer(activations, stream_names, derive_seed(seed, "pairs"))
     arrays = {}
     for name in stream_names:
-        scores, predicted = similarity.position(reading, name, derive_seed(seed, "position", name))
+        scores, predicted = similarity.position(activations, name, derive_seed(seed, "position", name))
         pairs[name] |= scores
         arrays |= {
             f"{name}.predicted_position": predicted,
-            f"{name}.norm_by_position": similarity.norms_by_position(reading, name),
-            f"{name}.similarity_by_position": similarity.similarity_by_position(reading, name),
+            f"{name}.norm_by_position": similarity.norms_by_position(activations, name),
+            f"{name}.similarity_by_position": similarity.similarity_by_position(activations, name),
         }
     first, last = pairs[stream_names[0]], pairs[stream_names[-1]]
 
@@ -74,23 +76,27 @@ def similarity_part(
         "same_token_first_layer": first["same_token"],
         "same_token_last_layer": last["same_token"],
         "same_token_fall": fall(first, last),
-        "same_token_fall_dealt": fall(first["dealt"], last["dealt"]),
+        "same_token_fall_permuted": fall(first["permuted"], last["permuted"]),
         "same_context_last_layer": last["same_context"],
-        "same_context_last_layer_dealt": last["dealt"]["same_context"],
+        "same_context_last_layer_permuted": last["permuted"]["same_context"],
         "greatest_anisotropy": max(row["anisotropy"] for row in inner),
         "position_r2_first_layer": first["position_r2"],
         "position_r2_last_layer": last["position_r2"],
-        "position_r2_first_layer_dealt": first["position_r2_dealt"],
+        "position_r2_first_layer_permuted": first["position_r2_permuted"],
     }
     return {"sites": pairs, "summary": summary}, arrays
 
 
 def layer_part(
-    reading: Reading, peers: dict[str, Reading], saes: dict[str, Sae], stream_names: list[str], seed: int
+    activations: SiteActivations,
+    peers: dict[str, SiteActivations],
+    saes: dict[str, Sae],
+    stream_names: list[str],
+    seed: int,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """CKA within the model and with every peer, and latents matched between the sites of its autoencoders."""
-    names = list(reading.activations)
-    rows = cka.cka_rows(reading, names)
+    names = list(activations.by_site)
+    rows = cka.cka_rows(activations, names)
     own, shuffled = representations.cka_matrix(rows), cka.shuffled_cka(rows, rows, derive_seed(seed, "cka"))
     stream = [names.index(name) for name in stream_names]
     neighbours = [own[a, b] for a, b in zip(stream, stream[1:], strict=False)]
@@ -115,8 +121,8 @@ def layer_part(
             "shuffled": cka.shuffled_cka(rows, theirs, derive_seed(seed, "cka", peer)),
         }
         arrays[f"{peer}.cka"] = matrix
-    codes = {name: csr.codes_of(sae, reading.rows(name)) for name, sae in saes.items()}
-    found["matched"], lines = cka.match_latents(codes, reading.window_of_row(), derive_seed(seed, "matched"))
+    codes = {name: csr.codes_of(sae, activations.rows(name)) for name, sae in saes.items()}
+    found["matched"], lines = cka.match_latents(codes, activations.window_of_row(), derive_seed(seed, "matched"))
     if found["matched"]:
         of_pairs = found["matched"].values()
         found["matched_summary"] = {
@@ -139,7 +145,7 @@ def text_part(
     }
 
 
-def analyse(
+def compare_representations(
     model_folder: Path, tokens_folder: Path, tokenizer_path: Path, sae_folders: list[Path], peer_folders: list[Path],
     settings: dict[str, Any], groups: list[list[str]], seed: int, device: str,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:  # fmt: skip
@@ -165,14 +171,14 @@ def analyse(
         saes[site] = open_sae(folder, place.name, place.d, device, digest)
     names = list(dict.fromkeys([*stream_names, *mlp_sites(n_layer), *saes]))
     job.say(f"{tokens.size:,} tokens at {len(names)} sites")
-    reading = read(model, names, tokens, test.eos_token_id)
-    identity = {"model": model_folder.name, "split": "test", "n_tokens": int(reading.kept.sum())}
-    token_document, token_arrays = token_part(reading, stream_names, seed)
+    activations = read_sites(model, names, tokens, test.eos_token_id)
+    identity = {"model": model_folder.name, "split": "test", "n_tokens": int(activations.kept.sum())}
+    token_document, token_arrays = token_part(activations, stream_names, seed)
     token_document |= {
         "examples": text_part(model, saes, tokenizer, settings["texts"], test.eos_token_id, settings["context"])
     }
     job.say("similarity by layer, words of similar meaning")
-    similar, similar_arrays = similarity_part(reading, stream_names, seed)
+    similar, similar_arrays = similarity_part(activations, stream_names, seed)
     vocab = model.config.vocab_size
     counts = [np.bincount(np.asarray(stream.tokens), minlength=vocab) for stream in (train, test)]
     vocabulary = words.choose(tokenizer, groups, *counts)
@@ -189,8 +195,10 @@ def analyse(
             "examples": [[vocabulary.words[i] for i in members] for members in vocabulary.groups],
         }
     job.say("CKA and matched latents")
-    peers = {folder.name: read(load_model(folder, device), names, tokens, test.eos_token_id) for folder in peer_folders}
-    layer_document, layer_arrays = layer_part(reading, peers, saes, stream_names, seed)
+    peers = {
+        folder.name: read_sites(load_model(folder, device), names, tokens, test.eos_token_id) for folder in peer_folders
+    }
+    layer_document, layer_arrays = layer_part(activations, peers, saes, stream_names, seed)
     parts = {
         "tokens": identity
         | {"conventions": representations.CONVENTIONS, "outlier_factor": representations.OUTLIER_FACTOR}
