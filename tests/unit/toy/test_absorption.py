@@ -3,6 +3,7 @@ import pytest
 import torch
 import yaml
 
+from scripts.monosem.toy.acceptance import Rule
 from scripts.monosem.toy.experiments import absorption
 from scripts.monosem.workflow.checks import toy
 
@@ -70,9 +71,9 @@ def test_a_nested_dictionary_is_graded_by_its_worst_seed_from_above():
         for value in values
     ]
     rules = absorption.grade(runs, {"plain": False, "nested": True})
-    assert rules["plain_absorbs"] == {"value": 0.6, "bound": 0.5, "pass": True}
-    assert rules["nested_keeps_the_parent"] == {"value": 0.55, "bound": 0.5, "pass": False}
-    assert rules["nested_independent_does_not"]["pass"]
+    assert rules["plain_absorbs"] == Rule(0.6, 0.5, True)
+    assert rules["nested_keeps_the_parent"] == Rule(0.55, 0.5, False)
+    assert rules["nested_independent_does_not"].passed
 
 
 @pytest.mark.parametrize(

@@ -60,5 +60,5 @@ def test_a_model_that_stays_at_one_fails_the_ratio():
     flat = [{"probability": p, "vulnerability": 1.0 + 0.01 * i, "features_per_dimension": 1.0 + i}
             for i, p in enumerate((1.0, 0.1, 0.01))]  # fmt: skip
     rules = adversarial.grade({"plain": flat, "orthogonal": flat})
-    assert not rules["sparsest_over_densest"]["pass"] and rules["orthogonal_model_stays_at_one"]["pass"]
-    assert np.isclose(rules["rank_correlation_with_features_per_dimension"]["value"], 1.0)
+    assert not rules["sparsest_over_densest"].passed and rules["orthogonal_model_stays_at_one"].passed
+    assert np.isclose(rules["rank_correlation_with_features_per_dimension"].value, 1.0)

@@ -46,7 +46,7 @@ def test_partners_and_collapse_by_hand():
 def test_local_bases_have_no_interference_within():
     W = np.concatenate([np.eye(4), np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]], axis=1)
     assert correlated.within_over_across(W, 4) == pytest.approx(0.0, abs=1e-12)
-    assert correlated.within_over_across(W[:, [0, 4, 1, 5, 2, 6, 3, 7]], 4) > correlated.LOCAL_RATIO
+    assert correlated.within_over_across(W[:, [0, 4, 1, 5, 2, 6, 3, 7]], 4) > correlated.BAR_LOCAL_RATIO
 
 
 def test_the_order_of_collapse():

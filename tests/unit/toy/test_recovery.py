@@ -147,7 +147,7 @@ def test_too_many_active_latents_fail_their_rule_even_when_every_feature_is_matc
            "explained_variance": 0.9, "n_silent": 0, "n_duplicates": 0}  # fmt: skip
     grids = {"relu": CONFIG.grids["relu"]}
     verdicts = [
-        recovery.accept(recovery.summarise([{**run, "l0": l0}], 2.0), grids, control)["relu_l0_over_true"]["pass"]
+        recovery.accept(recovery.summarise([{**run, "l0": l0}], 2.0), grids, control)["relu_l0_over_true"].passed
         for l0 in (1.5, 1.7, 2.3, 5.0)
     ]
     assert verdicts == [False, True, True, False]

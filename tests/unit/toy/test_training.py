@@ -149,11 +149,11 @@ def test_linear_control_fails_the_rule_that_superposition_passes(stacks):
     described = {output: superposition.describe(SMALL, stack) for output, stack in stacks.items()}
     described["relu_equal_importance"] = described["relu"][1:]
     good = superposition.grade(SMALL, described)
-    assert good["sparsest_represented_above_m"]["pass"] and good["linear_represented_everywhere"]["pass"]
+    assert good["sparsest_represented_above_m"].passed and good["linear_represented_everywhere"].passed
     control = superposition.grade(SMALL, {**described, "relu": described["linear"]})
-    assert not control["sparsest_represented_above_m"]["pass"]
+    assert not control["sparsest_represented_above_m"].passed
     swapped = superposition.grade(SMALL, {**described, "linear": described["relu"]})
-    assert not swapped["linear_represented_everywhere"]["pass"]
+    assert not swapped["linear_represented_everywhere"].passed
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["own samples", "shared samples"])

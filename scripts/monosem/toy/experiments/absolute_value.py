@@ -9,11 +9,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.toy import absolute_value_model, data, neuron_roles, training
+from scripts.monosem.toy import absolute_value_model, acceptance, data, neuron_roles, training
 from scripts.monosem.toy.theory import absolute_value, superposition
 
 BLOCK = 1024
 """Samples scored at a time."""
+BAR_UNEXPLAINED = 0.01
+"""Of the loss of the best constant: less counts as computed exactly."""
+BAR_MONOSEMANTIC_SPARSEST = 0.1
+"""Largest share of monosemantic neurons at the sparsest level."""
+INHIBITED = 0.25
+"""A motif is inhibited if at most this share of its interference is left."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ def describe(config: AbsoluteValueConfig, stack: Stack) -> list[dict[str, Any]]:
         W1, W2 = absolute_value_model.rescaled(stack.W1[level], stack.W2[level])
         kept = neuron_roles.alive(W1, W2)
         motifs = neuron_roles.asymmetric_motifs(W1, W2)
-        inhibited = [motif for motif in motifs if motif.net <= 0.25 * motif.interference]
+        inhibited = [motif for motif in motifs if motif.net <= INHIBITED * motif.interference]
         bound = absolute_value.absolute_value_bound(np.full(config.n, p), config.importances, config.m)
         sides = (W2.T * np.abs(W1))[kept]
         levels.append(
@@ -141,33 +147,24 @@ def describe(config: AbsoluteValueConfig, stack: Stack) -> list[dict[str, Any]]:
     return levels
 
 
-def grade(config: AbsoluteValueConfig, described: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Acceptance rules as value, bound and verdict."""
-
-    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-        return {"value": value, "bound": bound, "pass": bool(passed)}
-
+def grade(config: AbsoluteValueConfig, described: dict[str, list[dict[str, Any]]]) -> acceptance.Rules:
+    """Acceptance rules: exact with two neurons per feature, otherwise neurons are shared where it is sparse."""
     levels = sorted(described["relu"], key=lambda level: -level["probability"])
     linear = sorted(described["linear"], key=lambda level: -level["probability"])
     if config.m >= 2 * config.n:
-        worst = max(level["unexplained"] for level in levels)
-        share = min(level["monosemantic_share"] for level in levels)
-        control = min(level["unexplained"] for level in linear)
         return {
-            "unexplained": rule(worst, 0.01, worst < 0.01),
-            "monosemantic_share": rule(share, 1.0, share == 1.0),
-            "linear_hidden_fails": rule(control, 0.01, control >= 0.01),
+            "unexplained": acceptance.below(max(level["unexplained"] for level in levels), BAR_UNEXPLAINED),
+            "monosemantic_share": acceptance.equal(min(level["monosemantic_share"] for level in levels), 1.0),
+            "linear_hidden_fails": acceptance.at_least(min(level["unexplained"] for level in linear), BAR_UNEXPLAINED),
         }
     shares = [level["monosemantic_share"] for level in levels]
     rise = max((after - before for before, after in zip(shares, shares[1:], strict=False)), default=0.0)
-    sparsest = levels[-1]["loss_over_bound"]
-    linear_sparsest = linear[-1]["loss_over_bound"]
     return {
-        "dense_monosemantic_share": rule(shares[0], 1.0, shares[0] == 1.0),
-        "sparsest_monosemantic_share": rule(shares[-1], 0.1, shares[-1] <= 0.1),
-        "largest_rise_of_share": rule(rise, 0.0, rise <= 0.0),
-        "sparsest_loss_over_bound": rule(sparsest, 1.0, sparsest < 1.0),
-        "linear_hidden_fails_bound": rule(linear_sparsest, 1.0, linear_sparsest >= 1.0),
+        "dense_monosemantic_share": acceptance.equal(shares[0], 1.0),
+        "sparsest_monosemantic_share": acceptance.at_most(shares[-1], BAR_MONOSEMANTIC_SPARSEST),
+        "largest_rise_of_share": acceptance.at_most(rise, 0.0),
+        "sparsest_loss_over_bound": acceptance.below(levels[-1]["loss_over_bound"], 1.0),
+        "linear_hidden_fails_bound": acceptance.at_least(linear[-1]["loss_over_bound"], 1.0),
     }
 
 
@@ -200,7 +197,7 @@ def run(config: AbsoluteValueConfig, seed: int, device: str) -> tuple[dict[str, 
         },
         "most_motifs": max(level["n_motifs"] for level in described["relu"]),
         "most_motifs_shuffled": max(len(motifs) for motifs in dealt),
-        "acceptance": grade(config, described),
+        "acceptance": acceptance.to_json(grade(config, described)),
     }
     arrays = {
         "probabilities": np.array(config.probabilities),

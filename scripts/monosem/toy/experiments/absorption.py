@@ -19,10 +19,10 @@ from scripts.monosem.core import job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.metrics import fidelity, matching
 from scripts.monosem.sae import model
-from scripts.monosem.toy import train_sae
+from scripts.monosem.toy import acceptance, train_sae
 
-BAR = 0.5
-"""Absorption from which we speak of it: a child takes half of its parent's activation away."""
+BAR_ABSORPTION = 0.5
+"""A parent counts as absorbed from here: a child takes half of its activation away."""
 DATA = ("hierarchy", "independent")
 MEASURES = (
     "absorption", "silent_with_child", "silent_alone", "child_leans_on_parent", "matched_share", "l0",
@@ -117,22 +117,21 @@ def absorption(
     return {key: float(np.mean([entry[key] for entry in measured])) for key in measured[0]}
 
 
-def grade(runs: list[dict[str, Any]], nested: dict[str, bool]) -> dict[str, dict[str, Any]]:
+def grade(runs: list[dict[str, Any]], nested: dict[str, bool]) -> acceptance.Rules:
     """Absorption in the hierarchy, and none among independent features, each by the worst seed.
 
     Args: nested: name -> whether that dictionary is nested and therefore ought to absorb little (Bussmann et al. 2025).
     """
     rules = {}
     for name, is_nested in nested.items():
-        own = {data: [run["absorption"] for run in runs if (run["name"], run["data"]) == (name, data)] for data in DATA}
+        measured = {
+            data: [run["absorption"] for run in runs if (run["name"], run["data"]) == (name, data)] for data in DATA
+        }
         if is_nested:
-            most = max(own["hierarchy"])
-            rules[f"{name}_keeps_the_parent"] = {"value": most, "bound": BAR, "pass": bool(most < BAR)}
+            rules[f"{name}_keeps_the_parent"] = acceptance.below(max(measured["hierarchy"]), BAR_ABSORPTION)
         else:
-            least = min(own["hierarchy"])
-            rules[f"{name}_absorbs"] = {"value": least, "bound": BAR, "pass": bool(least >= BAR)}
-        most = max(own["independent"])
-        rules[f"{name}_independent_does_not"] = {"value": most, "bound": BAR, "pass": bool(most < BAR)}
+            rules[f"{name}_absorbs"] = acceptance.at_least(min(measured["hierarchy"]), BAR_ABSORPTION)
+        rules[f"{name}_independent_does_not"] = acceptance.below(max(measured["independent"]), BAR_ABSORPTION)
     return rules
 
 
@@ -182,14 +181,12 @@ def run(config: AbsorptionConfig, seed: int, device: str) -> tuple[dict[str, Any
         }
         for name in config.architectures
     }
+    nested = {name: params["architecture"] == "matryoshka_batchtopk" for name, params in config.architectures.items()}
     result = {
         "true_l0": true_l0,
         "runs": runs,
         "models": means,
         "controls": {name: means[name]["independent"] for name in means},
-        "acceptance": grade(
-            runs,
-            {name: params["architecture"] == "matryoshka_batchtopk" for name, params in config.architectures.items()},
-        ),
+        "acceptance": acceptance.to_json(grade(runs, nested)),
     }
     return result, arrays

@@ -12,7 +12,16 @@ from scipy.stats import spearmanr
 from torch import Generator, Tensor
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, training
+from scripts.monosem.toy import acceptance, data, geometry, models, training
+
+BAR_RATIO = 3.0
+"""Least vulnerability of the sparsest level over that of the densest."""
+BAR_RANK = 0.95
+"""Least Spearman correlation of vulnerability with features per dimension."""
+ORTHOGONAL_TOLERANCE = 0.05
+"""How far the orthogonal model's vulnerability may be from 1."""
+BAR_ROBUST = 1.1
+"""Most features per dimension after adversarial training."""
 
 
 @dataclass(frozen=True)
@@ -124,25 +133,21 @@ def describe(
     return described
 
 
-def grade(described: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Acceptance rules as value, bound and verdict."""
-
-    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-        return {"value": value, "bound": bound, "pass": bool(passed)}
-
+def grade(described: dict[str, list[dict[str, Any]]]) -> acceptance.Rules:
+    """Acceptance rules: vulnerability grows with superposition, and stays at one without it."""
     plain = sorted(described["plain"], key=lambda level: -level["probability"])
     values = [level["vulnerability"] for level in plain]
     ratio = values[-1] / values[0]
     rank = float(spearmanr(values, [level["features_per_dimension"] for level in plain]).statistic)
     flat = max(abs(level["vulnerability"] - 1.0) for level in described["orthogonal"])
     rules = {
-        "sparsest_over_densest": rule(ratio, 3.0, ratio > 3.0),
-        "rank_correlation_with_features_per_dimension": rule(rank, 0.95, rank > 0.95),
-        "orthogonal_model_stays_at_one": rule(flat, 0.05, flat < 0.05),
+        "sparsest_over_densest": acceptance.above(ratio, BAR_RATIO),
+        "rank_correlation_with_features_per_dimension": acceptance.above(rank, BAR_RANK),
+        "orthogonal_model_stays_at_one": acceptance.below(flat, ORTHOGONAL_TOLERANCE),
     }
     if "adversarial" in described:
         trained = max(level["features_per_dimension"] for level in described["adversarial"])
-        rules["adversarial_training_removes_superposition"] = rule(trained, 1.1, trained <= 1.1)
+        rules["adversarial_training_removes_superposition"] = acceptance.at_most(trained, BAR_ROBUST)
     return rules
 
 
@@ -179,6 +184,6 @@ def run(config: AdversarialConfig, seed: int, device: str) -> tuple[dict[str, An
     result = {
         "models": described,
         "controls": {"orthogonal_vulnerability": [level["vulnerability"] for level in described["orthogonal"]]},
-        "acceptance": grade(described),
+        "acceptance": acceptance.to_json(grade(described)),
     }
     return result, {f"{name}_W": parameters.W.numpy() for name, parameters in trained.items()}

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, training
+from scripts.monosem.toy import acceptance, data, geometry, models, training
 from scripts.monosem.toy.theory import superposition
 
 NEAR_BEST = 0.01
@@ -22,10 +22,12 @@ ORTHOGONAL, ANTIPODAL = 0.1, -0.9
 """Bounds on the cosine of two features."""
 COLLAPSED_COSINE, COLLAPSED_NORM = 0.9, 0.3
 """A pair has collapsed if both members have a direction of this length, and the same one."""
-SHARE = 0.9
-"""Of the judged models that must show an arrangement."""
-LOCAL_RATIO = 0.1
+BAR_SHARE = 0.9
+"""Least share of the judged models that show an arrangement."""
+BAR_LOCAL_RATIO = 0.1
 """Bound on the mean squared cosine within sets over that across sets."""
+COLLAPSE = (3, 2, 1, 0)
+"""Numbers of collapsed pairs as features grow sparser."""
 
 
 @dataclass(frozen=True)
@@ -144,23 +146,20 @@ def in_order(counts: list[int], wanted: tuple[int, ...]) -> bool:
     return set(wanted) <= set(counts) and all(b <= a for a, b in zip(counts, counts[1:], strict=False))
 
 
-def accept(values: dict[str, Any], controls: dict[str, Any]) -> dict[str, Any]:
+def accept(values: dict[str, Any], controls: dict[str, Any]) -> acceptance.Rules:
     """Acceptance rules, and that independent features show none of it."""
-
-    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-        return {"value": value, "bound": bound, "pass": bool(passed)}
 
     rules = {}
     for name in ("correlated_orthogonal", "anticorrelated_antipodal", "hexagon_side_by_side"):
-        rules[name] = rule(values[name], SHARE, values[name] >= SHARE)
-    local, counts = values["within_over_across"], values["collapsed_pairs"]
-    rules["local_bases_within_over_across"] = rule(local, LOCAL_RATIO, local <= LOCAL_RATIO)
-    rules["collapse_in_the_order_3_2_1_0"] = rule(counts, [3, 2, 1, 0], in_order(counts, (3, 2, 1, 0)))
+        rules[name] = acceptance.at_least(values[name], BAR_SHARE)
+    rules["local_bases_within_over_across"] = acceptance.at_most(values["within_over_across"], BAR_LOCAL_RATIO)
+    counts = values["collapsed_pairs"]
+    rules["collapse_in_the_order_3_2_1_0"] = acceptance.Rule(counts, list(COLLAPSE), in_order(counts, COLLAPSE))
     for name in ("orthogonal", "antipodal", "side_by_side"):
-        rules[f"independent_{name}"] = rule(controls[name], SHARE, controls[name] < SHARE)
-    local, counts = controls["within_over_across"], controls["collapsed_pairs"]
-    rules["independent_within_over_across"] = rule(local, LOCAL_RATIO, local > LOCAL_RATIO)
-    rules["independent_collapsed_pairs"] = rule(counts, [3, 2, 1, 0], not in_order(counts, (3, 2, 1, 0)))
+        rules[f"independent_{name}"] = acceptance.below(controls[name], BAR_SHARE)
+    rules["independent_within_over_across"] = acceptance.above(controls["within_over_across"], BAR_LOCAL_RATIO)
+    counts = controls["collapsed_pairs"]
+    rules["independent_collapsed_pairs"] = acceptance.Rule(counts, list(COLLAPSE), not in_order(counts, COLLAPSE))
     return rules
 
 
@@ -225,7 +224,6 @@ def run(config: CorrelatedConfig, seed: int, device: str) -> tuple[dict[str, Any
         "within_over_across": local["independent"],
         "collapsed_pairs": collapse["independent"],
     }
-    accepted = accept(values, controls)
     result = {
         **values,
         "judged": {name: len(W) for name, W in judged.items()},
@@ -234,6 +232,6 @@ def run(config: CorrelatedConfig, seed: int, device: str) -> tuple[dict[str, Any
             for p, a, b in zip(config.collapse_probabilities, *collapse.values(), strict=True)
         ],
         "controls": controls,
-        "acceptance": accepted,
+        "acceptance": acceptance.to_json(accept(values, controls)),
     }
     return result, arrays

@@ -16,15 +16,19 @@ from scipy.signal import find_peaks
 from scipy.stats import spearmanr
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, polytopes, training
+from scripts.monosem.toy import acceptance, data, geometry, models, polytopes, training
 from scripts.monosem.toy.theory import superposition
 
 RECORDS = 150
 """Times at which a run is looked at."""
 HALF_WIDTH = 0.03
 """A D_i counts as at one half within this."""
-SPEARMAN = 0.5
-SHARE = 0.9
+BAR_SPEARMAN = 0.5
+"""Least rank correlation of how far the D_i move and the loss falls."""
+BAR_SHARE = 0.9
+"""Least share of features at one half, and of octahedra with antipodes in different sets."""
+BAR_STAGES = 2
+"""Least median number of stages in which an octahedron forms."""
 STAGE_PROMINENCE = 0.15
 """A stage is a peak of the rate of learning that stands out by this share of the highest."""
 ANTIPODAL, ORTHOGONAL = -0.9, 0.15
@@ -151,23 +155,19 @@ def octahedra(W: Float[np.ndarray, "instance 3 6"]) -> tuple[np.ndarray, np.ndar
     return found, (partner // 3 != np.arange(6) // 3).all(-1)
 
 
-def accept(values: dict[str, Any], controls: dict[str, Any]) -> dict[str, Any]:
+def accept(values: dict[str, Any], controls: dict[str, Any]) -> acceptance.Rules:
     """Acceptance rules, and that the controls miss them."""
 
-    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-        return {"value": value, "bound": bound, "pass": bool(passed)}
-
-    half, first = values["share_at_one_half"], controls["share_at_one_half_before_training"]
-    moves, shuffled = values["jump_correlation"], controls["jump_correlation_shuffled"]
-    across, independent = values["octahedra_with_antipodes_across_sets"], controls["independent_antipodes_across_sets"]
+    across = "octahedra_with_antipodes_across_sets"
+    independent = "independent_antipodes_across_sets"
     return {
-        "features_end_at_one_half": rule(half, SHARE, half >= SHARE),
-        "loss_falls_when_features_move": rule(moves, SPEARMAN, moves >= SPEARMAN),
-        "octahedra_with_antipodes_across_sets": rule(across, SHARE, across >= SHARE),
-        "median_stages": rule(values["median_stages"], 2, values["median_stages"] >= 2),
-        "untrained_features_at_one_half": rule(first, SHARE, first < SHARE),
-        "shuffled_intervals": rule(shuffled, SPEARMAN, shuffled < SPEARMAN),
-        "independent_antipodes_across_sets": rule(independent, SHARE, independent < SHARE),
+        "features_end_at_one_half": acceptance.at_least(values["share_at_one_half"], BAR_SHARE),
+        "loss_falls_when_features_move": acceptance.at_least(values["jump_correlation"], BAR_SPEARMAN),
+        across: acceptance.at_least(values[across], BAR_SHARE),
+        "median_stages": acceptance.at_least(values["median_stages"], BAR_STAGES),
+        "untrained_features_at_one_half": acceptance.below(controls["share_at_one_half_before_training"], BAR_SHARE),
+        "shuffled_intervals": acceptance.below(controls["jump_correlation_shuffled"], BAR_SPEARMAN),
+        independent: acceptance.below(controls[independent], BAR_SHARE),
     }
 
 
@@ -206,7 +206,7 @@ def run(config: DynamicsConfig, seed: int, device: str) -> tuple[dict[str, Any],
         "independent_octahedra_share": float(found["independent"][0].mean()),
         "independent_antipodes_across_sets": across["independent"],
     }
-    result = {**values, "controls": controls, "acceptance": accept(values, controls)}
+    result = {**values, "controls": controls, "acceptance": acceptance.to_json(accept(values, controls))}
     arrays = {
         "level_steps": model.steps,
         "D": D.astype(np.float32),

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, polytopes, training
+from scripts.monosem.toy import acceptance, data, geometry, models, polytopes, training
 from scripts.monosem.toy.theory import superposition
 
 GEOMETRIES = ("other", "pentagon", "two digons")
@@ -22,8 +22,10 @@ ANGLE_TOLERANCE = 3.0
 """Degrees by which the angles of the even pentagon may differ from 72."""
 TIMES_RARER = (2.0, 3.2)
 """Where the curves must cross; the paper finds about 2.5."""
-AGREEMENT = 0.9
+BAR_AGREEMENT = 0.9
+"""Least share of ratios at which the best free model has the geometry of the better branch."""
 START_NOISE = 0.02
+"""Of the branches' initial weights, as a share of a random start's."""
 
 
 @dataclass(frozen=True)
@@ -138,22 +140,18 @@ def crossing(ratios: Float[np.ndarray, " level"], losses: np.ndarray, stays: np.
     return float(np.exp(x[i] - difference[i] * (x[i + 1] - x[i]) / (difference[i + 1] - difference[i])))
 
 
-def accept(values: dict[str, Any], controls: dict[str, Any]) -> dict[str, Any]:
+def accept(values: dict[str, Any], controls: dict[str, Any]) -> acceptance.Rules:
     """Acceptance rules, and that neither untrained nor linear models form pentagons."""
 
-    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-        return {"value": value, "bound": bound, "pass": bool(passed)}
-
-    error, rarer, agreement = values["angle_error"], values["times_rarer_at_crossing"], values["free_agreement"]
+    rarer = values["times_rarer_at_crossing"]
     inside = rarer is not None and TIMES_RARER[0] <= rarer <= TIMES_RARER[1]
-    untrained, linear = controls["untrained_angle_error"], controls["linear_pentagons"]
     return {
-        "pentagon_angle_error_degrees": rule(error, ANGLE_TOLERANCE, error <= ANGLE_TOLERANCE),
-        "loss_curves_cross": rule(rarer is not None, True, rarer is not None),
-        "times_rarer_at_crossing": rule(rarer, list(TIMES_RARER), inside),
-        "free_models_follow_the_better_branch": rule(agreement, AGREEMENT, agreement >= AGREEMENT),
-        "untrained_angles_fail": rule(untrained, ANGLE_TOLERANCE, untrained > ANGLE_TOLERANCE),
-        "linear_pentagons": rule(linear, 0, linear == 0),
+        "pentagon_angle_error_degrees": acceptance.at_most(values["angle_error"], ANGLE_TOLERANCE),
+        "loss_curves_cross": acceptance.equal(rarer is not None, True),
+        "times_rarer_at_crossing": acceptance.Rule(rarer, list(TIMES_RARER), bool(inside)),
+        "free_models_follow_the_better_branch": acceptance.at_least(values["free_agreement"], BAR_AGREEMENT),
+        "untrained_angles_fail": acceptance.above(controls["untrained_angle_error"], ANGLE_TOLERANCE),
+        "linear_pentagons": acceptance.equal(controls["linear_pentagons"], 0),
     }
 
 
@@ -179,7 +177,7 @@ def run(config: NonUniformConfig, seed: int, device: str) -> tuple[dict[str, Any
         "untrained_angle_error": np.abs(gaps(untrained.W.double().numpy()) - 72.0).max(),
         "linear_pentagons": int((linear == 1).sum()),
     }
-    result = {**values, "controls": controls, "acceptance": accept(values, controls)}
+    result = {**values, "controls": controls, "acceptance": acceptance.to_json(accept(values, controls))}
     arrays = {
         "ratios": ratios,
         "branch_losses": losses,

@@ -14,13 +14,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, training
+from scripts.monosem.toy import acceptance, data, geometry, models, training
 from scripts.monosem.toy.theory import phases, superposition
 
 OFF_BOUNDARY = 0.15
 """Decades of importance from the theoretical boundary within which a cell is not graded."""
-AGREEMENT = 0.95
+BAR_AGREEMENT = 0.95
+"""Least share of the graded cells that agree with theory."""
 TRIPLE_TOLERANCE = 0.05
+"""How far the fitted triple point may be from that of theory."""
+BAR_COEXIST = 0.1
+"""Decades of importance over which both branches must be local minima."""
 FINE_POINTS = 8
 """Nodes per feature where losses are compared."""
 BRANCH_IMPORTANCES, BRANCH_POINTS = (0.05, 20.0), 81
@@ -191,24 +195,18 @@ def overlap(x: Float[np.ndarray, " point"], first: np.ndarray, second: np.ndarra
     return float((first & second).sum() * np.log10(x[-1] / x[0]) / (len(x) - 1))
 
 
-def accept(cells: dict[str, dict[str, Any]], triple: float, first_order: dict[str, Any]) -> dict[str, Any]:
+def accept(cells: dict[str, dict[str, Any]], triple: float, first_order: dict[str, Any]) -> acceptance.Rules:
     """Acceptance rules, and that the linear model misses what the ReLU model shows."""
 
-    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-        return {"value": value, "bound": bound, "pass": bool(passed)}
-
     relu, linear = cells["relu"], cells["linear"]
-    error = abs(triple - phases.TRIPLE_POINT)
     return {
-        "agreement_off_boundary": rule(relu["agreement"], AGREEMENT, relu["agreement"] >= AGREEMENT),
-        "triple_point_error": rule(error, TRIPLE_TOLERANCE, error <= TRIPLE_TOLERANCE),
-        "loss_curves_cross": rule(first_order["crosses"], True, first_order["crosses"]),
-        "branches_coexist_decades": rule(first_order["relu_coexist"], 0.1, first_order["relu_coexist"] > 0.1),
-        "linear_agreement_fails": rule(linear["agreement"], AGREEMENT, linear["agreement"] < AGREEMENT),
-        "linear_has_no_superposition": rule(linear["superposed_share"], 0.0, linear["superposed_share"] == 0.0),
-        "linear_branches_do_not_coexist": rule(
-            first_order["linear_coexist"], 0.1, first_order["linear_coexist"] <= 0.1
-        ),
+        "agreement_off_boundary": acceptance.at_least(relu["agreement"], BAR_AGREEMENT),
+        "triple_point_error": acceptance.at_most(abs(triple - phases.TRIPLE_POINT), TRIPLE_TOLERANCE),
+        "loss_curves_cross": acceptance.equal(first_order["crosses"], True),
+        "branches_coexist_decades": acceptance.above(first_order["relu_coexist"], BAR_COEXIST),
+        "linear_agreement_fails": acceptance.below(linear["agreement"], BAR_AGREEMENT),
+        "linear_has_no_superposition": acceptance.equal(linear["superposed_share"], 0.0),
+        "linear_branches_do_not_coexist": acceptance.at_most(first_order["linear_coexist"], BAR_COEXIST),
     }
 
 
@@ -261,6 +259,6 @@ def run(config: PhaseDiagramConfig, seed: int, device: str) -> tuple[dict[str, A
         "triple_point": {"fitted": triple, "theory": phases.TRIPLE_POINT},
         "first_order": first_order,
         "controls": {"linear": cells["linear"]},
-        "acceptance": accept(cells, triple, first_order),
+        "acceptance": acceptance.to_json(accept(cells, triple, first_order)),
     }
     return result, arrays

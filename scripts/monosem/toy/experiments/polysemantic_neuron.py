@@ -13,11 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.toy import data, training
+from scripts.monosem.toy import acceptance, data, training
 from scripts.monosem.toy.theory import absolute_value
 
 CLOSE = 0.01
 """How near a trained loss must come to the exact optimum, in its own units."""
+BAR_GAIN = 0.05
+"""Least that a polysemantic neuron gains, in nats; the squared error must gain no more."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,18 @@ def train(config: PolysemanticNeuronConfig, kind: str, seed: int, device: str) -
     return expected_loss(parameters, kind).cpu().double().numpy(), np.minimum(size, config.n - size)
 
 
+def grade(exact: dict[str, list[float]], trained: dict[str, dict[str, Any]], half: int) -> acceptance.Rules:
+    """Acceptance rules: cross-entropy trains a neuron of half of the features, squared error gains nothing from one."""
+    gap = trained["cross_entropy"]["best_loss"] - min(exact["cross_entropy"])
+    gains = {kind: losses[0] - losses[-1] for kind, losses in exact.items()}
+    return {
+        "best_group": acceptance.equal(trained["cross_entropy"]["best_group"], half),
+        "gap_to_exact_optimum": acceptance.Rule(gap, CLOSE, bool(abs(gap) <= CLOSE)),
+        "gain_of_polysemantic_nats": acceptance.above(gains["cross_entropy"], BAR_GAIN),
+        "squared_error_has_no_gain": acceptance.at_most(gains["squared_error"], BAR_GAIN),
+    }
+
+
 def run(config: PolysemanticNeuronConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Exact losses of every group size, and what trained models choose under both losses."""
     n, half = config.n, config.n // 2
@@ -99,26 +113,18 @@ def run(config: PolysemanticNeuronConfig, seed: int, device: str) -> tuple[dict[
         }
         arrays |= {f"{kind}_losses": losses, f"{kind}_groups": chosen}
 
-    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-        return {"value": value, "bound": bound, "pass": bool(passed)}
-
-    gain = exact["cross_entropy"][0] - exact["cross_entropy"][-1]
-    tie = exact["squared_error"][0] - exact["squared_error"][-1]
-    gap = trained["cross_entropy"]["best_loss"] - min(exact["cross_entropy"])
-    group = trained["cross_entropy"]["best_group"]
+    rules = grade(exact, trained, half)
     result = {
         "sizes": sizes,
         "exact": exact,
         "trained": trained,
         "monosemantic_nats": exact["cross_entropy"][0],
         "polysemantic_nats": exact["cross_entropy"][-1],
-        "gain_nats": gain,
-        "controls": {"squared_error_gain": tie, "squared_error_share_half": trained["squared_error"]["share_half"]},
-        "acceptance": {
-            "best_group": rule(group, half, group == half),
-            "gap_to_exact_optimum": rule(gap, CLOSE, abs(gap) <= CLOSE),
-            "gain_of_polysemantic_nats": rule(gain, 0.05, gain > 0.05),
-            "squared_error_has_no_gain": rule(tie, 0.05, tie <= 0.05),
+        "gain_nats": rules["gain_of_polysemantic_nats"].value,
+        "controls": {
+            "squared_error_gain": rules["squared_error_has_no_gain"].value,
+            "squared_error_share_half": trained["squared_error"]["share_half"],
         },
+        "acceptance": acceptance.to_json(rules),
     }
     return result, arrays

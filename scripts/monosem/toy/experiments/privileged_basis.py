@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, neuron_roles, training
+from scripts.monosem.toy import acceptance, data, geometry, models, neuron_roles, training
 from scripts.monosem.toy.theory import superposition
 
 HELD = 0.1
@@ -142,12 +142,8 @@ def describe(
     return levels
 
 
-def grade(config: PrivilegedBasisConfig, described: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Acceptance rules as value, bound and verdict."""
-
-    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-        return {"value": value, "bound": bound, "pass": bool(passed)}
-
+def grade(config: PrivilegedBasisConfig, described: dict[str, list[dict[str, Any]]]) -> acceptance.Rules:
+    """Acceptance rules: neurons of one feature where it is dense, shared ones where it is sparse."""
     levels = sorted(described["relu"], key=lambda level: -level["probability"])
     dense, sparse = levels[0], levels[-1]
     control = max(described["linear"], key=lambda level: level["probability"])
@@ -159,14 +155,14 @@ def grade(config: PrivilegedBasisConfig, described: dict[str, list[dict[str, Any
     named = [level for level in levels if level["published_group"]]
     agree = sum(level["groups"][:1] == [level["published_group"]] for level in named)
     return {
-        "solutions_as_published": rule(agree, len(named), agree == len(named)),
-        "dense_monosemantic_neurons": rule(dense["n_monosemantic"], m, dense["n_monosemantic"] == m),
-        "dense_features_represented": rule(dense["n_represented"], m, dense["n_represented"] == m),
-        "sparsest_monosemantic_neurons": rule(sparse["n_monosemantic"], 0, sparse["n_monosemantic"] == 0),
-        "sparsest_features_represented": rule(sparse["n_represented"], m, sparse["n_represented"] > m),
-        "largest_rise_of_monosemantic_neurons": rule(rise, 0, rise <= 0),
-        "largest_fall_of_features_represented": rule(fall, 0, fall <= 0),
-        "linear_hidden_is_not_aligned": rule(control["n_monosemantic"], m, control["n_monosemantic"] < m),
+        "solutions_as_published": acceptance.equal(agree, len(named)),
+        "dense_monosemantic_neurons": acceptance.equal(dense["n_monosemantic"], m),
+        "dense_features_represented": acceptance.equal(dense["n_represented"], m),
+        "sparsest_monosemantic_neurons": acceptance.equal(sparse["n_monosemantic"], 0),
+        "sparsest_features_represented": acceptance.above(sparse["n_represented"], m),
+        "largest_rise_of_monosemantic_neurons": acceptance.at_most(rise, 0),
+        "largest_fall_of_features_represented": acceptance.at_most(fall, 0),
+        "linear_hidden_is_not_aligned": acceptance.below(control["n_monosemantic"], m),
     }
 
 
@@ -184,6 +180,6 @@ def run(config: PrivilegedBasisConfig, seed: int, device: str) -> tuple[dict[str
     result = {
         "models": described,
         "controls": {"linear_monosemantic": [level["n_monosemantic"] for level in described["linear"]]},
-        "acceptance": grade(config, described),
+        "acceptance": acceptance.to_json(grade(config, described)),
     }
     return result, {"probabilities": np.array(config.probabilities), "W": parameters.W.numpy(), "losses": losses}

@@ -19,12 +19,14 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.metrics import fidelity, matching
 from scripts.monosem.sae import model
 from scripts.monosem.sae.kinds import sparsity_knob
-from scripts.monosem.toy import baseline_dictionaries, ground_truth, train_sae
+from scripts.monosem.toy import acceptance, baseline_dictionaries, ground_truth, train_sae
 
 MATCH = 0.9
 """Cosine from which a one-to-one pair counts as a match."""
 BAR_MMCS = 0.95
+"""Least MMCS of a dictionary that recovers the features."""
 BAR_MATCHED = 0.9
+"""Least share of the features that are matched one to one."""
 L0_TOLERANCE = 0.2
 """How far L0 may be from the number of features truly active, as a share of it."""
 COMPONENT_ROWS = 20_000
@@ -254,12 +256,7 @@ def to_next_larger(first_seeds: list[Recovery]) -> list[dict[str, Any]]:
     return found
 
 
-def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-    """One acceptance rule as it stands in the result."""
-    return {"value": value, "bound": bound, "pass": bool(passed)}
-
-
-def accept(summary: list[dict[str, Any]], grids: dict[str, Grid], control: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def accept(summary: list[dict[str, Any]], grids: dict[str, Grid], control: dict[str, Any]) -> acceptance.Rules:
     """The bar per architecture at its headline (worst seed), that the band has two ends, and that controls miss it."""
     rules = {}
     for architecture, grid in grids.items():
@@ -267,22 +264,22 @@ def accept(summary: list[dict[str, Any]], grids: dict[str, Grid], control: dict[
             entry for entry in summary if (entry["architecture"], entry["d_sae"]) == (architecture, grid.headline.width)
         ]
         best = next(entry for entry in at_width if entry["value"] == grid.headline.value)
-        rules[f"{architecture}_mmcs"] = rule(best["min_mmcs"], BAR_MMCS, best["min_mmcs"] >= BAR_MMCS)
-        share = best["min_matched_share"]
-        rules[f"{architecture}_matched_share"] = rule(share, BAR_MATCHED, share >= BAR_MATCHED)
+        rules[f"{architecture}_mmcs"] = acceptance.at_least(best["min_mmcs"], BAR_MMCS)
+        rules[f"{architecture}_matched_share"] = acceptance.at_least(best["min_matched_share"], BAR_MATCHED)
         ratio = best["l0_over_true"]
-        rules[f"{architecture}_l0_over_true"] = rule(ratio, 1.0 + L0_TOLERANCE, abs(ratio - 1.0) <= L0_TOLERANCE)
+        rules[f"{architecture}_l0_over_true"] = acceptance.Rule(
+            ratio, 1.0 + L0_TOLERANCE, bool(abs(ratio - 1.0) <= L0_TOLERANCE)
+        )
         # a k of 1 is the smallest there is and may well recover everything: only λ has two ends
         if sparsity_knob(architecture) != "k" and len(at_width) >= 3:
             by_value = sorted(at_width, key=lambda entry: entry["value"])
             inside = sum(entry["in_band"] for entry in (by_value[0], by_value[-1]))
-            rules[f"{architecture}_band_ends_in_band"] = rule(inside, 0, inside == 0)
+            rules[f"{architecture}_band_ends_in_band"] = acceptance.equal(inside, 0)
     random = max(control["random_dictionary"], key=lambda entry: entry["mmcs"])
     for name in ("random_dictionary", "raw_basis", "pca", "ica"):
         entry = random if name == "random_dictionary" else control[name]
-        rules[f"{name}_fails_mmcs"] = rule(entry["mmcs"], BAR_MMCS, entry["mmcs"] < BAR_MMCS)
-        share = entry["matched_share"]
-        rules[f"{name}_fails_matched_share"] = rule(share, BAR_MATCHED, share < BAR_MATCHED)
+        rules[f"{name}_fails_mmcs"] = acceptance.below(entry["mmcs"], BAR_MMCS)
+        rules[f"{name}_fails_matched_share"] = acceptance.below(entry["matched_share"], BAR_MATCHED)
     return rules
 
 
@@ -345,6 +342,6 @@ def run(config: RecoveryConfig, seed: int, device: str) -> tuple[dict[str, Any],
         "rank_correlation_with_truth": agreement,
         "controls": control,
         "best": best.numbers,
-        "acceptance": accept(summary, config.grids, control),
+        "acceptance": acceptance.to_json(accept(summary, config.grids, control)),
     }
     return result, arrays

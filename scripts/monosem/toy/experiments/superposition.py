@@ -10,10 +10,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, training
+from scripts.monosem.toy import acceptance, data, geometry, models, training
 from scripts.monosem.toy.theory import superposition
 
 OUTPUTS: tuple[models.Output, ...] = ("relu", "linear")
+BAR_OFF_DIAGONAL = 0.1
+"""|(WᵀW)_ij| below which dense features are orthogonal."""
+BAR_LINEAR_GAP = 0.01
+"""Relative gap of the linear model's loss to its closed form."""
 
 
 @dataclass(frozen=True)
@@ -172,27 +176,23 @@ def describe(config: SuperpositionConfig, stack: Stack) -> list[dict[str, Any]]:
     return levels
 
 
-def grade(config: SuperpositionConfig, described: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Acceptance rules as value, bound and verdict; nothing here feeds back into training."""
+def grade(config: SuperpositionConfig, described: dict[str, list[dict[str, Any]]]) -> acceptance.Rules:
+    """Acceptance rules: m orthogonal features where it is dense, more than m where it is sparse and never if linear."""
     by_density = sorted(described["relu"], key=lambda level: -level["probability"])
     dense, sparse = by_density[0], by_density[-1]
     equal = described["relu_equal_importance"][0]["n_represented"]
     linear_counts = [level["n_represented"] for level in described["linear"]]
     linear_gap = max(abs(level["loss_over_linear_optimum"] - 1.0) for level in described["linear"])
-
-    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-        return {"value": value, "bound": bound, "pass": bool(passed)}
-
     m, n = config.m, config.n
     return {
-        "dense_norms_above_0_9": rule(dense["n_norm_above_0_9"], m, dense["n_norm_above_0_9"] == m),
-        "dense_norms_below_0_1": rule(dense["n_norm_below_0_1"], n - m, dense["n_norm_below_0_1"] == n - m),
-        "dense_max_off_diagonal": rule(dense["max_off_diagonal"], 0.1, dense["max_off_diagonal"] < 0.1),
-        "sparsest_norms_above_0_5": rule(sparse["n_represented"], n, sparse["n_represented"] == n),
-        "sparsest_represented_above_m": rule(sparse["n_represented"], m, sparse["n_represented"] > m),
-        "sparsest_equal_importance_norms_above_0_5": rule(equal, n, equal == n),
-        "linear_represented_everywhere": rule(linear_counts, m, all(count == m for count in linear_counts)),
-        "linear_loss_relative_gap_to_optimum": rule(linear_gap, 0.01, linear_gap < 0.01),
+        "dense_norms_above_0_9": acceptance.equal(dense["n_norm_above_0_9"], m),
+        "dense_norms_below_0_1": acceptance.equal(dense["n_norm_below_0_1"], n - m),
+        "dense_max_off_diagonal": acceptance.below(dense["max_off_diagonal"], BAR_OFF_DIAGONAL),
+        "sparsest_norms_above_0_5": acceptance.equal(sparse["n_represented"], n),
+        "sparsest_represented_above_m": acceptance.above(sparse["n_represented"], m),
+        "sparsest_equal_importance_norms_above_0_5": acceptance.equal(equal, n),
+        "linear_represented_everywhere": acceptance.Rule(linear_counts, m, all(count == m for count in linear_counts)),
+        "linear_loss_relative_gap_to_optimum": acceptance.below(linear_gap, BAR_LINEAR_GAP),
     }
 
 
@@ -214,6 +214,6 @@ def run(config: SuperpositionConfig, seed: int, device: str) -> tuple[dict[str, 
         "represented_norm": geometry.REPRESENTED_NORM,
         "models": described,
         "controls": {"linear_represented": [level["n_represented"] for level in described["linear"]]},
-        "acceptance": grade(config, described),
+        "acceptance": acceptance.to_json(grade(config, described)),
     }
     return result, arrays

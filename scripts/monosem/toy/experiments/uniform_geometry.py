@@ -12,19 +12,23 @@ import torch
 from jaxtyping import Float
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.toy import data, geometry, models, polytopes, training
+from scripts.monosem.toy import acceptance, data, geometry, models, polytopes, training
 from scripts.monosem.toy.theory import superposition
 
-HALF_TOLERANCE, HALF_LEVELS = 0.03, 3
-"""At least this many levels must have |D* − 1/2| within the tolerance."""
+HALF_TOLERANCE = 0.03
+"""|D* − 1/2| within which a level is at one half."""
+BAR_HALF_LEVELS = 3
+"""Least number of levels at one half."""
 SUPERPOSED_BELOW = 0.95
 """Levels of a D* below this count as in superposition; the lines are looked for in them."""
 SMALLEST_D = 0.1
 """Features of a smaller D_i are not represented."""
 SUM_TOLERANCE = 0.05
+"""Relative gap of Σ D_i to m."""
 JITTER = 0.05
 """Half width of the noise on D_i in a control."""
 IDEAL_TOLERANCE = 1e-12
+"""Of D_i of ideal polytopes."""
 
 
 @dataclass(frozen=True)
@@ -111,24 +115,21 @@ def ideal_error() -> float:
 
 def accept(
     levels: list[dict[str, Any]], found: dict[str, Any], controls: dict[str, Any], error: float
-) -> dict[str, Any]:
+) -> acceptance.Rules:
     """Acceptance rules, and that what has no geometry shows no lines."""
-
-    def rule(value: Any, bound: Any, passed: bool) -> dict[str, Any]:
-        return {"value": value, "bound": bound, "pass": bool(passed)}
 
     half = sum(bool(abs(level["dimensions_per_feature"] - 0.5) <= HALF_TOLERANCE) for level in levels)
     others = [name for name in ("3/4", "2/3", "2/5", "3/8") if found[name]["found"]]
     gaps = [abs(level["sum_dimensionality"] / level["m"] - 1.0) for level in levels]
     rules = {
-        "levels_at_one_half": rule(half, HALF_LEVELS, half >= HALF_LEVELS),
-        "line_at_one_half": rule(found["1/2"]["at"], polytopes.MIN_COUNT, found["1/2"]["found"]),
-        "lines_at_other_fractions": rule(len(others), 1, len(others) >= 1),
-        "sum_of_dimensionalities_relative_gap": rule(max(gaps), SUM_TOLERANCE, max(gaps) <= SUM_TOLERANCE),
-        "ideal_polytopes_error": rule(error, IDEAL_TOLERANCE, error <= IDEAL_TOLERANCE),
+        "levels_at_one_half": acceptance.at_least(half, BAR_HALF_LEVELS),
+        "line_at_one_half": acceptance.Rule(found["1/2"]["at"], polytopes.MIN_COUNT, found["1/2"]["found"]),
+        "lines_at_other_fractions": acceptance.at_least(len(others), 1),
+        "sum_of_dimensionalities_relative_gap": acceptance.at_most(max(gaps), SUM_TOLERANCE),
+        "ideal_polytopes_error": acceptance.at_most(error, IDEAL_TOLERANCE),
     }
     for name, control in controls.items():
-        rules[f"{name}_has_no_lines"] = rule(control["n_lines"], 0, control["n_lines"] == 0)
+        rules[f"{name}_has_no_lines"] = acceptance.equal(control["n_lines"], 0)
     return rules
 
 
@@ -188,7 +189,7 @@ def run(config: UniformGeometryConfig, seed: int, device: str) -> tuple[dict[str
         "gram_tolerance": polytopes.TOLERANCE,
         "share_in_polytopes": sum(np.array(in_polytopes)[superposed]) / max(1, sum(totals.values())),
         "controls": controls,
-        "acceptance": accept(levels, found, controls, ideal_error()),
+        "acceptance": acceptance.to_json(accept(levels, found, controls, ideal_error())),
     }
     arrays = {
         "W": parameters.W.numpy(),
