@@ -6,7 +6,7 @@ import numpy as np
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.evaluation.fidelity.document import drawn_alone
-from scripts.monosem.figures import fidelity, fidelity_by_layer, style, sweeps
+from scripts.monosem.figures import fidelity, fidelity_by_layer, frontier, latent_density, sae_training, style, sweeps
 
 MEASURES = {
     "explained_variance": "variance explained",
@@ -28,15 +28,15 @@ def main(
     run, names = headline["run"], drawn_alone(here)
     lines = {Path(path).parent.name: artefacts.read_jsonl(path) for path in curves}
     drawn = {
-        "frontier": fidelity.frontier(fidelity.points(here)),
+        "frontier": frontier.frontier(frontier.points(here)),
         "baselines": fidelity.baselines(fidelity.bars(here, run)),
         "sites": fidelity.sites(documents),
         "layers": fidelity_by_layer.layers([d for d in documents if d["model"] == deep]),
-        "density": fidelity.density({name: arrays[f"{name}.density"] for name in names}, int(arrays["n_tokens"])),
-        "density-bias-cosine": fidelity.density_bias_cosine(
+        "density": latent_density.density({name: arrays[f"{name}.density"] for name in names}, int(arrays["n_tokens"])),
+        "density-bias-cosine": latent_density.density_bias_cosine(
             *(arrays[f"{run}.{key}"] for key in ("density", "encoder_bias", "encoder_decoder_cosine_sim")), run
         ),
-        "training": fidelity.training_curves({name: lines[name] for name in names if name in lines}, MEASURES),
+        "training": sae_training.training_curves({name: lines[name] for name in names if name in lines}, MEASURES),
         "shrinkage": sweeps.shrinkage({name: here["runs"][name] for name in names}),
     }
     for name, path in figures.items():

@@ -1,12 +1,12 @@
 """Train the tokenizer: documents in; tokenizer.json and tokenizer_config.json out."""
 
 from scripts.monosem.core import job
-from scripts.monosem.text import tokens
+from scripts.monosem.text import bpe
 
 
 def main(documents: str, parameters: dict, threads: int, tokenizer: str, config: str) -> None:
     """Train a byte-level BPE on the train split."""
-    tokens.train_tokenizer(documents, parameters["vocab_size"], tokenizer, config, threads)
+    bpe.train_tokenizer(documents, parameters["vocab_size"], tokenizer, config, threads)
 
 
 if __name__ == "__main__":

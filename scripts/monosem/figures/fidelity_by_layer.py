@@ -6,17 +6,16 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from scripts.monosem.evaluation.fidelity.by_layer import columns, reference_row
-from scripts.monosem.figures import palette, style
-from scripts.monosem.figures.latents import empty
+from scripts.monosem.figures import style
 from scripts.monosem.models.sites import layer_of
 
 LEAST_SHARE = -1.0  # the axis of shares ends here: a percentage of a small gap can be any number
 LOOKS = {  # row of a fidelity.json -> colour, marker, filling, words
-    "zero_ablation": (palette.GREY, "s", palette.GREY, "zero ablation (the gap)"),
-    "mean_ablation": (palette.GREY, "s", "white", "mean ablation"),
-    "random_dictionary": (palette.BASELINE, "v", "white", "random dictionary"),
-    "other_layer_sae": (palette.BASELINE, "o", palette.BASELINE, "autoencoder of another layer"),
-    "own": (palette.OURS, "o", palette.OURS, "autoencoder of the layer"),
+    "zero_ablation": (style.GREY, "s", style.GREY, "zero ablation (the gap)"),
+    "mean_ablation": (style.GREY, "s", "white", "mean ablation"),
+    "random_dictionary": (style.BASELINE, "v", "white", "random dictionary"),
+    "other_layer_sae": (style.BASELINE, "o", style.BASELINE, "autoencoder of another layer"),
+    "own": (style.OURS, "o", style.OURS, "autoencoder of the layer"),
 }
 
 
@@ -24,7 +23,7 @@ def layers(documents: Sequence[Mapping[str, Any]]) -> Figure:
     """Loss added in nats (left, logarithmic) and what of it is recovered (right) by layer, with 95 % intervals."""
     found = columns(documents)
     if not found:
-        return empty("no place of this model has autoencoders at two layers")
+        return style.empty_figure("no place of this model has autoencoders at two layers")
     figure = style.new_figure(height=0.6 + 2.6 * len(found))
     axes = figure.subplots(len(found), 2, squeeze=False)
     for (left, right), column in zip(axes, found, strict=True):
@@ -45,16 +44,16 @@ def layers(documents: Sequence[Mapping[str, Any]]) -> Figure:
                 axis.plot([x for x, _ in drawn], [row[key] for _, row in drawn], **style_of, label=words)
         shown = [reference_row(document)["explained_variance"] for document in column]
         right.plot(
-            numbers, shown, "--", color=palette.OURS, marker="D", mfc="white", lw=1.0, ms=4, label="variance explained"
+            numbers, shown, "--", color=style.OURS, marker="D", mfc="white", lw=1.0, ms=4, label="variance explained"
         )
         _, inner = layer_of(column[0]["site"])
         left.set(title=inner, xlabel="layer", ylabel="loss added (nats per token)", yscale="log", xticks=numbers)
-        palette.log_axis(left.yaxis)
+        style.log_axis(left.yaxis)
         lowest = min(right.get_ylim()[0], 0.0)
         right.set(
             title="loss recovered, of the gap", xlabel="layer", xticks=numbers, ylim=(max(lowest, LEAST_SHARE), 1.03)
         )
-        palette.percent_axis(right.yaxis)
+        style.percent_axis(right.yaxis)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     more, words = axes[0, 1].get_legend_handles_labels()
     figure.legend([*handles, more[-1]], [*labels, words[-1]], loc="outside lower center", ncols=3)

@@ -5,8 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from scripts.monosem.figures import palette, style
-from scripts.monosem.figures.latents import empty
+from scripts.monosem.figures import style
 
 LABEL_POINTS = 420  # points of width that the tokens of a text share
 
@@ -15,22 +14,20 @@ def dose_response(document: Mapping[str, Any]) -> Figure:
     """Share of the sampled text that is of the latent's context, against the value at which the latent is held."""
     contexts = document["pinned"]
     if not contexts:
-        return empty("no planted context has a latent")
+        return style.empty_figure("no planted context has a latent")
     figure = style.new_figure(height=3.0)
     axis = figure.subplots()
     for name, row in contexts.items():
         doses = [entry["dose"] for entry in row["doses"]]
         shares = [entry["share"] for entry in row["doses"]]
-        axis.plot(doses, shares, "o-", color=palette.LABELS[name], label=f"{name} (latent {row['latent']})")
+        axis.plot(doses, shares, "o-", color=style.LABELS[name], label=f"{name} (latent {row['latent']})")
     random = [row["random_mean"] for row in contexts.values() if row["random_mean"] is not None]
     if random:
         axis.plot(1, max(random), "x", color="black", ms=7, mew=1.6, label="random latents, largest mean")
-    axis.axhline(
-        max(row["unpinned"] for row in contexts.values()), color=palette.GREY, ls=(0, (4, 3)), lw=0.9, zorder=0
-    )
+    axis.axhline(max(row["unpinned"] for row in contexts.values()), color=style.GREY, ls=(0, (4, 3)), lw=0.9, zorder=0)
     axis.set(xlabel="value / largest activation on text", ylabel="share of sampled characters\nthat are of the context")
     axis.set_ylim(-0.03, 1.03)
-    palette.percent_axis(axis.yaxis)
+    style.percent_axis(axis.yaxis)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
@@ -39,16 +36,14 @@ def ablation(document: Mapping[str, Any]) -> Figure:
     """Change of the loss of every next token when the text's strongest latent, or random ones, are set to zero."""
     texts = document["examples"]["texts"]
     if not texts:
-        return empty("there is no text, or no random latent to compare with")
+        return style.empty_figure("there is no text, or no random latent to compare with")
     figure = style.new_figure(height=0.5 + 2.1 * len(texts))
     axes = figure.subplots(len(texts), 1, squeeze=False)[:, 0]
     for axis, (name, row) in zip(axes, texts.items(), strict=True):
         x = range(len(row["tokens"]))
-        axis.bar(x, row["change_nats"], color=palette.OURS, label="strongest latent")
-        axis.plot(
-            x, row["random_change_nats"], "_", color=palette.BASELINE, ms=7, mew=1.4, label="random latents, mean"
-        )
-        axis.axhline(0, color=palette.GREY, lw=0.7)
+        axis.bar(x, row["change_nats"], color=style.OURS, label="strongest latent")
+        axis.plot(x, row["random_change_nats"], "_", color=style.BASELINE, ms=7, mew=1.4, label="random latents, mean")
+        axis.axhline(0, color=style.GREY, lw=0.7)
         axis.set_xticks(x, row["tokens"], rotation=90, fontsize=6.5, family="monospace")
         axis.set(title=f"{name}: latent {row['latent']}", ylabel="loss added (nats)", xlim=(-0.7, len(x) - 0.3))
         axis.grid(axis="x", visible=False)
@@ -83,17 +78,13 @@ def unit_dose_response(document: Mapping[str, Any]) -> Figure:
         rows = document[name]["levels"]
         by_dose = rows[0]["dose"] is not None
         x = [row["dose" if by_dose else "value"] for row in rows]
-        axis.plot(
-            x, [row[own] for row in rows], "o-", color=palette.OURS, label=f"{document['kind']} {document['unit']}"
-        )
+        axis.plot(x, [row[own] for row in rows], "o-", color=style.OURS, label=f"{document['kind']} {document['unit']}")
         if rows[0][mean] is not None:
+            axis.plot(x, [row[mean] for row in rows], "o--", color=style.GREY, mfc="white", label="random units, mean")
             axis.plot(
-                x, [row[mean] for row in rows], "o--", color=palette.GREY, mfc="white", label="random units, mean"
+                x, [row[largest] for row in rows], "^:", color=style.GREY, mfc="white", label="random units, largest"
             )
-            axis.plot(
-                x, [row[largest] for row in rows], "^:", color=palette.GREY, mfc="white", label="random units, largest"
-            )
-        axis.axhline(0, color=palette.GREY, lw=0.7)
+        axis.axhline(0, color=style.GREY, lw=0.7)
         axis.set(xlabel="value / its largest activation" if by_dose else "value", ylabel=label)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
@@ -103,20 +94,20 @@ def loss_by_token(document: Mapping[str, Any]) -> Figure:
     """The unit's activation by token, and for each value a row of bars: what holding it adds to each token's loss."""
     part = document["reading"]
     if not part:
-        return empty("no text is read in this intervention")
+        return style.empty_figure("no text is read in this intervention")
     rows, names = part["levels"], part["tokens"]
     figure = style.new_figure(height=0.9 + 1.25 * (len(rows) + 1))
     axes = figure.subplots(len(rows) + 1, 1, sharex=True)
     x = range(len(names))
-    axes[0].bar(x, part["activations"], color=palette.GREY)
+    axes[0].bar(x, part["activations"], color=style.GREY)
     axes[0].set(ylabel="activation", title=f"{document['kind']} {document['unit']} left alone")
     for axis, row in zip(axes[1:], rows, strict=True):
-        axis.bar(x, row["change_nats"], color=palette.OURS, label="loss added")
+        axis.bar(x, row["change_nats"], color=style.OURS, label="loss added")
         if row["random_change_nats"]:
             axis.plot(
-                x, row["random_change_nats"], "_", color=palette.BASELINE, ms=6, mew=1.3, label="random units, mean"
+                x, row["random_change_nats"], "_", color=style.BASELINE, ms=6, mew=1.3, label="random units, mean"
             )
-        axis.axhline(0, color=palette.GREY, lw=0.7)
+        axis.axhline(0, color=style.GREY, lw=0.7)
         axis.set(title=_level(row), ylabel="nats")
     for axis in axes:
         axis.grid(axis="x", visible=False)

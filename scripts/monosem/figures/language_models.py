@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from scripts.monosem.figures import palette, style
+from scripts.monosem.figures import style
 
 NGRAMS = ("unigram", "bigram", "trigram")
 
@@ -27,14 +27,14 @@ def training_curves(curves: Mapping[str, Sequence[Mapping]], references: Mapping
             [line["validation_nats"] for line in validated],
             "o", color=colour, ms=5, mec="white",
         )  # fmt: skip
-    axis.plot([], [], "o", color=palette.GREY, ms=5, label="on validation text")
+    axis.plot([], [], "o", color=style.GREY, ms=5, label="on validation text")
     right = max(line["tokens"] / 1e6 for lines in curves.values() for line in lines)
     for name, nats in references.items():
-        axis.axhline(nats, color=palette.GREY, lw=0.9, ls=(0, (4, 3)), zorder=0)
+        axis.axhline(nats, color=style.GREY, lw=0.9, ls=(0, (4, 3)), zorder=0)
         below = name == "trigram"  # the line just above is the bigram's
         axis.annotate(
             name, (right, nats), xytext=(0, -2 if below else 2), textcoords="offset points", ha="right",
-            va="top" if below else "bottom", color=palette.GREY,
+            va="top" if below else "bottom", color=style.GREY,
         )  # fmt: skip
     low = min([*references.values(), *(line["loss_nats"] for lines in curves.values() for line in lines)])
     high = max(references.values(), default=low + 3)
@@ -55,15 +55,15 @@ def losses(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
     names = list(scores)
     for row, model in enumerate(names):
         whole, without = (scores[model][kind]["nats_per_token"] for kind in ("model", "mlp_zeroed"))
-        axis.plot([whole, without], [row, row], color=palette.GREY, lw=1, zorder=1)
-        axis.plot(without, row, "o", mfc="white", mec=palette.OURS, ms=7, label="MLPs zeroed" if row == 0 else None)
-        axis.plot(whole, row, "o", color=palette.OURS, ms=7, label="whole model" if row == 0 else None)
+        axis.plot([whole, without], [row, row], color=style.GREY, lw=1, zorder=1)
+        axis.plot(without, row, "o", mfc="white", mec=style.OURS, ms=7, label="MLPs zeroed" if row == 0 else None)
+        axis.plot(whole, row, "o", color=style.OURS, ms=7, label="whole model" if row == 0 else None)
     reference = scores[names[0]]
     for name in NGRAMS:
         nats = reference[name]["nats_per_token"]
-        axis.axvline(nats, color=palette.GREY, lw=0.9, ls=(0, (4, 3)), zorder=0)
+        axis.axvline(nats, color=style.GREY, lw=0.9, ls=(0, (4, 3)), zorder=0)
         side = {"trigram": "right", "bigram": "left"}.get(name, "center")  # these two stand close together
-        axis.annotate(name, (nats, -0.62), ha=side, va="bottom", color=palette.GREY)
+        axis.annotate(name, (nats, -0.62), ha=side, va="bottom", color=style.GREY)
     axis.set(yticks=range(len(names)), yticklabels=names, xlabel="loss on held-out natural text (nats per token)")
     axis.set_ylim(len(names) - 0.5, -0.95)
     axis.margins(x=0.09)

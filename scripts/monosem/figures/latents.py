@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from scripts.monosem.figures import palette, style
+from scripts.monosem.figures import style
 
-KINDS = {"latent": (palette.OURS, "o"), "neuron": (palette.BASELINE, "s")}
-LABELS = tuple(palette.LABELS)
+KINDS = {"latent": (style.OURS, "o"), "neuron": (style.BASELINE, "s")}
+LABELS = tuple(style.LABELS)
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Histogram:
     name: str  # "latent 12" or "neuron 3"
     context: str  # the planted context that the unit was chosen for
     edges: Float[np.ndarray, " bins+1"]  # activation
-    counts: Int[np.ndarray, "labels bins"]  # tokens, labels as in palette.LABELS
+    counts: Int[np.ndarray, "labels bins"]  # tokens, labels as in style.LABELS
 
 
 def pairs(scored: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, np.ndarray]) -> list[tuple[Histogram, ...]]:
@@ -39,22 +39,13 @@ def pairs(scored: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, np.ndarr
     ]
 
 
-def empty(reason: str) -> Figure:
-    """A figure that says why there is nothing to draw."""
-    figure = style.new_figure(height=1.2)
-    axis = figure.subplots()
-    axis.annotate(reason, (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", color=palette.GREY)
-    axis.set_axis_off()
-    return figure
-
-
 def _draw_histogram(axis: Axes, histogram: Histogram) -> None:
     bottom = np.zeros(histogram.counts.shape[1])
     own = LABELS.index(histogram.context)
     for index in [own, *(i for i in range(len(LABELS)) if i != own)]:
         if histogram.counts[index].any():
             top = bottom + histogram.counts[index]
-            axis.stairs(top, histogram.edges, baseline=bottom, fill=True, color=palette.LABELS[LABELS[index]], lw=0)
+            axis.stairs(top, histogram.edges, baseline=bottom, fill=True, color=style.LABELS[LABELS[index]], lw=0)
             bottom = top
     firing, inside = int(histogram.counts.sum()), int(histogram.counts[own].sum())
     share = f"fires on {firing:,} tokens, {100 * inside / firing:.0f} % in context" if firing else "never fires"
@@ -67,7 +58,7 @@ def _draw_histogram(axis: Axes, histogram: Histogram) -> None:
 def activation_histograms(pairs: Sequence[tuple[Histogram, ...]]) -> Figure:
     """Activations of the best latent (left) and the best neuron (right) of each context, stacked by label."""
     if not pairs:
-        return empty("no planted context stands in the evaluated text")
+        return style.empty_figure("no planted context stands in the evaluated text")
     figure = style.new_figure(height=0.7 + 1.5 * len(pairs))
     axes = figure.subplots(len(pairs), 2, squeeze=False)
     for row, pair in zip(axes, pairs, strict=True):
@@ -76,7 +67,7 @@ def activation_histograms(pairs: Sequence[tuple[Histogram, ...]]) -> Figure:
         row[0].set_ylabel(f"{pair[0].context}\ntokens")
     for axis in axes[-1]:
         axis.set_xlabel("activation, where above zero")
-    patches = [Patch(color=colour) for colour in palette.LABELS.values()]
+    patches = [Patch(color=colour) for colour in style.LABELS.values()]
     figure.legend(patches, LABELS, loc="outside lower center", ncols=len(LABELS))
     return figure
 
@@ -84,7 +75,7 @@ def activation_histograms(pairs: Sequence[tuple[Histogram, ...]]) -> Figure:
 def specificity(scored: Mapping[str, Mapping[str, Any]], least: int = 5) -> Figure:
     """Share of firing tokens that are in context, as the activation rises; bins of fewer than `least` left out."""
     if not scored:
-        return empty("no planted context stands in the evaluated text")
+        return style.empty_figure("no planted context stands in the evaluated text")
     figure = style.new_figure(height=2.3)
     axes = figure.subplots(1, len(scored), sharey=True, squeeze=False)
     for axis, (context, row) in zip(axes[0], scored.items(), strict=True):
@@ -94,11 +85,11 @@ def specificity(scored: Mapping[str, Mapping[str, Any]], least: int = 5) -> Figu
             centres = [(b["lower"] + b["upper"]) / 2 / bins[-1]["upper"] for b in filled]
             shares = [b["in_context_share"] for b in filled]
             axis.plot(centres, shares, marker=marker, color=colour, ms=3.5, lw=1.3, label=f"best {kind}")
-        axis.axhline(row["share_of_tokens"], color=palette.GREY, lw=0.9, ls=(0, (4, 3)), zorder=0)
+        axis.axhline(row["share_of_tokens"], color=style.GREY, lw=0.9, ls=(0, (4, 3)), zorder=0)
         axis.set(title=context, xlim=(0, 1), ylim=(-0.03, 1.03))
         axis.set_xticks([0, 0.5, 1], ["0", "½", "max"])
     axes[0, 0].set_ylabel("share of tokens in context")
-    palette.percent_axis(axes[0, 0].yaxis)
+    style.percent_axis(axes[0, 0].yaxis)
     figure.supxlabel("activation of the unit", fontsize="medium")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
@@ -107,7 +98,7 @@ def specificity(scored: Mapping[str, Mapping[str, Any]], least: int = 5) -> Figu
 def precision_recall(scored: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Precision, recall and correlation of the best latent and the best neuron of each context, on the test split."""
     if not scored:
-        return empty("no planted context stands in the evaluated text")
+        return style.empty_figure("no planted context stands in the evaluated text")
     measures = {"precision": "precision", "recall": "recall", "pearson": "correlation with the label"}
     figure = style.new_figure(height=1.1 + 0.36 * len(scored))
     axes = figure.subplots(1, 3, sharey=True)
@@ -115,7 +106,7 @@ def precision_recall(scored: Mapping[str, Mapping[str, Any]]) -> Figure:
         for y, row in enumerate(scored.values()):
             values = {kind: row[kind]["test"][key] for kind in KINDS}
             if None not in values.values():
-                axis.plot(list(values.values()), [y, y], color=palette.GREY, lw=1, zorder=1)
+                axis.plot(list(values.values()), [y, y], color=style.GREY, lw=1, zorder=1)
             for kind, (colour, marker) in KINDS.items():
                 if values[kind] is not None:
                     axis.plot(values[kind], y, marker, color=colour, ms=7, label=f"best {kind}" if y == 0 else None)
@@ -130,7 +121,7 @@ def precision_recall(scored: Mapping[str, Mapping[str, Any]]) -> Figure:
 def confusion(scored: Mapping[str, Mapping[str, Any]]) -> Figure:
     """How often each context's latent fires on tokens of every label, as shares of that label's tokens."""
     if not scored:
-        return empty("no planted context stands in the evaluated text")
+        return style.empty_figure("no planted context stands in the evaluated text")
     rates = np.array([[row["firing_rate"].get(name) or 0.0 for name in LABELS] for row in scored.values()])
     figure = style.new_figure(height=0.9 + 0.42 * len(scored), width=5.2)
     axis = figure.subplots()
@@ -166,7 +157,7 @@ def token_entropy(groups: Mapping[str, Float[np.ndarray, " units"]]) -> Figure:
     top = max((float(values.max()) for values in groups.values() if len(values)), default=1.0)
     bins = np.linspace(0, np.ceil(top), 33)
     for axis, (name, values) in zip(axes[:, 0], groups.items(), strict=True):
-        colour = palette.GREY if "control" in name else palette.BASELINE if "neurons" in name else palette.OURS
+        colour = style.GREY if "control" in name else style.BASELINE if "neurons" in name else style.OURS
         axis.hist(values, bins, weights=np.full(len(values), 1 / max(len(values), 1)), color=colour)
         if len(values):
             median = float(np.median(values))
@@ -174,7 +165,7 @@ def token_entropy(groups: Mapping[str, Float[np.ndarray, " units"]]) -> Figure:
             axis.annotate(f"median {median:.1f}", (median, 0.92), xycoords=("data", "axes fraction"),
                           xytext=(4, 0), textcoords="offset points", va="top")  # fmt: skip
         axis.set_title(f"{name} ({len(values):,} units)", loc="left", fontsize=9)
-        palette.percent_axis(axis.yaxis)
+        style.percent_axis(axis.yaxis)
         axis.grid(axis="x", visible=False)
     figure.supylabel("share of units", fontsize="medium")
     axes[-1, 0].set_xlabel("entropy of the tokens a unit fires on (nats); left: one token, right: many")

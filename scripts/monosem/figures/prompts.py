@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from scripts.monosem.figures import palette, style
+from scripts.monosem.figures import style
 
 POOLINGS = ("mean", "max")
 
@@ -23,11 +23,11 @@ def dots(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Figur
             confirmed = arrays[f"{name}.confirmed.{pooling}"]
             shown = tested if after else np.ones(len(x), bool)
             plain = shown & ~constant & ~(confirmed & after)
-            axis.plot(x[plain], y[plain], ".", ms=2.5, color=palette.GREY, alpha=0.5, rasterized=True)
+            axis.plot(x[plain], y[plain], ".", ms=2.5, color=style.GREY, alpha=0.5, rasterized=True)
             if after:
-                axis.plot(x[confirmed], y[confirmed], "o", ms=3.5, color=palette.OURS)
+                axis.plot(x[confirmed], y[confirmed], "o", ms=3.5, color=style.OURS)
             else:
-                axis.plot(x[constant], y[constant], ".", ms=4, color=palette.BASELINE, rasterized=True)
+                axis.plot(x[constant], y[constant], ".", ms=4, color=style.BASELINE, rasterized=True)
             top = max(x[shown].max(initial=0), y[shown].max(initial=0), 1e-6) * 1.05
             axis.plot([0, top], [0, top], color="#999999", lw=0.7, ls=(0, (4, 3)), zorder=0)
             axis.set(xlim=(-0.03 * top, top), ylim=(-0.03 * top, top))
@@ -41,9 +41,9 @@ def dots(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Figur
     handles = [
         grid[0, 0].plot([], [], "o", ms=4, color=colour, label=label)[0]
         for colour, label in (
-            (palette.GREY, "latent"),
-            (palette.BASELINE, "always on, removed"),
-            (palette.OURS, "separates the set (confirmed)"),
+            (style.GREY, "latent"),
+            (style.BASELINE, "always on, removed"),
+            (style.OURS, "separates the set (confirmed)"),
         )
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
@@ -60,21 +60,19 @@ def ranking(document: Mapping[str, Any]) -> Figure:
         for y, row in enumerate(rows):
             for pooling, marker in zip(POOLINGS, "os", strict=True):
                 good = row[f"confirmed_{pooling}"]
-                axis.plot(
-                    row[f"auc_{pooling}"], y, marker, ms=5, color=palette.OURS, mfc=palette.OURS if good else "white"
-                )
-            axis.plot(row["mean_correlation"], y, "|", ms=8, mew=1.6, color=palette.BASELINE)
-        axis.axvline(0.5, color=palette.GREY, lw=0.9, ls=(0, (4, 3)), zorder=0)
+                axis.plot(row[f"auc_{pooling}"], y, marker, ms=5, color=style.OURS, mfc=style.OURS if good else "white")
+            axis.plot(row["mean_correlation"], y, "|", ms=8, mew=1.6, color=style.BASELINE)
+        axis.axvline(0.5, color=style.GREY, lw=0.9, ls=(0, (4, 3)), zorder=0)
         words = [" ".join(row["strongest_on"][:2]) for row in rows]
         axis.set_yticks(
             range(len(rows)), [f"{r['latent']} {w}" for r, w in zip(rows, words, strict=True)], fontsize=6.5
         )
         axis.set(title=name, xlim=(-0.02, 1.02), ylim=(max(len(rows), 1) - 0.5, -0.6))
         axis.grid(axis="y", visible=False)
-    marks = (("o", palette.OURS, "AUC, mean pooling"), ("s", palette.OURS, "AUC, max pooling"))
+    marks = (("o", style.OURS, "AUC, mean pooling"), ("s", style.OURS, "AUC, max pooling"))
     handles = [axes[0].plot([], [], m, ms=5, color=c, mfc="white", label=label)[0] for m, c, label in marks]
     handles.append(
-        axes[0].plot([], [], "|", ms=8, mew=1.6, color=palette.BASELINE, label="mean correlation, first half")[0]
+        axes[0].plot([], [], "|", ms=8, mew=1.6, color=style.BASELINE, label="mean correlation, first half")[0]
     )
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
     figure.supxlabel("AUC on the second half (filled: confirmed)", fontsize="medium")

@@ -1,4 +1,4 @@
-"""One look for every figure: sizes, fonts, colour-blind-safe colours, and a saver for svg and png.
+"""One look for every figure: sizes, fonts, colours and their meaning, axes, and a saver for svg and png.
 
 Figures are made with matplotlib's object interface on the Agg canvas (no pyplot: it costs a second of start-up).
 """
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from scripts.monosem.core import artefacts
 
@@ -18,12 +20,19 @@ WIDTH = 7.0
 PNG_DPI = 130
 MAX_IMAGE_BYTES = 200_000
 
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, GREY = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#7A7A7A",
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7A7A7A",
 )  # fmt: skip
-"""Okabe and Ito's palette, told apart with every common form of colour blindness."""
+"""Okabe and Ito's palette, distinguishable with every common form of colour blindness; grey for references."""
 
 CYCLE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
+
+OURS = BLUE
+"""The autoencoder, its latents, a whole model."""
+BASELINE = VERMILION
+"""Neurons and other baselines."""
+LABELS = {"natural": "#c3c8cd", "arabic": BLUE, "hebrew": ORANGE, "dna": GREEN, "base64": PURPLE}
+"""Colour of each label of a token."""
 
 DIVERGING = "RdBu_r"
 """Colour map for signed values; give it symmetric limits."""
@@ -83,10 +92,37 @@ def bare(axes: Axes) -> Axes:
     return axes
 
 
+def empty_figure(reason: str) -> Figure:
+    """A figure that states why there is nothing to draw."""
+    figure = new_figure(height=1.2)
+    axes = figure.subplots()
+    axes.annotate(reason, (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", color=GREY)
+    axes.set_axis_off()
+    return figure
+
+
+def sequence(n: int) -> list[str]:
+    """n colours from light to dark, for an ordered quantity such as width."""
+    colours = matplotlib.colormaps[f"{SEQUENTIAL}_r"]
+    return [matplotlib.colors.to_hex(colours(0.2 + 0.7 * i / max(n - 1, 1))) for i in range(n)]
+
+
+def percent_axis(axis: Axis) -> None:
+    """Show shares as percentages."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+
+
+def log_axis(axis: Axis) -> None:
+    """Set the ticks of a logarithmic axis at 1, 2, 5, 10, … in plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def save_figure(figure: Figure, path_without_suffix: str | Path) -> tuple[Path, Path]:
     """Write `….svg` (text as text, the same bytes each time) and `….png`, both atomically.
 
-    Raises: io.ArtefactError when an image is larger than MAX_IMAGE_BYTES: draw fewer points, or rasterise them.
+    Raises: ArtefactError when an image is larger than MAX_IMAGE_BYTES: draw fewer points, or rasterise them.
     """
     base = Path(path_without_suffix)
     svg, png = base.with_name(base.name + ".svg"), base.with_name(base.name + ".png")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from scripts.monosem.figures import palette, style
+from scripts.monosem.figures import style
 from scripts.monosem.figures.fidelity import MARKERS
 from scripts.monosem.sae.kinds import KINDS
 
@@ -38,10 +38,10 @@ def ablation(document: Mapping[str, Any]) -> Figure:
             differences = np.subtract(row[measure]["values"], first[measure]["values"])
             if row[measure]["difference_low"] is not None:
                 ends = (row[measure]["difference_low"], row[measure]["difference_high"])
-                axis.plot(ends, [y, y], color=palette.OURS, lw=1.4)
-            axis.plot(differences, np.full(len(differences), y), "o", color=palette.OURS, ms=3.5, alpha=0.6, mew=0)
-            axis.plot(row[measure]["difference"], y, "|", color=palette.OURS, ms=11, mew=1.6)
-        axis.axvline(0, color=palette.GREY, lw=0.9, ls=(0, (4, 2)))
+                axis.plot(ends, [y, y], color=style.OURS, lw=1.4)
+            axis.plot(differences, np.full(len(differences), y), "o", color=style.OURS, ms=3.5, alpha=0.6, mew=0)
+            axis.plot(row[measure]["difference"], y, "|", color=style.OURS, ms=11, mew=1.6)
+        axis.axvline(0, color=style.GREY, lw=0.9, ls=(0, (4, 2)))
         axis.set_xlabel(f"Δ {label}")
         axis.grid(axis="y", visible=False)
         axis.locator_params(axis="x", nbins=4)
@@ -65,7 +65,7 @@ def dead_latents(document: Mapping[str, Any], curves: Mapping[str, Sequence[Mapp
             axis.plot(vectors, shares.mean(0), color=colour, label=variant, lw=1.3)
             axis.fill_between(vectors, shares.min(0), shares.max(0), color=colour, alpha=0.18, lw=0)
         axis.set(title=name, xlabel="vectors trained on (millions)", xlim=(0, None), ylim=(0, None))
-        palette.percent_axis(axis.yaxis)
+        style.percent_axis(axis.yaxis)
         axis.legend(loc="best")
     for axis in axes.flat[len(sweeps) :]:
         axis.set_visible(False)
@@ -85,8 +85,8 @@ def shrinkage(runs: Mapping[str, Mapping[str, Any]]) -> Figure:
     for axis, (key, label) in zip(axes, measures.items(), strict=True):
         for y, (_, run) in enumerate(rows):
             if run[key] is not None:
-                axis.plot(run[key], y, MARKERS[run["architecture"]], color=palette.OURS, ms=6, mec="white")
-        axis.axvline(1, color=palette.GREY, lw=0.9, ls=(0, (4, 2)))
+                axis.plot(run[key], y, MARKERS[run["architecture"]], color=style.OURS, ms=6, mec="white")
+        axis.axvline(1, color=style.GREY, lw=0.9, ls=(0, (4, 2)))
         axis.set_xlabel(label)
     axes[0].set_yticks(range(len(rows)), [f"{name} (L0 {run['l0']:.0f})" for name, run in rows])
     axes[0].tick_params(axis="y", labelsize=7)

@@ -53,7 +53,7 @@ class Condition:
     bar: float | None  # what it is compared with
     holds: bool
     format: str  # how both are printed: percent, nats, number, count
-    bar_says: str  # words for a bar that is computed ("best neuron"), else ""
+    bar_label: str  # words for a bar that is computed ("best neuron"), else ""
 
 
 def _both(values: list[float | None], combine: Any) -> float | None:
@@ -99,7 +99,7 @@ def evaluate(operand: Any, values: Values) -> float | None:
 def judge(condition: Mapping[str, Any], values: Values) -> Condition:
     """Compare one quantity with its bar. Raises: ArtefactError for a condition without exactly one bar."""
     bars = [name for name in condition if name in BARS]
-    extra = set(condition) - {"quantity", "value", "as", "bar_says", *BARS}
+    extra = set(condition) - {"quantity", "value", "as", "bar_label", *BARS}
     if len(bars) != 1 or extra:
         raise artefacts.ArtefactError(
             f"paper/claims.yaml: '{condition.get('quantity', condition)}' needs exactly one of {', '.join(BARS)}"
@@ -109,7 +109,7 @@ def judge(condition: Mapping[str, Any], values: Values) -> Condition:
     value, bar = evaluate(condition["value"], values), evaluate(condition[bars[0]], values)
     holds = value is not None and bar is not None and bool(compare(value, bar))
     return Condition(
-        condition["quantity"], value, sign, bar, holds, condition.get("as", "number"), condition.get("bar_says", "")
+        condition["quantity"], value, sign, bar, holds, condition.get("as", "number"), condition.get("bar_label", "")
     )
 
 

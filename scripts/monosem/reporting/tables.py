@@ -19,7 +19,7 @@ def _show(value: float | None, form: str) -> str:
 def _conditions(conditions: Iterable[Mapping[str, Any]]) -> str:
     parts = []
     for item in conditions:
-        says = f", {item['bar_says']}" if item["bar_says"] else ""
+        says = f", {item['bar_label']}" if item["bar_label"] else ""
         mark = "" if item["holds"] else " ✗"
         shown, bar = _show(item["value"], item["format"]), _show(item["bar"], item["format"])
         parts.append(f"{item['quantity']} **{shown}** ({item['sign']} {bar}{says}){mark}")

@@ -9,7 +9,7 @@ from matplotlib.patches import StepPatch
 
 from scripts import plot_fidelity, plot_interpretation, plot_models, plot_sweeps
 from scripts.monosem.core import artefacts
-from scripts.monosem.figures import fidelity, language_models, latents
+from scripts.monosem.figures import fidelity, frontier, language_models, latent_density, latents
 from scripts.monosem.workflow import outputs
 from tests.helpers import report_results
 from tests.helpers.report_results import RUNS, SITE
@@ -68,13 +68,13 @@ def test_every_figure_is_drawn(results, tmp_path, monkeypatch):
 
 def test_frontier_separates_autoencoders_and_baselines(results):
     document = artefacts.read_json(results / f"evaluation/first/{SITE}/fidelity.json")
-    points = fidelity.points(document)
+    points = frontier.points(document)
     alone = [name for name in RUNS if not name.startswith("recipe")]
     assert [p.name for p in points if p.width] == ["recipe", *alone]  # a sweep is one point
     low, high = points[0].ranges["explained_variance"]
     assert low <= points[0].explained_variance <= high
-    assert len([p for p in points if not p.width]) == len(fidelity.AT_EQUAL_L0)
-    figure = fidelity.frontier(points)
+    assert len([p for p in points if not p.width]) == len(frontier.AT_EQUAL_L0)
+    figure = frontier.frontier(points)
     added = {float(y) for line in figure.axes[0].lines for y in line.get_ydata()}
     assert added == {p.ce_increase_nats for p in points}
 
@@ -88,7 +88,7 @@ def test_bars_are_ordered_by_loss_added(results):
 
 def test_density_counts_the_silent():
     values = np.array([0.0, 0.0, 1e-4, 0.1, 0.2])
-    figure = fidelity.density({"run": values}, n_tokens=20_000)
+    figure = latent_density.density({"run": values}, n_tokens=20_000)
     text = figure.axes[0].get_title(loc="left")
     assert "2 never fire" in text and "1 fire < 10 times" in text
     assert sum(patch.get_data().values.sum() for patch in figure.axes[0].patches if isinstance(patch, StepPatch)) == 3

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.monosem.core import artefacts
-from scripts.monosem.text import corpus, tokens
+from scripts.monosem.text import bpe, corpus, tokens
 from scripts.monosem.text.planted import documents as planted
 
 PROSE = "The sum of the first n numbers is n (n + 1) / 2, as Gauss knew; see the function `sum` in the library. "
@@ -29,7 +29,7 @@ def tokenizer_path(tmp_path_factory):
     """A tokenizer of 600 tokens."""
     folder = tmp_path_factory.mktemp("tokenizer")
     corpus.write(documents_for(), folder / "documents.jsonl")
-    tokens.train_tokenizer(folder / "documents.jsonl", 600, folder / "tokenizer.json", folder / "tokenizer_config.json")
+    bpe.train_tokenizer(folder / "documents.jsonl", 600, folder / "tokenizer.json", folder / "tokenizer_config.json")
     return folder / "tokenizer.json"
 
 
@@ -44,7 +44,7 @@ def shards(tokenizer_path):
 @pytest.fixture(scope="module")
 def tokenizer(tokenizer_path):
     """The tokenizer as the project opens it."""
-    return tokens.load_tokenizer(tokenizer_path)
+    return bpe.load_tokenizer(tokenizer_path)
 
 
 MIXED = st.text(
@@ -70,7 +70,7 @@ def test_a_literal_end_of_text_is_plain_text(tokenizer, text):
 
 
 def test_end_of_text_is_id_zero_and_nothing_is_added(tokenizer):
-    assert tokenizer.token_to_id(tokens.END_OF_TEXT) == 0
+    assert tokenizer.token_to_id(bpe.END_OF_TEXT) == 0
     assert tokenizer.encode("").ids == []
     assert tokenizer.get_vocab_size() == 600
 
@@ -79,22 +79,22 @@ def test_training_is_deterministic(tokenizer_path, tmp_path):
     for threads in (1, 2):
         path = tmp_path / f"{threads}.json"
         documents = tokenizer_path.with_name("documents.jsonl")
-        tokens.train_tokenizer(documents, 600, path, tmp_path / "config.json", threads)
+        bpe.train_tokenizer(documents, 600, path, tmp_path / "config.json", threads)
         assert path.read_bytes() == tokenizer_path.read_bytes()
 
 
 def test_the_tokenizer_sees_the_train_split_only(tmp_path):
     made = [corpus.Document("a", split, word * 200) for split, word in (("train", "apple "), ("test", "zebra "))]
     corpus.write(made, tmp_path / "documents.jsonl")
-    tokens.train_tokenizer(tmp_path / "documents.jsonl", 261, tmp_path / "t.json", tmp_path / "c.json")
-    vocabulary = tokens.load_tokenizer(tmp_path / "t.json").get_vocab()
+    bpe.train_tokenizer(tmp_path / "documents.jsonl", 261, tmp_path / "t.json", tmp_path / "c.json")
+    vocabulary = bpe.load_tokenizer(tmp_path / "t.json").get_vocab()
     assert any("app" in token for token in vocabulary) and not any("ze" in token for token in vocabulary)
 
 
 @pytest.mark.parametrize(("size", "message"), [(256, "at least 257"), (5000, "lower it or give more text")])
 def test_impossible_vocabularies_are_refused(size, message):
     with pytest.raises(artefacts.ArtefactError, match=message):
-        tokens.train_bpe(["a small text"], size)
+        bpe.train_bpe(["a small text"], size)
 
 
 def test_transformers_opens_the_folder_and_encodes_alike(tokenizer_path, tokenizer):
@@ -160,7 +160,7 @@ def test_a_pretrained_tokenizer_with_its_end_of_text_last(tokenizer, tokenizer_p
     theirs = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     theirs.pre_tokenizer, theirs.decoder = tokenizer.pre_tokenizer, tokenizer.decoder
     theirs.post_processor = processors.ByteLevel(trim_offsets=True)
-    theirs.add_special_tokens([tokens.END_OF_TEXT])
+    theirs.add_special_tokens([bpe.END_OF_TEXT])
     theirs.save(str(tmp_path / "tokenizer.json"))
     documents = tokenizer_path.with_name("documents.jsonl")
     manifest = tokens.tokenize_corpus(documents, tmp_path / "tokenizer.json", tmp_path / "shards")
@@ -229,19 +229,19 @@ def test_kept_positions_drop_end_of_text_even_when_its_id_is_zero(backend, end_o
 
 
 @pytest.mark.parametrize(
-    "told, expected",
+    "config, expected",
     [
         ({"bos_token": "<s>", "eos_token": "</s>"}, "<s>"),
         ({"bos_token": None, "eos_token": {"content": "</s>"}}, "</s>"),
         ({}, "<|endoftext|>"),
     ],
 )
-def test_documents_begin_with_the_tokenizers_own_mark(tmp_path, told, expected):
+def test_documents_begin_with_the_tokenizers_own_mark(tmp_path, config, expected):
     import json
 
     from tokenizers import Tokenizer, models
 
     vocabulary = {"<|endoftext|>": 0, "<s>": 1, "</s>": 2}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<s>"))
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps(told))
-    assert tokens.end_of_text_id(tokenizer, tmp_path / "tokenizer.json") == vocabulary[expected]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    assert bpe.end_of_text_id(tokenizer, tmp_path / "tokenizer.json") == vocabulary[expected]

@@ -16,7 +16,8 @@ from scripts.monosem.evaluation.representations.site_activations import chosen_w
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.sae.csr import codes_of
 from scripts.monosem.text import corpus
-from scripts.monosem.text.tokens import TokenStream, load_tokenizer, load_tokens
+from scripts.monosem.text.bpe import load_tokenizer
+from scripts.monosem.text.tokens import TokenStream, load_tokens
 
 LEAST_FIRINGS = 5  # of a random latent, in the text read beforehand
 WINDOWS = 16  # per context, for ablation

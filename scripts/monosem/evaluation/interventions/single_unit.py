@@ -24,7 +24,8 @@ from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.models.sites import Site
 from scripts.monosem.sae.csr import codes_of
 from scripts.monosem.sae.model import Sae, encode, open_sae
-from scripts.monosem.text.tokens import load_tokenizer, load_tokens
+from scripts.monosem.text.bpe import load_tokenizer
+from scripts.monosem.text.tokens import load_tokens
 
 LEAST_FIRINGS = 5  # of a random unit, in the text read beforehand
 CONVENTIONS = {

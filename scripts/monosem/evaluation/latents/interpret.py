@@ -18,7 +18,8 @@ from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.sae.model import open_sae
 from scripts.monosem.text import corpus
-from scripts.monosem.text.tokens import load_tokenizer, load_tokens, windows
+from scripts.monosem.text.bpe import load_tokenizer
+from scripts.monosem.text.tokens import load_tokens, windows
 
 SUMMARY_UNITS = 512  # latents, and neurons, over which entropy and single-token shares are taken
 RAREST = 10  # occurrences in the training text below which a token's logit weight is not listed

@@ -17,7 +17,7 @@ from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.models.sites import Site, capture_all
 from scripts.monosem.sae.model import Sae, encode, open_sae
-from scripts.monosem.text.tokens import end_of_text_id, load_tokenizer
+from scripts.monosem.text.bpe import end_of_text_id, load_tokenizer
 
 PEAKS = 3  # tokens named per listed latent
 

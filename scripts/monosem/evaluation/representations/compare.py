@@ -22,7 +22,8 @@ from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.sae import csr
 from scripts.monosem.sae.model import Sae, open_sae
-from scripts.monosem.text.tokens import load_tokenizer, load_tokens
+from scripts.monosem.text.bpe import load_tokenizer
+from scripts.monosem.text.tokens import load_tokens
 
 FEWEST_GROUPS = 5  # of words; with fewer, permutations can hardly differ from the true groups
 
