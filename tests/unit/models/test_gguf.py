@@ -8,7 +8,7 @@ import torch
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.models import gguf, gguf_tokenizer, load
-from scripts.monosem.text.tokens import load_tokenizer
+from scripts.monosem.text.bpe import load_tokenizer
 from tests.helpers import family_models
 
 MODELS = {
