@@ -3,8 +3,11 @@
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from annotated_types import MinLen
+
+from scripts.monosem.core.declaration import Count, InnerShare, Positive, Share, Weight, Whole
 from scripts.monosem.sae.kinds import KINDS, foreign_keys, missing_key
 
 PREFIX_SHARES = (1 / 32, 3 / 32, 7 / 32, 15 / 32, 1)  # Bussmann et al. 2025: 2,048 … 65,536 of 65,536 latents
@@ -15,45 +18,74 @@ SPARSE_BY_COUNT = ("topk", "batchtopk", "matryoshka_batchtopk")  # architectures
 class Resampling:
     """When and from how many inputs dead latents are resampled (Bricken et al. 2023), as shares of the run."""
 
-    at: tuple[
-        float, ...
-    ]  # shares of the steps after which resampling happens (paper: .025, .05, .075, .1 of 1 M steps)
-    window: float  # a latent is dead if it fired never in this last share of the steps (paper: .0125)
-    inputs: int  # random inputs whose loss decides which of them become latents (paper: 819,200)
+    at: Annotated[tuple[InnerShare, ...], MinLen(1)]
+    """Shares of the steps after which resampling happens (paper: .025, .05, .075, .1 of 1 M steps)."""
+    window: InnerShare
+    """A latent is dead if it never fired in this last share of the steps (paper: .0125)."""
+    inputs: Count
+    """Random inputs whose loss decides which of them become latents (paper: 819,200)."""
 
 
 @dataclass(frozen=True)
 class SaeConfig:
-    """Every parameter of one training run. What belongs to which architecture stands in sae_kinds.KINDS."""
+    """Every parameter of one training run; `kinds.KINDS` says which architecture has which."""
 
     architecture: Literal["relu", "relu_decoder_norm", "topk", "batchtopk", "matryoshka_batchtopk", "jumprelu", "gated"]
-    d_sae: int  # number of latents
-    vectors: int  # activations seen in training; more than there are rows means more than one epoch
-    batch_size: int = 4096  # vectors per step
-    learning_rate: float = 1e-3  # of Adam, at data scaled to E‖x‖² = d_in
-    warmup_steps: int = 50  # linear rise of the learning rate at the start
-    rewarm_steps: int = 10  # the same after each resampling: Adam's cleared moments make the first steps large
-    decay_share: float = 0.2  # the last share of the steps lowers the learning rate linearly to zero
-    b_dec_init: Literal["geometric_median", "mean", "zero"] = "geometric_median"  # where b_dec starts
-    precision: Literal["auto", "float32", "bfloat16"] = "float32"  # of the dense product; auto: as the machine likes
-    decoder_init: Literal["random", "data"] = "random"  # all but relu: rows start in random directions, or at data
-    encoder_init: Literal["transpose", "kaiming"] = "transpose"  # relu: first encoder (initialise.py)
-    dead_after_vectors: int | None = None  # a latent silent for longer is dead (None: a tenth of the run)
-    k: int | None = None  # latents kept per vector; on average over the batch except for topk
-    aux_k: int = 256  # AuxK: dead latents that try to explain the error
-    aux_coefficient: float = 1 / 32  # AuxK: weight of that auxiliary loss, both losses normalised
-    prefixes: tuple[int, ...] | None = None  # Matryoshka: nested widths, the last d_sae (None: PREFIX_SHARES of it)
-    l1_coefficient: float | None = None  # λ of an L1 norm at data scaled to E‖x‖² = d_in, beside Σ_d (x−x̂)²
-    l1_warmup_share: float = 0.0  # share of the steps over which that λ rises linearly to its value
-    l0_coefficient: float | None = None  # λ of the L0 norm at the same scale
-    l0_warmup_share: float = 0.0  # share of the steps over which that λ rises linearly to its value
-    bandwidth: float = 0.5  # JumpReLU: ε, width of the kernel that estimates densities at the threshold
-    threshold_rate: float = 10.0  # JumpReLU: learning rate of θ over that of the other parameters
-    start_l0: float = 64.0  # JumpReLU: L0 before the first step, which decides where all θ start
-    resample: Resampling | None = None  # relu: resampling of dead latents
-    pre_encoder_bias: bool = True  # relu: b_dec is subtracted before the encoder
-    tied_decoder: bool = False  # relu: the encoder is the decoder's transpose
-    project_gradient: bool = True  # relu: the decoder's gradient loses its part along the rows before Adam sees it
+    """What keeps the latents sparse."""
+    d_sae: Count
+    """Latents."""
+    vectors: Count
+    """Activation vectors seen in training; more than there are rows means more than one epoch."""
+    batch_size: Count = 4096
+    """Vectors per step."""
+    learning_rate: Positive = 1e-3
+    """Of Adam, at data scaled to E‖x‖² = d_in."""
+    warmup_steps: Whole = 50
+    """Linear rise of the learning rate at the start."""
+    rewarm_steps: Whole = 10
+    """The same after each resampling: Adam's cleared moments make the first steps large."""
+    decay_share: Share = 0.2
+    """The last share of the steps lowers the learning rate linearly to zero."""
+    b_dec_init: Literal["geometric_median", "mean", "zero"] = "geometric_median"
+    """Where b_dec starts."""
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    """Of the encoder's dense product; auto: bfloat16 where the hardware supports it."""
+    decoder_init: Literal["random", "data"] = "random"
+    """All but relu: the decoder's rows start in random directions, or at data."""
+    encoder_init: Literal["transpose", "kaiming"] = "transpose"
+    """relu: the first encoder is a tenth of the decoder's transpose, or drawn like torch.nn.Linear's."""
+    dead_after_vectors: Count | None = None
+    """A latent silent for longer is dead (None: a tenth of the run)."""
+    k: Count | None = None
+    """topk, batchtopk, matryoshka_batchtopk: latents kept per vector; on average over the batch except for topk."""
+    aux_k: Count = 256
+    """AuxK, with k: dead latents that try to explain the error."""
+    aux_coefficient: Weight = 1 / 32
+    """AuxK, with k: weight of that auxiliary loss, both losses normalised."""
+    prefixes: Annotated[tuple[Count, ...], MinLen(1)] | None = None
+    """matryoshka_batchtopk: nested widths, the last d_sae (None: PREFIX_SHARES of it)."""
+    l1_coefficient: Weight | None = None
+    """relu, relu_decoder_norm, gated: λ of an L1 norm at data scaled to E‖x‖² = d_in, beside Σ_d (x−x̂)²."""
+    l1_warmup_share: Share = 0.0
+    """Share of the steps over which that λ rises linearly to its value."""
+    l0_coefficient: Weight | None = None
+    """jumprelu: λ of the L0 norm at the same scale."""
+    l0_warmup_share: Share = 0.0
+    """Share of the steps over which that λ rises linearly to its value."""
+    bandwidth: Positive = 0.5
+    """jumprelu: ε, width of the kernel that estimates densities at the threshold."""
+    threshold_rate: Positive = 10.0
+    """jumprelu: learning rate of θ over that of the other parameters."""
+    start_l0: Positive = 64.0
+    """jumprelu: L0 before the first step, which decides where all θ start."""
+    resample: Resampling | None = None
+    """relu: resampling of dead latents; None: never."""
+    pre_encoder_bias: bool = True
+    """relu: b_dec is subtracted before the encoder."""
+    tied_decoder: bool = False
+    """relu: the encoder is the decoder's transpose."""
+    project_gradient: bool = True
+    """relu: the decoder's gradient loses its part along the rows before Adam sees it."""
 
     @property
     def steps(self) -> int:

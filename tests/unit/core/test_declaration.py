@@ -1,12 +1,12 @@
-"""A frozen dataclass is built from YAML and described as a JSON schema."""
+"""A frozen dataclass is built from a mapping of YAML."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import pytest
-from annotated_types import Ge, Gt, Interval, Len, Lt, MinLen
+from annotated_types import Ge, Gt, Interval, Len, MinLen
 
-from scripts.monosem.core.declaration import UNIQUE, Name, PartOf, from_params, schema
+from scripts.monosem.core.declaration import UNIQUE, Name, PartOf, from_params
 
 
 @dataclass(frozen=True)
@@ -85,64 +85,3 @@ def test_what_does_not_fit_is_said_in_one_sentence(params, sentence):
     assert str(caught.value) == sentence
     with pytest.raises(ValueError, match="^toy.a"):
         from_params(Experiment, params, "toy.a")
-
-
-LEVELS = {
-    "description": "A range.",
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["low"],
-    "properties": {
-        "low": {"description": "The first.", "type": "number", "exclusiveMinimum": 0},
-        "levels": {"type": "integer", "minimum": 2, "exclusiveMaximum": 10, "default": 3},
-    },
-}
-
-
-def test_schema_of_a_dataclass():
-    assert schema(Levels) == LEVELS
-    made = schema(Experiment)
-    assert made["required"] == ["grid", "points"] and made["description"] == "An experiment."
-    properties = made["properties"]
-    assert properties["grid"] == {**LEVELS, "description": "Values."}
-    assert properties["points"] == {
-        "type": "array",
-        "items": {"type": "integer", "minimum": 1},
-        "minItems": 1,
-        "uniqueItems": True,
-    }
-    assert properties["design"] == {"enum": ["full", "cross"], "default": "full"}
-    assert properties["window"] == {**LEVELS, "description": "Where."}
-    assert properties["site"] == {"type": ["string", "array"], "items": {"type": "string"}, "default": "all"}
-    assert properties["named"] == {
-        "description": "Others.",
-        "type": "object",
-        "additionalProperties": {**LEVELS, "type": ["object", "null"]},
-        "propertyNames": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$"},
-        "minProperties": 1,
-        "maxProperties": 2,
-    }
-
-
-def test_schema_of_some_fields_of_several_dataclasses():
-    made = schema(Job)["properties"]["sae"]
-    assert made["description"] == "Some keys."
-    assert made["required"] == ["low"] and not made["additionalProperties"]
-    assert list(made["properties"]) == ["low", "levels", "grid", "points", "design", "window", "site", "named"]
-    assert made["properties"]["window"]["type"] == ["object", "null"], "null takes a value back"
-    assert "default" not in made["properties"]["levels"]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Of one or none."""
-
-    kind: Literal["a", "b"] | None
-    share: Annotated[float, Ge(0), Lt(1)] | None
-
-
-def test_null_is_a_choice_where_the_type_says_so():
-    properties = schema(Choice)["properties"]
-    assert properties["kind"] == {"enum": ["a", "b", None]}
-    assert properties["share"] == {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": 1}
-    assert from_params(Choice, {"kind": None, "share": None}) == Choice(None, None)

@@ -1,0 +1,107 @@
+"""The schema of a frozen dataclass says what its type hints and docstrings say."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Interval, Len, Lt, MinLen
+
+from scripts.monosem.core.declaration import UNIQUE, Name, PartOf
+from scripts.monosem.workflow.schema import schema
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A range."""
+
+    low: Annotated[float, Gt(0)]
+    """The
+    first."""
+    levels: Annotated[int, Interval(ge=2, lt=10)] = 3
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment.
+
+    With more to say.
+    """
+
+    grid: Levels
+    """Values."""
+    points: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1), UNIQUE]
+    design: Literal["full", "cross"] = "full"
+    window: Levels | None = None
+    """Where."""
+    site: str | tuple[str, ...] = "all"
+    named: Annotated[dict[Name, Levels | None], Len(1, 2)] | None = None
+    """Others."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """With a seed of its own."""
+
+    seed: int
+    """Of the weights."""
+    sae: Annotated[dict[str, Any], PartOf(Levels, Experiment, required=["low"])]
+    """Some keys."""
+
+
+LEVELS = {
+    "description": "A range.",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["low"],
+    "properties": {
+        "low": {"description": "The first.", "type": "number", "exclusiveMinimum": 0},
+        "levels": {"type": "integer", "minimum": 2, "exclusiveMaximum": 10, "default": 3},
+    },
+}
+
+
+def test_schema_of_a_dataclass():
+    assert schema(Levels) == LEVELS
+    made = schema(Experiment)
+    assert made["required"] == ["grid", "points"] and made["description"] == "An experiment."
+    properties = made["properties"]
+    assert properties["grid"] == {**LEVELS, "description": "Values."}
+    assert properties["points"] == {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1},
+        "minItems": 1,
+        "uniqueItems": True,
+    }
+    assert properties["design"] == {"enum": ["full", "cross"], "default": "full"}
+    assert properties["window"] == {**LEVELS, "description": "Where."}
+    assert properties["site"] == {"type": ["string", "array"], "items": {"type": "string"}, "default": "all"}
+    assert properties["named"] == {
+        "description": "Others.",
+        "type": "object",
+        "additionalProperties": {**LEVELS, "type": ["object", "null"]},
+        "propertyNames": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$"},
+        "minProperties": 1,
+        "maxProperties": 2,
+    }
+
+
+def test_schema_of_some_fields_of_several_dataclasses():
+    made = schema(Job)["properties"]["sae"]
+    assert made["description"] == "Some keys."
+    assert made["required"] == ["low"] and not made["additionalProperties"]
+    assert list(made["properties"]) == ["low", "levels", "grid", "points", "design", "window", "site", "named"]
+    assert made["properties"]["window"]["type"] == ["object", "null"], "null takes a value back"
+    assert "default" not in made["properties"]["levels"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Of one or none."""
+
+    kind: Literal["a", "b"] | None
+    share: Annotated[float, Ge(0), Lt(1)] | None
+
+
+def test_null_is_a_choice_where_the_type_says_so():
+    properties = schema(Choice)["properties"]
+    assert properties["kind"] == {"enum": ["a", "b", None]}
+    assert properties["share"] == {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": 1}
