@@ -3,7 +3,9 @@
 import importlib
 
 from scripts.monosem.core import artefacts, job
+from scripts.monosem.core.declaration import from_params
 from scripts.monosem.core.runtime import keep_freed_memory, pick_device
+from scripts.monosem.toy.settings import CONFIGS
 from scripts.monosem.workflow import outputs_toy
 
 
@@ -12,7 +14,8 @@ def main(toy: dict, seed: int, device: str, result: str, arrays: str) -> None:
     parameters = {key: value for key, value in toy.items() if key != "kind"}
     keep_freed_memory()
     experiment = importlib.import_module(f"scripts.monosem.toy.experiments.{outputs_toy.stem(toy['kind'])}")
-    described, stored = experiment.run(experiment.from_params(parameters), seed, pick_device(device))
+    config = from_params(CONFIGS[toy["kind"]], parameters, toy["kind"])
+    described, stored = experiment.run(config, seed, pick_device(device))
     artefacts.save_npz(arrays, **stored)
     artefacts.write_json({"kind": toy["kind"], "parameters": parameters, "seed": seed, **described}, result)
     rules = described["acceptance"]

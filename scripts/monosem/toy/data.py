@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from scripts.monosem.toy.settings import LogRange
+
 Relation = Literal["correlated", "anticorrelated", "independent"]
 """How the members of a set of features go together."""
 
@@ -38,6 +40,16 @@ def sample(
     u = torch.rand(instances, n_samples, n, generator=generator, device=generator.device)
     p = probability[:, None]
     return torch.where(u < p, u / p.clamp_min(torch.finfo(p.dtype).tiny), 0.0)
+
+
+def level_probabilities(probabilities: Sequence[float], n: int, device: str) -> Float[Tensor, "level n"]:
+    """One level per probability, at which all n features have it."""
+    return torch.tensor(probabilities, device=device)[:, None].expand(-1, n).contiguous()
+
+
+def log_spaced(levels: LogRange) -> Float[np.ndarray, " level"]:
+    """Values evenly spaced in the logarithm from low to high."""
+    return np.geomspace(levels.low, levels.high, levels.levels)
 
 
 def probability_empty(probability: Float[Tensor, "instance n"]) -> Float[Tensor, " instance"]:

@@ -13,6 +13,7 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.metrics import matching
 from scripts.monosem.toy import data, geometry
 from scripts.monosem.toy.experiments import superposition
+from scripts.monosem.toy.settings import SparseFeatures, SuperpositionConfig, Truth
 
 BLOCK = 8192
 """Samples made at a time, so that memory holds activations and not feature values."""
@@ -40,24 +41,6 @@ class GroundTruth:
     def values(self, n_samples: int, seed: int) -> Float[Tensor, "sample n"]:
         """Fresh feature values; `values @ directions` are the activations."""
         return self.sample(n_samples, torch.Generator().manual_seed(seed))
-
-
-@dataclass(frozen=True)
-class SparseFeatures:
-    """Random directions that are on rarely, with falling probability (Sharkey, Braun & Millidge 2022)."""
-
-    n: int
-    """Features."""
-    d: int
-    """Dimensions."""
-    active: float
-    """Features on at a time, on average."""
-    decay: float
-    """Feature i is on with a probability proportional to decay^i."""
-    correlation: float
-    """ρ: share of the variance of each feature's latent Gaussian that comes from common factors."""
-    factors: int
-    """Common factors behind the correlations."""
 
 
 def probabilities(config: SparseFeatures) -> Float[Tensor, " n"]:
@@ -104,9 +87,8 @@ def sparse_features(config: SparseFeatures, seed: int) -> GroundTruth:
     )
 
 
-def toy_model(params: dict[str, Any], seed: int, device: str) -> GroundTruth:
+def toy_model(config: SuperpositionConfig, seed: int, device: str) -> GroundTruth:
     """Hidden states h = W x of a trained toy model in superposition; its directions are the columns of W."""
-    config = superposition.from_params(params)
     stack = superposition.train_stack(config, "relu", seed, device)
     W, p = stack.parameters.W[0], torch.full((config.n,), config.probabilities[0])
     return GroundTruth(
@@ -132,9 +114,8 @@ def largest_cosine(directions: Float[Tensor, "n d"]) -> float:
     return float((cosines - 2.0 * np.eye(len(cosines))).max())
 
 
-def make(params: dict[str, Any], seed: int, device: str) -> GroundTruth:
-    """{'toy_model': {…}} or {'sparse_features': {…}} -> the source."""
-    ((source, settings),) = params.items()
-    if source == "toy_model":
-        return toy_model(settings, seed, device)
-    return sparse_features(SparseFeatures(**settings), seed)
+def make(truth: Truth, seed: int, device: str) -> GroundTruth:
+    """The source that the settings name."""
+    if truth.toy_model is not None:
+        return toy_model(truth.toy_model, seed, device)
+    return sparse_features(truth.sparse_features, seed)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
@@ -36,6 +37,10 @@ def adam_step_(
         weights, ordered, *moments, max_exp_avg_sqs=[], state_steps=steps, fused=True, amsgrad=False, beta1=0.9,
         beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
     )  # fmt: skip
+
+
+EVALUATION_BLOCK = 1024
+"""Samples scored at a time, so that memory is bounded."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +91,23 @@ def train(
     if observe:
         observe(optimisation.steps, trained)
     return trained
+
+
+@torch.no_grad()
+def evaluate(
+    parameters: Stack,
+    loss: Callable[[Stack, Batch], Float[Tensor, "*instance"]],
+    draw: Callable[[int, Generator], Batch],
+    n_samples: int,
+    generator: Generator,
+    block: int = EVALUATION_BLOCK,
+) -> Float[np.ndarray, "*instance"]:
+    """Mean loss of every instance on fresh samples, in whole blocks, added up in float64."""
+    blocks = max(1, n_samples // block)
+    return sum(loss(parameters, draw(block, generator)).double().cpu().numpy() for _ in range(blocks)) / blocks
+
+
+def best_restarts(parameters: Stack, losses: Float[np.ndarray, "restart level"]) -> Stack:
+    """The restart of least loss at each level, on the CPU: the first axis of every tensor goes."""
+    best, level = losses.argmin(axis=0), np.arange(losses.shape[1])
+    return type(parameters)(*(tensor[best, level].cpu() for tensor in parameters))

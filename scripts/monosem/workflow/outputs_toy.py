@@ -1,8 +1,8 @@
 """The experiments of the toy chapter: kinds in the chapter's order, and the figures that each kind draws.
 
-A kind has a module of its name (hyphens become underscores) in `toy/experiments` with `from_params` and `run`, and one
-in `plots/toy` with `figures`. An entry under `toy` in config.yaml names its kind; several may share one.
-Imports neither torch nor matplotlib: rules and report read it while the workflow is parsed.
+A kind has its parameters in `toy/settings.py`, a module of its name (hyphens become underscores) with `run` in
+`toy/experiments`, and one with `figures` in `figures/toy`. An entry under `toy` in config.yaml names its kind; several
+may share one. Imports neither torch nor matplotlib: rules and report read it while the workflow is parsed.
 """
 
 from collections.abc import Mapping

@@ -5,8 +5,10 @@ import pytest
 import torch
 import yaml
 
+from scripts.monosem.core.declaration import from_params
 from scripts.monosem.toy import absolute_value_model, neuron_roles
 from scripts.monosem.toy.experiments import absolute_value, polysemantic_neuron, privileged_basis
+from scripts.monosem.toy.settings import AbsoluteValueConfig
 from scripts.monosem.toy.theory import absolute_value as absolute_value_theory
 from scripts.monosem.toy.theory import superposition
 from scripts.monosem.workflow.checks import toy
@@ -35,11 +37,12 @@ def test_two_neurons_per_feature_compute_the_absolute_value_exactly():
 
 
 def test_a_trained_model_finds_that_solution_and_a_linear_hidden_layer_cannot():
-    config = absolute_value.from_params(
+    config = from_params(
+        AbsoluteValueConfig,
         {
             "n": 3, "m": 6, "importance": 1.0, "probabilities": [1.0], "restarts": 8, "steps": 1000, "batch_size": 128,
             "learning_rates": [0.01], "evaluation_samples": 4096,
-        }
+        },
     )  # fmt: skip
     accepted = absolute_value.run(config, 0, "cpu")[0]["acceptance"]
     assert accepted["unexplained"]["value"] < 0.01 and accepted["monosemantic_share"]["value"] == 1.0
@@ -117,10 +120,9 @@ def test_levels_come_back_in_their_order_whatever_their_learning_rates():
     settings = {key: value for key, value in settings.items() if key != "kind"}
     settings |= {"probabilities": [1.0, 0.1, 0.5], "learning_rates": [0.01, 0.001, 0.01], "restarts": 1, "steps": 3,
                  "batch_size": 8}  # fmt: skip
-    stack = absolute_value.train_stack(absolute_value.from_params(settings), "relu", 0, "cpu")
-    apart = absolute_value.train_stack(
-        absolute_value.from_params({**settings, "probabilities": [0.1], "learning_rates": [0.001]}), "relu", 0, "cpu"
-    )
+    stack = absolute_value.train_stack(from_params(AbsoluteValueConfig, settings), "relu", 0, "cpu")
+    alone = from_params(AbsoluteValueConfig, {**settings, "probabilities": [0.1], "learning_rates": [0.001]})
+    apart = absolute_value.train_stack(alone, "relu", 0, "cpu")
     assert stack.W1.shape == (3, 6, 3) and np.array_equal(stack.W1[1], apart.W1[0])
 
 

@@ -3,12 +3,14 @@ import pytest
 import torch
 import yaml
 
+from scripts.monosem.core.declaration import from_params
 from scripts.monosem.toy.acceptance import Rule
 from scripts.monosem.toy.experiments import absorption
+from scripts.monosem.toy.settings import AbsorptionConfig
 from scripts.monosem.workflow.checks import toy
 
 SETTINGS = yaml.safe_load(open("config.yaml"))["toy"]["absorption"]
-CONFIG = absorption.from_params({key: value for key, value in SETTINGS.items() if key != "kind"})
+CONFIG = from_params(AbsorptionConfig, {key: value for key, value in SETTINGS.items() if key != "kind"})
 
 
 def sample(hierarchy, n_samples=20_000):

@@ -4,6 +4,7 @@ import torch
 
 from scripts.monosem.toy import data, models
 from scripts.monosem.toy.experiments import adversarial
+from scripts.monosem.toy.settings import AdversarialConfig
 from scripts.monosem.toy.theory import superposition
 
 
@@ -23,7 +24,7 @@ def test_at_an_empty_input_a_polytope_of_obtuse_angles_is_as_vulnerable_as_it_is
 
 
 def test_the_orthogonal_model_has_vulnerability_one_at_any_sparsity():
-    config = adversarial.AdversarialConfig(6, 3, (1.0, 0.1), 0.1, 0.0, 1, 2, 0.1, 2)
+    config = AdversarialConfig(6, 3, (1.0, 0.1), 0.1, 0.0, 1, 2, 0.1, 2)
     for p in config.probabilities:
         W, b = adversarial.orthogonal(config, p)
         batch = data.stratified_batch(torch.full((1, 6), p), 512, torch.Generator().manual_seed(0))

@@ -6,6 +6,7 @@ import torch
 
 from scripts.monosem.toy import data, models, training
 from scripts.monosem.toy.experiments import correlated, dynamics
+from scripts.monosem.toy.settings import CorrelatedConfig, LargeSets
 
 
 def moments(relation, p=0.2, sets=2, size=3):
@@ -95,8 +96,8 @@ def test_watching_does_not_change_training():
 
 
 def test_anticorrelated_pairs_are_antipodal_and_correlated_ones_orthogonal():
-    config = correlated.CorrelatedConfig(
-        pair_probability=0.1, hexagon_probability=0.03, bases={}, bases_probability=0.1,
+    config = CorrelatedConfig(
+        pair_probability=0.1, hexagon_probability=0.03, bases=LargeSets(2, 4, 4, 1), bases_probability=0.1,
         collapse_probabilities=(), restarts=8, steps=500, batch_size=128, learning_rate=0.03, evaluation_samples=4096,
     )  # fmt: skip
     for relation, low, high in (("correlated", -0.1, 0.1), ("anticorrelated", -1.0, -0.9)):

@@ -9,6 +9,7 @@ import yaml
 
 from scripts import compile_toy_report, plot_toy, run_toy_experiment
 from scripts.monosem.core import artefacts
+from scripts.monosem.toy.settings import CONFIGS
 from scripts.monosem.workflow import outputs_toy, roles
 from scripts.monosem.workflow.checks import toy as toy_checks
 
@@ -41,6 +42,7 @@ def chapter(tmp_path_factory):
 
 def test_the_catalogue_names_what_there_is():
     kinds = yaml.safe_load(Path("rules/toy.schema.yaml").read_text())["properties"]
+    assert list(outputs_toy.FIGURES) == list(CONFIGS)
     assert set(outputs_toy.FIGURES) == set(kinds) and set(toy_checks.CHECKS) <= set(kinds)
     for kind in outputs_toy.FIGURES:
         for folder in ("toy/experiments", "figures/toy"):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scripts.monosem.toy import data, geometry, models
 from scripts.monosem.toy.experiments import phase_diagram
+from scripts.monosem.toy.settings import LogRange, PhaseDiagramConfig
 from scripts.monosem.toy.theory import phases, superposition
 
 
@@ -88,8 +89,8 @@ def test_crossing_is_interpolated_and_only_counts_where_both_curves_are_defined(
 
 
 def test_relu_models_have_the_three_phases_and_linear_ones_two():
-    config = phase_diagram.PhaseDiagramConfig(
-        n=2, importances={"low": 0.2, "high": 5.0, "levels": 2}, probabilities={"low": 0.05, "high": 0.9, "levels": 2},
+    config = PhaseDiagramConfig(
+        n=2, importances=LogRange(0.2, 5.0, 2), probabilities=LogRange(0.05, 0.9, 2),
         restarts=6, steps=300, points=5, learning_rate=0.03, slice_probability=0.3,
     )  # fmt: skip
     relu, linear = (phase_diagram.diagram(config, output, 6, 0, "cpu").fate for output in ("relu", "linear"))

@@ -5,6 +5,7 @@ import pytest
 
 from scripts.monosem.toy import polytopes
 from scripts.monosem.toy.experiments import non_uniform, uniform_geometry
+from scripts.monosem.toy.settings import LogRange, NonUniformConfig
 from scripts.monosem.toy.theory import superposition
 
 IDEALS = {name: superposition.polytope(name) for name in superposition.POLYTOPE_DIMENSIONALITY}
@@ -81,8 +82,8 @@ def test_gaps_of_a_pentagon_are_72_degrees_and_classes_are_those_of_the_ideals()
 
 
 def test_the_better_arrangement_is_the_pentagon_for_equal_features_and_digons_without_a_rare_one():
-    config = non_uniform.NonUniformConfig(
-        probability=0.05, ratios={"low": 0.1, "high": 1.0, "levels": 4}, restarts=1, steps=150, points=(8, 5, 2, 1, 1),
+    config = NonUniformConfig(
+        probability=0.05, ratios=LogRange(0.1, 1.0, 4), restarts=1, steps=150, points=(8, 5, 2, 1, 1),
         learning_rate=0.03,
     )  # fmt: skip
     losses, stays = non_uniform.branches(config, 0, "cpu")

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from scripts.monosem.core.declaration import from_params
 from scripts.monosem.metrics import matching
 from scripts.monosem.toy import baseline_dictionaries, data, ground_truth, train_sae
 from scripts.monosem.toy.experiments import recovery
+from scripts.monosem.toy.settings import RecoveryConfig, SparseFeatures
 from scripts.monosem.toy.theory import superposition
 from scripts.monosem.workflow.checks import toy
 
@@ -14,9 +16,10 @@ GRIDS = {
     "relu": {"values": [0.3, 1.0, 4.0], "widths": [9, 18], "headline": {"value": 1.0, "width": 18}},
     "topk": {"values": [1, 2], "widths": [18], "headline": {"value": 1, "width": 18}, "sae": {"aux_k": 8}},
 }
-CONFIG = recovery.from_params(
+CONFIG = from_params(
+    RecoveryConfig,
     {"truth": {}, "vectors": 1, "held_out": 1, "sae": SAE, "grids": GRIDS, "design": "cross", "n_seeds": 3,
-     "ica_iterations": 50}
+     "ica_iterations": 50},
 )  # fmt: skip
 
 
@@ -68,7 +71,7 @@ def test_a_cross_of_settings_has_the_headline_once_and_on_every_seed():
 
 def sparse_features(**changed):
     settings = {"n": 40, "d": 20, "active": 4.0, "decay": 0.95, "correlation": 0.6, "factors": 2, **changed}
-    return ground_truth.sparse_features(ground_truth.SparseFeatures(**settings), 0)
+    return ground_truth.sparse_features(SparseFeatures(**settings), 0)
 
 
 def test_correlated_features_keep_their_probabilities_and_uniform_strengths():

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,9 +9,10 @@ from hypothesis import strategies as st
 
 from scripts.monosem.toy import data, geometry, models, training
 from scripts.monosem.toy.experiments import superposition
+from scripts.monosem.toy.settings import SuperpositionConfig
 from scripts.monosem.toy.theory import superposition as superposition_theory
 
-SMALL = superposition.SuperpositionConfig(
+SMALL = SuperpositionConfig(
     n=6, m=2, importance=0.8, probabilities=(1.0, 0.02), restarts=3, steps=700, batch_size=128, learning_rate=0.02,
     evaluation_samples=20_000,
 )  # fmt: skip
@@ -90,9 +92,9 @@ def test_linear_model_reaches_the_pca_like_optimum_at_every_sparsity(stacks):
     W, b = (tensor.double().numpy() for tensor in stacks["linear"].parameters)
     for level, p in enumerate(SMALL.probabilities):
         probabilities = np.full(SMALL.n, p)
-        reached = superposition_theory.linear_loss(W[level], b[level], probabilities, SMALL.importances)
+        reached = superposition_theory.linear_loss(W[level], b[level], probabilities, superposition.importances(SMALL))
         assert reached == pytest.approx(
-            superposition_theory.linear_optimum(probabilities, SMALL.importances, SMALL.m), rel=0.02
+            superposition_theory.linear_optimum(probabilities, superposition.importances(SMALL), SMALL.m), rel=0.02
         )
     assert geometry.n_represented(W).tolist() == [SMALL.m] * 2
 
@@ -108,12 +110,12 @@ def test_dense_relu_model_keeps_m_features_and_gives_the_others_their_mean(stack
 def test_sparse_relu_model_is_in_superposition_and_beats_every_linear_model(stacks):
     W = stacks["relu"].parameters.W[1].double().numpy()
     assert geometry.n_represented(W) > SMALL.m
-    optimum = superposition_theory.linear_optimum(np.full(SMALL.n, 0.02), SMALL.importances, SMALL.m)
+    optimum = superposition_theory.linear_optimum(np.full(SMALL.n, 0.02), superposition.importances(SMALL), SMALL.m)
     assert stacks["relu"].loss[1] < 0.6 * optimum
 
 
 def test_same_seed_same_bits_and_other_seed_other_weights():
-    config = superposition.SuperpositionConfig(**{**SMALL.__dict__, "steps": 20, "evaluation_samples": 1024})
+    config = replace(SMALL, steps=20, evaluation_samples=1024)
     first, again, other = (superposition.train_stack(config, "relu", seed).parameters for seed in (3, 3, 4))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first.W, other.W)

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Generator, Tensor
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import absolute_value_model, acceptance, data, neuron_roles, training
+from scripts.monosem.toy.settings import AbsoluteValueConfig
 from scripts.monosem.toy.theory import absolute_value, superposition
 
-BLOCK = 1024
-"""Samples scored at a time."""
 BAR_UNEXPLAINED = 0.01
 """Of the loss of the best constant: less counts as computed exactly."""
 BAR_MONOSEMANTIC_SPARSEST = 0.1
@@ -22,44 +21,14 @@ INHIBITED = 0.25
 """A motif is inhibited if at most this share of its interference is left."""
 
 
-@dataclass(frozen=True)
-class AbsoluteValueConfig:
-    """The experiment: n features, m neurons, one level per feature probability."""
-
-    n: int
-    """Features, in and out."""
-    m: int
-    """Hidden neurons; 2 n would compute every feature exactly."""
-    importance: float
-    """Feature i weighs importance^i in the loss."""
-    probabilities: tuple[float, ...]
-    """Feature-on probability of each level, densest first."""
-    restarts: int
-    """Models per level; the one of least loss is kept."""
-    steps: int
-    """Adam steps."""
-    batch_size: int
-    """Samples per step and level, shared by the restarts of a level."""
-    learning_rates: tuple[float, ...]
-    """Adam's at each level; constant for half of the steps, then linear to zero."""
-    evaluation_samples: int
-    """Fresh samples on which losses are measured."""
-
-    @property
-    def importances(self) -> Float[np.ndarray, " n"]:
-        """Weight of each feature in the loss."""
-        return self.importance ** np.arange(self.n, dtype=np.float64)
-
-    @property
-    def scale(self) -> Float[np.ndarray, " level"]:
-        """Loss of the best constant at each level."""
-        return np.array([superposition.constant_loss(np.full(self.n, p), self.importances) for p in self.probabilities])
+def importances(config: AbsoluteValueConfig) -> Float[np.ndarray, " n"]:
+    """Weight of each feature in the loss."""
+    return superposition.importances(config.n, config.importance)
 
 
-def from_params(params: dict[str, Any]) -> AbsoluteValueConfig:
-    """A dict of config.yaml -> AbsoluteValueConfig; a `seed` in it is not part of the experiment."""
-    params = {key: value for key, value in params.items() if key != "seed"}
-    return AbsoluteValueConfig(**{**params, **{key: tuple(params[key]) for key in ("probabilities", "learning_rates")}})
+def constant_losses(config: AbsoluteValueConfig) -> Float[np.ndarray, " level"]:
+    """Loss of the best constant at each level."""
+    return superposition.constant_losses(config.probabilities, importances(config))
 
 
 @dataclass(frozen=True)
@@ -74,31 +43,29 @@ class Stack:
 
 def _train_levels(config: AbsoluteValueConfig, hidden: absolute_value_model.Hidden, seed: int, device: str) -> Stack:
     """Train all restarts of levels that share a learning rate at once, and keep the best of each level."""
-    probability = torch.tensor(config.probabilities, device=device)[:, None].expand(-1, config.n).contiguous()
-    importance = torch.tensor(config.importances, dtype=torch.float32, device=device)
-    scale = torch.tensor(config.scale, dtype=torch.float32, device=device)
+    probability = data.level_probabilities(config.probabilities, config.n, device)
+    importance = torch.tensor(importances(config), dtype=torch.float32, device=device)
+    scale = torch.tensor(constant_losses(config), dtype=torch.float32, device=device)
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
 
     def relative_loss(parameters: absolute_value_model.Parameters, batch: data.Batch) -> Float[Tensor, "restart level"]:
         return absolute_value_model.loss(parameters, batch, importance, hidden) / scale
 
+    def draw(n_samples: int, source: Generator) -> data.Batch:
+        return absolute_value_model.signed_batch(probability, n_samples, source)
+
     parameters = training.train(
         absolute_value_model.initialise((config.restarts, len(config.probabilities)), config.n, config.m, generator),
         relative_loss,
-        lambda n_samples, source: absolute_value_model.signed_batch(probability, n_samples, source),
+        draw,
         training.Optimisation(config.steps, config.batch_size, config.learning_rates[0]),
         generator,
         f"steps, {hidden} hidden layer, learning rate {config.learning_rates[0]:g}",
     )
-    source = torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))
-    blocks = max(1, config.evaluation_samples // BLOCK)
-    relative = sum(
-        relative_loss(parameters, absolute_value_model.signed_batch(probability, BLOCK, source)).double().cpu().numpy()
-        for _ in range(blocks)
-    )
-    best, level = relative.argmin(axis=0), np.arange(relative.shape[1])
-    kept = (tensor[best, level].double().cpu().numpy() for tensor in parameters)
-    return Stack(*kept, loss=relative.min(axis=0) / blocks * config.scale)
+    fresh = torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))
+    relative = training.evaluate(parameters, relative_loss, draw, config.evaluation_samples, fresh)
+    kept = (tensor.double().numpy() for tensor in training.best_restarts(parameters, relative))
+    return Stack(*kept, loss=relative.min(axis=0) * constant_losses(config))
 
 
 def train_stack(config: AbsoluteValueConfig, hidden: absolute_value_model.Hidden, seed: int, device: str) -> Stack:
@@ -121,19 +88,20 @@ def train_stack(config: AbsoluteValueConfig, hidden: absolute_value_model.Hidden
 
 def describe(config: AbsoluteValueConfig, stack: Stack) -> list[dict[str, Any]]:
     """What each level's kept model looks like, as numbers."""
+    constants = constant_losses(config)
     levels = []
     for level, p in enumerate(config.probabilities):
         W1, W2 = absolute_value_model.rescaled(stack.W1[level], stack.W2[level])
         kept = neuron_roles.alive(W1, W2)
         motifs = neuron_roles.asymmetric_motifs(W1, W2)
         inhibited = [motif for motif in motifs if motif.net <= INHIBITED * motif.interference]
-        bound = absolute_value.absolute_value_bound(np.full(config.n, p), config.importances, config.m)
+        bound = absolute_value.absolute_value_bound(np.full(config.n, p), importances(config), config.m)
         sides = (W2.T * np.abs(W1))[kept]
         levels.append(
             {
                 "probability": p,
                 "loss": stack.loss[level],
-                "unexplained": stack.loss[level] / config.scale[level],
+                "unexplained": stack.loss[level] / constants[level],
                 "loss_without_superposition": bound,
                 "loss_over_bound": stack.loss[level] / bound if bound else None,
                 "n_alive": int(kept.sum()),

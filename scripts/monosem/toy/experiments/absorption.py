@@ -7,7 +7,6 @@ then cannot leave the parent to the children's latents (Bussmann et al. 2025). D
 as many latents as features, so that a perfect dictionary exists and superposition plays no part.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.metrics import fidelity, matching
 from scripts.monosem.sae import model
 from scripts.monosem.toy import acceptance, train_sae
+from scripts.monosem.toy.settings import AbsorptionConfig
 
 BAR_ABSORPTION = 0.5
 """A parent counts as absorbed from here: a child takes half of its activation away."""
@@ -28,44 +28,6 @@ MEASURES = (
     "absorption", "silent_with_child", "silent_alone", "child_leans_on_parent", "matched_share", "l0",
     "explained_variance",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class AbsorptionConfig:
-    """The experiment: parents with children, and SAEs of several architectures."""
-
-    parents: int
-    """Features that can be on alone."""
-    children: int
-    """Per parent; at most one of them is on."""
-    d: int
-    """Dimensions, at least parents · (1 + children)."""
-    parent_probability: float
-    """That a parent is on."""
-    child_share: float
-    """Share of a parent's occurrences that have one of its children."""
-    weakest: float
-    """Strengths are uniform on [weakest, 1]."""
-    vectors: int
-    """Activations that the SAEs are trained on."""
-    held_out: int
-    """Fresh ones on which absorption is measured."""
-    sae: dict[str, Any]
-    """Keys of SaeConfig that all SAEs share."""
-    architectures: dict[str, dict[str, Any]]
-    """Name -> keys of SaeConfig."""
-    n_seeds: int
-    """SAEs per architecture and data."""
-
-    @property
-    def n(self) -> int:
-        """Features: all parents, then the children of the first, of the second, …"""
-        return self.parents * (1 + self.children)
-
-
-def from_params(params: dict[str, Any]) -> AbsorptionConfig:
-    """A dict of config.yaml -> AbsorptionConfig; a `seed` in it is not part of the experiment."""
-    return AbsorptionConfig(**{key: value for key, value in params.items() if key != "seed"})
 
 
 def sample(

@@ -2,7 +2,6 @@
 directions (Elhage et al. 2022, 'The connection to adversarial examples')."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Generator, Tensor
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, training
+from scripts.monosem.toy.settings import AdversarialConfig
 
 BAR_RATIO = 3.0
 """Least vulnerability of the sparsest level over that of the densest."""
@@ -22,36 +22,6 @@ ORTHOGONAL_TOLERANCE = 0.05
 """How far the orthogonal model's vulnerability may be from 1."""
 BAR_ROBUST = 1.1
 """Most features per dimension after adversarial training."""
-
-
-@dataclass(frozen=True)
-class AdversarialConfig:
-    """The experiment: equally important features, one level per feature probability."""
-
-    n: int
-    """Features."""
-    m: int
-    """Hidden dimensions."""
-    probabilities: tuple[float, ...]
-    """Feature-on probability of each level, densest first."""
-    attack: float
-    """Length of the attack, in mean input norms of the level."""
-    training_attack: float
-    """The same for adversarial training, which is a second set of models; 0 leaves it out."""
-    steps: int
-    """Adam steps."""
-    batch_size: int
-    """Samples per step and level."""
-    learning_rate: float
-    """Adam's; constant for half of the steps, then linear to zero."""
-    evaluation_samples: int
-    """Fresh samples on which losses under attack are measured."""
-
-
-def from_params(params: dict[str, Any]) -> AdversarialConfig:
-    """A dict of config.yaml -> AdversarialConfig; a `seed` in it is not part of the experiment."""
-    params = {key: value for key, value in params.items() if key != "seed"}
-    return AdversarialConfig(**{**params, "probabilities": tuple(params["probabilities"])})
 
 
 def attack_directions(W: Float[Tensor, "*instance m n"]) -> Float[Tensor, "*instance n n"]:
@@ -156,7 +126,7 @@ def run(config: AdversarialConfig, seed: int, device: str) -> tuple[dict[str, An
 
     Returns the result as JSON values, and the weights `plain_W`, … of every set.
     """
-    probability = torch.tensor(config.probabilities, device=device)[:, None].expand(-1, config.n).contiguous()
+    probability = data.level_probabilities(config.probabilities, config.n, device)
     importance = torch.ones(config.n, device=device)
     held_out = data.stratified_batch(
         probability, config.evaluation_samples, torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))

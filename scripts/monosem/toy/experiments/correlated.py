@@ -14,8 +14,11 @@ from jaxtyping import Float, Int
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, training
+from scripts.monosem.toy.settings import CorrelatedConfig
 from scripts.monosem.toy.theory import superposition
 
+EVALUATION_BLOCK = 2048
+"""Samples scored at a time."""
 NEAR_BEST = 0.01
 """Models whose loss exceeds the least by at most this share of the best constant's are judged."""
 ORTHOGONAL, ANTIPODAL = 0.1, -0.9
@@ -46,42 +49,6 @@ class Sets:
     """Models."""
 
 
-@dataclass(frozen=True)
-class CorrelatedConfig:
-    """The experiment: pairs in two dimensions, two large sets, and three pairs across sparsities."""
-
-    pair_probability: float
-    """That a pair's gate is on, of two pairs in two dimensions."""
-    hexagon_probability: float
-    """Of three pairs in two dimensions; sparse enough that none of them collapses."""
-    bases: dict[str, int]
-    """Large sets: sets, size, m, restarts."""
-    bases_probability: float
-    """That a large set's gate is on."""
-    collapse_probabilities: tuple[float, ...]
-    """Of the gates of three correlated pairs in two dimensions, densest first."""
-    restarts: int
-    """Models of pairs, per density."""
-    steps: int
-    """Adam steps."""
-    batch_size: int
-    """Samples per step and density; empty inputs are weighted, never sampled."""
-    learning_rate: float
-    """Adam's; constant for half of the steps, then linear to zero."""
-    evaluation_samples: int
-    """Fresh samples on which models are compared."""
-
-    @property
-    def optimisation(self) -> training.Optimisation:
-        """The part that concerns the optimiser."""
-        return training.Optimisation(self.steps, self.batch_size, self.learning_rate)
-
-
-def from_params(params: dict[str, Any]) -> CorrelatedConfig:
-    """A dict of config.yaml -> CorrelatedConfig."""
-    return CorrelatedConfig(**{**params, "collapse_probabilities": tuple(params["collapse_probabilities"])})
-
-
 def fit(
     config: CorrelatedConfig, sets: Sets, probabilities: tuple[float, ...], seed: int, device: str
 ) -> tuple[Float[np.ndarray, "restart level m n"], Float[np.ndarray, "restart level"]]:
@@ -97,15 +64,13 @@ def fit(
         return models.reconstruction_loss(parameters, batch, None, "relu")
 
     instances = (sets.restarts, len(probabilities))
+    optimisation = training.Optimisation(config.steps, config.batch_size, config.learning_rate)
     start = models.initialise(instances, sets.sets * sets.size, sets.m, generator)
-    trained = training.train(start, loss, draw, config.optimisation, generator, f"steps, {name}")
-    block = 2048
-    blocks = max(1, config.evaluation_samples // block)
-    with torch.no_grad():
-        losses = sum(loss(trained, draw(block, generator)).double() for _ in range(blocks)) / blocks
+    trained = training.train(start, loss, draw, optimisation, generator, f"steps, {name}")
+    losses = training.evaluate(trained, loss, draw, config.evaluation_samples, generator, EVALUATION_BLOCK)
     on = np.array(probabilities) / (sets.size if sets.relation == "anticorrelated" else 1)
     unit = sets.sets * sets.size * superposition.feature_variance(on)
-    return trained.W.double().cpu().numpy(), losses.cpu().numpy() / unit
+    return trained.W.double().cpu().numpy(), losses / unit
 
 
 def cosines(W: Float[np.ndarray, "*instance m n"]) -> Float[np.ndarray, "*instance n n"]:
@@ -188,11 +153,18 @@ def run(config: CorrelatedConfig, seed: int, device: str) -> tuple[dict[str, Any
         judged[name] = W[near_best(losses[:, 0]), 0]
     arrays = {f"{name}_W": W[0] for name, W in judged.items()}
 
+    bases = config.bases
     local: dict[str, float] = {}
     for relation in ("correlated", "independent"):
-        W, losses = fit(config, Sets(**config.bases, relation=relation), (config.bases_probability,), seed, device)
+        W, losses = fit(
+            config,
+            Sets(bases.sets, bases.size, relation, bases.m, bases.restarts),
+            (config.bases_probability,),
+            seed,
+            device,
+        )
         kept = W[near_best(losses[:, 0]), 0]
-        local[relation] = float(within_over_across(kept, config.bases["size"]).mean())
+        local[relation] = float(within_over_across(kept, bases.size).mean())
         arrays[f"bases_{relation}_W"] = kept[0]
 
     collapse: dict[str, list[int]] = {}

@@ -17,6 +17,7 @@ from scipy.stats import spearmanr
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, polytopes, training
+from scripts.monosem.toy.settings import DynamicsConfig, EnergyLevels, Octahedron
 from scripts.monosem.toy.theory import superposition
 
 RECORDS = 150
@@ -33,25 +34,6 @@ STAGE_PROMINENCE = 0.15
 """A stage is a peak of the rate of learning that stands out by this share of the highest."""
 ANTIPODAL, ORTHOGONAL = -0.9, 0.15
 EVALUATION_SAMPLES = 4096
-
-
-@dataclass(frozen=True)
-class DynamicsConfig:
-    """The experiment: one uniform model, and many small ones of correlated sets."""
-
-    levels: dict[str, float]
-    """The uniform model: n, m, probability, initial_std, steps, batch_size, learning_rate."""
-    octahedron: dict[str, float]
-    """The small ones: probability, restarts, initial_std, steps, batch_size, learning_rate."""
-
-
-def from_params(params: dict[str, Any]) -> DynamicsConfig:
-    """A dict of config.yaml -> DynamicsConfig."""
-    return DynamicsConfig(**params)
-
-
-def _optimisation(settings: dict[str, float]) -> training.Optimisation:
-    return training.Optimisation(int(settings["steps"]), int(settings["batch_size"]), settings["learning_rate"])
 
 
 def _small(start: models.Parameters, std: float) -> models.Parameters:
@@ -76,12 +58,12 @@ def watch(
     loss: Callable,
     draw: Callable,
     fixed: data.Batch,
-    settings: dict[str, float],
+    settings: EnergyLevels | Octahedron,
     generator: torch.Generator,
     label: str,
 ) -> History:
     """Train and look at the models RECORDS times, evenly over the steps."""
-    optimisation = _optimisation(settings)
+    optimisation = training.Optimisation(settings.steps, settings.batch_size, settings.learning_rate)
     wanted = set(np.linspace(0, optimisation.steps, min(RECORDS, optimisation.steps) + 1).round().astype(int).tolist())
     seen: list[tuple[int, np.ndarray, np.ndarray]] = []
 
@@ -97,27 +79,27 @@ def watch(
 
 def uniform(config: DynamicsConfig, seed: int, device: str) -> History:
     """The model of equally important features at one density."""
-    s = config.levels
-    n, generator = int(s["n"]), torch.Generator(device).manual_seed(derive_seed(seed, "levels"))
-    p = torch.tensor([s["probability"]], device=device)
-    unit = float(n * superposition.feature_variance(s["probability"]))
+    settings = config.levels
+    generator = torch.Generator(device).manual_seed(derive_seed(seed, "levels"))
+    p = torch.tensor([settings.probability], device=device)
+    unit = float(settings.n * superposition.feature_variance(settings.probability))
 
     def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
         return models.reconstruction_loss(parameters, batch, None, "relu") / unit
 
     def draw(n_samples: int, source: torch.Generator) -> data.Batch:
-        return data.nested_batch(p, n, n_samples, source)
+        return data.nested_batch(p, settings.n, n_samples, source)
 
-    start = _small(models.initialise((1,), n, int(s["m"]), generator), s["initial_std"])
-    return watch(start, loss, draw, draw(EVALUATION_SAMPLES, generator), s, generator, "steps, energy levels")
+    start = _small(models.initialise((1,), settings.n, settings.m, generator), settings.initial_std)
+    return watch(start, loss, draw, draw(EVALUATION_SAMPLES, generator), settings, generator, "steps, energy levels")
 
 
 def sets(config: DynamicsConfig, relation: data.Relation, seed: int, device: str) -> History:
     """Many models of two sets of three features in three dimensions."""
-    s = config.octahedron
+    settings = config.octahedron
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "octahedron", relation))
-    p = torch.tensor([s["probability"]], device=device)
-    unit = float(6 * superposition.feature_variance(s["probability"]))
+    p = torch.tensor([settings.probability], device=device)
+    unit = float(6 * superposition.feature_variance(settings.probability))
 
     def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
         return models.reconstruction_loss(parameters, batch, None, "relu") / unit
@@ -125,8 +107,8 @@ def sets(config: DynamicsConfig, relation: data.Relation, seed: int, device: str
     def draw(n_samples: int, source: torch.Generator) -> data.Batch:
         return data.sets_batch(p, 2, 3, relation, n_samples, source)
 
-    start = _small(models.initialise((int(s["restarts"]),), 6, 3, generator), s["initial_std"])
-    return watch(start, loss, draw, draw(EVALUATION_SAMPLES, generator), s, generator, f"steps, {relation} sets")
+    start = _small(models.initialise((settings.restarts,), 6, 3, generator), settings.initial_std)
+    return watch(start, loss, draw, draw(EVALUATION_SAMPLES, generator), settings, generator, f"steps, {relation} sets")
 
 
 def jump_correlation(

@@ -5,7 +5,7 @@ arrangements are followed as branches, and their losses cross; many free models,
 from one to the other. Expectations are enumerated.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, polytopes, training
+from scripts.monosem.toy.settings import NonUniformConfig
 from scripts.monosem.toy.theory import superposition
 
 GEOMETRIES = ("other", "pentagon", "two digons")
@@ -28,35 +29,9 @@ START_NOISE = 0.02
 """Of the branches' initial weights, as a share of a random start's."""
 
 
-@dataclass(frozen=True)
-class NonUniformConfig:
-    """The experiment: five features in two dimensions, one of them of another density."""
-
-    probability: float
-    """Of the four features that stay as they are."""
-    ratios: dict[str, float]
-    """Density of the changed feature relative to the others: low, high, levels, evenly spaced in the logarithm."""
-    restarts: int
-    """Free models per ratio; the best is kept."""
-    steps: int
-    """Adam steps."""
-    points: tuple[int, ...]
-    """Nodes per value of the training grid where one, two, … features are on."""
-    learning_rate: float
-    """Adam's; constant for half of the steps, then linear to zero."""
-
-    n: int = 5
-    m: int = 2
-
-
-def from_params(params: dict[str, Any]) -> NonUniformConfig:
-    """A dict of config.yaml -> NonUniformConfig."""
-    return NonUniformConfig(**{**params, "points": tuple(params["points"])})
-
-
 def densities(config: NonUniformConfig) -> tuple[Float[np.ndarray, " level"], Float[np.ndarray, "level n"]]:
     """Ratios, and the probabilities of all features at each; feature 0 is the changed one."""
-    ratios = np.geomspace(config.ratios["low"], config.ratios["high"], int(config.ratios["levels"]))
+    ratios = data.log_spaced(config.ratios)
     p = np.full((len(ratios), config.n), config.probability)
     p[:, 0] *= ratios
     return ratios, p
@@ -105,7 +80,7 @@ def branches(
     config: NonUniformConfig, seed: int, device: str
 ) -> tuple[Float[np.ndarray, "branch level"], Bool[np.ndarray, "branch level"]]:
     """Train gently from both ideal arrangements: losses, and whether a model stayed as it was, whatever the noise."""
-    levels = int(config.ratios["levels"])
+    levels = config.ratios.levels
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "branches"))
     noise = START_NOISE * models.initialise((2, levels), config.n, config.m, generator).W
     ideal = torch.tensor(ideals(), dtype=torch.float32, device=device)[:, None]
@@ -121,12 +96,11 @@ def free(
     config: NonUniformConfig, output: models.Output, seed: int, device: str
 ) -> tuple[models.Parameters, Float[np.ndarray, " level"], Int[np.ndarray, " level"]]:
     """The best of many models at every ratio, with its loss and class."""
-    levels = int(config.ratios["levels"])
+    levels = config.ratios.levels
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "free"))
     start = models.initialise((config.restarts, levels), config.n, config.m, generator)
     trained, losses = fit(config, start, config.learning_rate, output, device)
-    best, level = losses.argmin(axis=0), np.arange(levels)
-    kept = models.Parameters(*(tensor[best, level] for tensor in trained))
+    kept = training.best_restarts(trained, losses)
     return kept, losses.min(axis=0), np.array([classify(W) for W in kept.W.double().numpy()])
 
 

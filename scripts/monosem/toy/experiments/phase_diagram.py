@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, training
+from scripts.monosem.toy.settings import PhaseDiagramConfig
 from scripts.monosem.toy.theory import phases, superposition
 
 OFF_BOUNDARY = 0.15
@@ -31,43 +32,6 @@ BRANCH_IMPORTANCES, BRANCH_POINTS = (0.05, 20.0), 81
 """Range and number of the importances at which branches are followed."""
 START_NOISE = 0.02
 """Of the branches' initial weights, so that a saddle is left."""
-
-
-@dataclass(frozen=True)
-class PhaseDiagramConfig:
-    """The experiment: a grid of probability and importance."""
-
-    n: int
-    """Features, 2 or 3."""
-    importances: dict[str, float]
-    """Of the extra feature: low, high, levels, evenly spaced in the logarithm."""
-    probabilities: dict[str, float]
-    """That a feature is on: low, high, levels, likewise."""
-    restarts: int
-    """Models per cell."""
-    steps: int
-    """Adam steps."""
-    points: int
-    """Nodes per feature of the training grid."""
-    learning_rate: float
-    """Adam's; constant for half of the steps, then linear to zero."""
-    slice_probability: float
-    """Where the loss curves over importance are drawn."""
-
-    @property
-    def m(self) -> int:
-        """Hidden dimensions."""
-        return self.n - 1
-
-
-def from_params(params: dict[str, Any]) -> PhaseDiagramConfig:
-    """A dict of config.yaml -> PhaseDiagramConfig."""
-    return PhaseDiagramConfig(**params)
-
-
-def grid(levels: dict[str, float]) -> Float[np.ndarray, " level"]:
-    """Evenly spaced in the logarithm from low to high."""
-    return np.geomspace(levels["low"], levels["high"], int(levels["levels"]))
 
 
 @dataclass(frozen=True)
@@ -128,7 +92,7 @@ def train_grid(
 
 def diagram(config: PhaseDiagramConfig, output: models.Output, restarts: int, seed: int, device: str) -> Cells:
     """Train `restarts` models in every cell from random weights."""
-    importance, p = grid(config.importances), grid(config.probabilities)
+    importance, p = data.log_spaced(config.importances), data.log_spaced(config.probabilities)
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "diagram"))
     start = models.initialise((restarts, len(importance), len(p)), config.n, config.m, generator)
     trained, losses = train_grid(config, start, importance, p, output, device)
@@ -212,7 +176,7 @@ def accept(cells: dict[str, dict[str, Any]], triple: float, first_order: dict[st
 
 def run(config: PhaseDiagramConfig, seed: int, device: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Train all cells and branches; arrays hold the diagrams [importance, p] and the loss curves [solution, point]."""
-    importance, p = grid(config.importances), grid(config.probabilities)
+    importance, p = data.log_spaced(config.importances), data.log_spaced(config.probabilities)
     expected = phases.best_fate(config.n, p[None], importance[:, None])
     off = phases.decades_from_boundary(config.n, p[None], importance[:, None]) > OFF_BOUNDARY
     # at I = 1 every rotation of a linear model is as good, so that its extra feature may well share a dimension

@@ -4,7 +4,6 @@ One binary neuron tells which of n equiprobable exclusive features is on. Cross-
 although there is a single neuron and nothing to superpose; squared error does not mind.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,31 +13,13 @@ from torch import Tensor
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, training
+from scripts.monosem.toy.settings import PolysemanticNeuronConfig
 from scripts.monosem.toy.theory import absolute_value
 
 CLOSE = 0.01
 """How near a trained loss must come to the exact optimum, in its own units."""
 BAR_GAIN = 0.05
 """Least that a polysemantic neuron gains, in nats; the squared error must gain no more."""
-
-
-@dataclass(frozen=True)
-class PolysemanticNeuronConfig:
-    """The experiment: many models from random starts, for both losses."""
-
-    n: int
-    """Features, exactly one of which is on."""
-    restarts: int
-    """Models per loss."""
-    steps: int
-    """Adam steps, on exact expectations."""
-    learning_rate: float
-    """Adam's; constant for half of the steps, then linear to zero."""
-
-
-def from_params(params: dict[str, Any]) -> PolysemanticNeuronConfig:
-    """A dict of config.yaml -> PolysemanticNeuronConfig; a `seed` in it is not part of the experiment."""
-    return PolysemanticNeuronConfig(**{key: value for key, value in params.items() if key != "seed"})
 
 
 class Parameters(NamedTuple):

@@ -1,7 +1,7 @@
 """A ReLU on the hidden layer makes neurons meaningful: which features they hold, alone or shared (Elhage et al. 2022,
 'Superposition in a privileged basis')."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,48 +9,17 @@ import torch
 from jaxtyping import Float
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from torch import Tensor
+from torch import Generator, Tensor
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, neuron_roles, training
+from scripts.monosem.toy.settings import PrivilegedBasisConfig
 from scripts.monosem.toy.theory import superposition
 
 HELD = 0.1
 """A neuron holds a feature if it has at least this share of ‖W_i‖²."""
 PUBLISHED = ((0.5, 1.0, (1, 1)), (0.2, 0.49, (3, 2)), (0.15, 0.15, (5, 3)), (0.12, 0.12, (6, 4)), (0.05, 0.08, (8, 5)))
 """Range of probabilities -> (features, neurons) of the largest group, at n = 10, m = 5 and importance 0.75^i."""
-BLOCK = 1024
-"""Samples scored at a time."""
-
-
-@dataclass(frozen=True)
-class PrivilegedBasisConfig:
-    """The experiment: x' = ReLU(Wᵀ ReLU(W x) + b), one level per feature probability."""
-
-    n: int
-    """Features."""
-    m: int
-    """Hidden neurons."""
-    importance: float
-    """Feature i weighs importance^i in the loss."""
-    probabilities: tuple[float, ...]
-    """Feature-on probability of each level, densest first."""
-    restarts: int
-    """Models per level; the one of least loss is kept."""
-    steps: int
-    """Adam steps."""
-    batch_size: int
-    """Samples per step and level, shared by the restarts of a level."""
-    learning_rate: float
-    """Adam's; constant for half of the steps, then linear to zero."""
-    evaluation_samples: int
-    """Fresh samples on which restarts are compared."""
-
-
-def from_params(params: dict[str, Any]) -> PrivilegedBasisConfig:
-    """A dict of config.yaml -> PrivilegedBasisConfig; a `seed` in it is not part of the experiment."""
-    params = {key: value for key, value in params.items() if key != "seed"}
-    return PrivilegedBasisConfig(**{**params, "probabilities": tuple(params["probabilities"])})
 
 
 def loss(
@@ -93,29 +62,32 @@ def train_stack(
     config: PrivilegedBasisConfig, relu: bool, seed: int, device: str
 ) -> tuple[models.Parameters, Float[np.ndarray, "level restart"]]:
     """All restarts of all levels at once: the best of each level, on the CPU, and losses over the best constant's."""
-    probability = torch.tensor(config.probabilities, device=device)[:, None].expand(-1, config.n).contiguous()
-    importances = config.importance ** np.arange(config.n, dtype=np.float64)
+    probability = data.level_probabilities(config.probabilities, config.n, device)
+    importances = superposition.importances(config.n, config.importance)
     importance = torch.tensor(importances, dtype=torch.float32, device=device)
-    constants = [superposition.constant_loss(np.full(config.n, p), importances) for p in config.probabilities]
+    constants = superposition.constant_losses(config.probabilities, importances)
     scale = torch.tensor(constants, dtype=torch.float32, device=device)
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
     start = models.initialise((config.restarts, len(config.probabilities)), config.n, config.m, generator)
+
+    def relative_loss(parameters: models.Parameters, batch: data.Batch) -> Float[Tensor, "restart level"]:
+        return loss(parameters, batch, importance, relu) / scale
+
+    def draw(n_samples: int, source: Generator) -> data.Batch:
+        return data.stratified_batch(probability, n_samples, source)
+
     parameters = training.train(
         # a neuron whose weights are all negative would never fire: h = ReLU(W x) and x ≥ 0
         models.Parameters(start.W.abs() if relu else start.W, start.b),
-        lambda parameters, batch: loss(parameters, batch, importance, relu) / scale,
-        lambda n_samples, source: data.stratified_batch(probability, n_samples, source),
+        relative_loss,
+        draw,
         training.Optimisation(config.steps, config.batch_size, config.learning_rate),
         generator,
         f"steps, {'ReLU' if relu else 'linear'} hidden layer",
     )
-    source = torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))
-    blocks = max(1, config.evaluation_samples // BLOCK)
-    with torch.no_grad():
-        batches = (data.stratified_batch(probability, BLOCK, source) for _ in range(blocks))
-        losses = sum((loss(parameters, batch, importance, relu) / scale).double().cpu().numpy() for batch in batches)
-    best, level = losses.argmin(axis=0), np.arange(losses.shape[1])
-    return models.Parameters(*(tensor[best, level].cpu() for tensor in parameters)), losses.T / blocks
+    fresh = torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))
+    losses = training.evaluate(parameters, relative_loss, draw, config.evaluation_samples, fresh)
+    return training.best_restarts(parameters, losses), losses.T
 
 
 def describe(
@@ -172,7 +144,7 @@ def run(config: PrivilegedBasisConfig, seed: int, device: str) -> tuple[dict[str
     Returns the result as JSON values, and weights and losses of every level.
     """
     parameters, losses = train_stack(config, True, seed, device)
-    densest = PrivilegedBasisConfig(**{**vars(config), "probabilities": (max(config.probabilities),)})
+    densest = replace(config, probabilities=(max(config.probabilities),))
     described = {
         "relu": describe(config, parameters, losses),
         "linear": describe(densest, *train_stack(densest, False, seed, device)),

@@ -20,6 +20,7 @@ from scripts.monosem.metrics import fidelity, matching
 from scripts.monosem.sae import model
 from scripts.monosem.sae.kinds import sparsity_knob
 from scripts.monosem.toy import acceptance, baseline_dictionaries, ground_truth, train_sae
+from scripts.monosem.toy.settings import Grid, RecoveryConfig
 
 MATCH = 0.9
 """Cosine from which a one-to-one pair counts as a match."""
@@ -31,63 +32,6 @@ L0_TOLERANCE = 0.2
 """How far L0 may be from the number of features truly active, as a share of it."""
 COMPONENT_ROWS = 20_000
 """Activations from which principal and independent components are computed."""
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The setting of an architecture that is graded, chosen beforehand."""
-
-    value: float
-    """Of the knob that sets sparsity."""
-    width: int
-    """Latents."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The SAEs of one architecture."""
-
-    values: tuple[float, ...]
-    """Of the knob that sets sparsity: k, or λ at data scaled to E‖h‖² = d."""
-    widths: tuple[int, ...]
-    """Numbers of latents."""
-    headline: Headline
-    """Graded on every seed."""
-    sae: dict[str, Any]
-    """Keys of SaeConfig for this architecture."""
-
-
-@dataclass(frozen=True)
-class RecoveryConfig:
-    """The experiment: one source of activations, SAEs over sparsity and width."""
-
-    truth: dict[str, Any]
-    """{'toy_model': keys of SuperpositionConfig} or {'sparse_features': keys of SparseFeatures}."""
-    vectors: int
-    """Activations that the SAEs are trained on."""
-    held_out: int
-    """Fresh ones on which L0, explained variance and correlations are measured."""
-    sae: dict[str, Any]
-    """Keys of SaeConfig that all SAEs share; `vectors` in it counts those seen in training."""
-    grids: dict[str, Grid]
-    """Architecture -> its SAEs."""
-    design: str
-    """'full': every value at every width; 'cross': only those that share value or width with the headline."""
-    n_seeds: int
-    """SAEs at the headline settings; one at the others."""
-    ica_iterations: int
-    """At most, of FastICA."""
-
-
-def from_params(params: dict[str, Any]) -> RecoveryConfig:
-    """A dict of config.yaml -> RecoveryConfig; a `seed` in it is not part of the experiment."""
-    params = {key: value for key, value in params.items() if key != "seed"}
-    grids = {
-        name: Grid(tuple(grid["values"]), tuple(grid["widths"]), Headline(**grid["headline"]), grid.get("sae", {}))
-        for name, grid in params["grids"].items()
-        if grid is not None
-    }
-    return RecoveryConfig(**{**params, "grids": grids})
 
 
 @dataclass(frozen=True)
@@ -118,7 +62,7 @@ class Recovery:
 def cells(config: RecoveryConfig) -> list[Cell]:
     """Every setting of every architecture, widths ascending within a value."""
     found = []
-    for architecture, grid in config.grids.items():
+    for architecture, grid in config.trained_grids.items():
         for value in grid.values:
             for width in sorted(grid.widths):
                 shared = (value == grid.headline.value) + (width == grid.headline.width)
@@ -193,7 +137,7 @@ def controls(
 ) -> tuple[dict[str, Any], Float[np.ndarray, "n width"]]:
     """What must fail: random dictionaries of the widest headline SAE's size, raw basis, principal and independent
     components. Also returns the cosines of the first random dictionary."""
-    d, width = directions.shape[1], max(grid.headline.width for grid in config.grids.values())
+    d, width = directions.shape[1], max(grid.headline.width for grid in config.trained_grids.values())
     rngs = [np.random.default_rng(derive_seed(seed, "random dictionary", index)) for index in range(config.n_seeds)]
     random = [matching.cosine_matrix(directions, matching.random_directions(width, d, rng)) for rng in rngs]
     ica, converged = baseline_dictionaries.independent_components(rows, derive_seed(seed, "ica"), config.ica_iterations)
@@ -342,6 +286,6 @@ def run(config: RecoveryConfig, seed: int, device: str) -> tuple[dict[str, Any],
         "rank_correlation_with_truth": agreement,
         "controls": control,
         "best": best.numbers,
-        "acceptance": acceptance.to_json(accept(summary, config.grids, control)),
+        "acceptance": acceptance.to_json(accept(summary, config.trained_grids, control)),
     }
     return result, arrays

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Generator, Tensor
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, training
+from scripts.monosem.toy.settings import SuperpositionConfig
 from scripts.monosem.toy.theory import superposition
 
 OUTPUTS: tuple[models.Output, ...] = ("relu", "linear")
@@ -18,46 +19,6 @@ BAR_OFF_DIAGONAL = 0.1
 """|(WᵀW)_ij| below which dense features are orthogonal."""
 BAR_LINEAR_GAP = 0.01
 """Relative gap of the linear model's loss to its closed form."""
-
-
-@dataclass(frozen=True)
-class SuperpositionConfig:
-    """The experiment: n features in m dimensions, one level per feature probability."""
-
-    n: int
-    """Features."""
-    m: int
-    """Hidden dimensions."""
-    importance: float
-    """Feature i weighs importance^i in the loss."""
-    probabilities: tuple[float, ...]
-    """Feature-on probability of each level, densest first."""
-    restarts: int
-    """Models per level and output; the one of least loss is kept."""
-    steps: int
-    """Adam steps."""
-    batch_size: int
-    """Samples per step and level, shared by the restarts of a level."""
-    learning_rate: float
-    """Adam's; constant for half of the steps, then linear to zero."""
-    evaluation_samples: int
-    """Fresh samples on which restarts are compared and losses reported (the linear model has a closed form)."""
-
-    @property
-    def importances(self) -> Float[np.ndarray, " n"]:
-        """Weight of each feature in the loss."""
-        return self.importance ** np.arange(self.n, dtype=np.float64)
-
-    @property
-    def optimisation(self) -> training.Optimisation:
-        """The part that concerns the optimiser."""
-        return training.Optimisation(self.steps, self.batch_size, self.learning_rate)
-
-
-def from_params(params: dict[str, Any]) -> SuperpositionConfig:
-    """A dict of config.yaml -> SuperpositionConfig; a `seed` in it is not part of the experiment."""
-    params = {key: value for key, value in params.items() if key != "seed"}
-    return SuperpositionConfig(**{**params, "probabilities": tuple(params["probabilities"])})
 
 
 @dataclass(frozen=True)
@@ -75,31 +36,22 @@ class Stack:
         return self.restart_losses.min(axis=1)
 
 
+def importances(config: SuperpositionConfig) -> Float[np.ndarray, " n"]:
+    """Weight of each feature in the loss."""
+    return superposition.importances(config.n, config.importance)
+
+
 def _scale(config: SuperpositionConfig) -> Float[np.ndarray, " level"]:
     """Loss of the best constant at each level: the unit in which losses are trained and compared."""
-    return np.array(
-        [superposition.constant_loss(np.full(config.n, p), config.importances) for p in config.probabilities]
-    )
+    return superposition.constant_losses(config.probabilities, importances(config))
 
 
 def _loss_function(
     config: SuperpositionConfig, output: models.Output, device: str
 ) -> Callable[[models.Parameters, data.Batch], Float[Tensor, "restart level"]]:
-    importance = torch.tensor(config.importances, dtype=torch.float32, device=device)
+    importance = torch.tensor(importances(config), dtype=torch.float32, device=device)
     scale = torch.tensor(_scale(config), dtype=torch.float32, device=device)
     return lambda parameters, batch: models.reconstruction_loss(parameters, batch, importance, output) / scale
-
-
-def _evaluate(
-    parameters: models.Parameters, loss: Callable, probability: Float[Tensor, "level n"], n_samples: int, seed: int
-) -> Float[np.ndarray, "restart level"]:
-    """Relative losses on fresh samples, in blocks of bounded memory."""
-    generator = torch.Generator(probability.device).manual_seed(derive_seed(seed, "evaluate"))
-    block, total = 1024, 0.0
-    blocks = max(1, n_samples // block)
-    for _ in range(blocks):
-        total = total + loss(parameters, data.stratified_batch(probability, block, generator)).double().cpu().numpy()
-    return total / blocks
 
 
 def _evaluate_linear(parameters: models.Parameters, config: SuperpositionConfig) -> Float[np.ndarray, "restart level"]:
@@ -107,7 +59,7 @@ def _evaluate_linear(parameters: models.Parameters, config: SuperpositionConfig)
     W, b = parameters.W.double().cpu().numpy(), parameters.b.double().cpu().numpy()
     probabilities = [np.full(config.n, p) for p in config.probabilities]
     losses = [
-        [superposition.linear_loss(W[i, j], b[i, j], p, config.importances) for j, p in enumerate(probabilities)]
+        [superposition.linear_loss(W[i, j], b[i, j], p, importances(config)) for j, p in enumerate(probabilities)]
         for i in range(config.restarts)
     ]
     return np.array(losses) / _scale(config)
@@ -118,35 +70,40 @@ def train_stack(config: SuperpositionConfig, output: models.Output, seed: int, d
 
     Both outputs see the same samples: the generator's seed does not depend on `output`.
     """
-    probability = torch.tensor(config.probabilities, device=device)[:, None].expand(-1, config.n).contiguous()
+    probability = data.level_probabilities(config.probabilities, config.n, device)
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
     instances = (config.restarts, len(config.probabilities))
     loss = _loss_function(config, output, device)
+
+    def draw(n_samples: int, source: Generator) -> data.Batch:
+        return data.stratified_batch(probability, n_samples, source)
+
     parameters = training.train(
         models.initialise(instances, config.n, config.m, generator),
         loss,
-        lambda n_samples, source: data.stratified_batch(probability, n_samples, source),
-        config.optimisation,
+        draw,
+        training.Optimisation(config.steps, config.batch_size, config.learning_rate),
         generator,
         f"steps, {output} output",
     )
     if output == "linear":
         relative = _evaluate_linear(parameters, config)
     else:
-        relative = _evaluate(parameters, loss, probability, config.evaluation_samples, seed)
-    best, level = relative.argmin(axis=0), np.arange(relative.shape[1])
-    kept = models.Parameters(*(tensor[best, level].cpu() for tensor in parameters))
-    return Stack(kept, (relative * _scale(config)).T)
+        fresh = torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))
+        relative = training.evaluate(parameters, loss, draw, config.evaluation_samples, fresh)
+    return Stack(training.best_restarts(parameters, relative), (relative * _scale(config)).T)
 
 
 def describe(config: SuperpositionConfig, stack: Stack) -> list[dict[str, Any]]:
     """What each level's kept model looks like, as numbers."""
     W, b = stack.parameters.W.double().numpy(), stack.parameters.b.double().numpy()
-    norms, levels = geometry.norms(W), []
+    norms = geometry.norms(W)
+    weights = importances(config)
+    levels = []
     for level, p in enumerate(config.probabilities):
         probabilities = np.full(config.n, p)
-        constant = superposition.constant_loss(probabilities, config.importances)
-        optimum = superposition.linear_optimum(probabilities, config.importances, config.m)
+        constant = superposition.constant_loss(probabilities, weights)
+        optimum = superposition.linear_optimum(probabilities, weights, config.m)
         represented = norms[level] > geometry.REPRESENTED_NORM
         unrepresented_bias = np.abs(b[level] - superposition.feature_mean(probabilities))[~represented]
         levels.append(
@@ -207,7 +164,7 @@ def run(config: SuperpositionConfig, seed: int, device: str) -> tuple[dict[str, 
     equal = replace(config, importance=1.0, probabilities=(min(config.probabilities),))
     stacks["relu_equal_importance"] = train_stack(equal, "relu", seed, device)
     described["relu_equal_importance"] = describe(equal, stacks["relu_equal_importance"])
-    arrays = {"probabilities": np.array(config.probabilities), "importances": config.importances}
+    arrays = {"probabilities": np.array(config.probabilities), "importances": importances(config)}
     for name, stack in stacks.items():
         arrays |= {f"{name}_W": stack.parameters.W.numpy(), f"{name}_b": stack.parameters.b.numpy()}
     result = {

@@ -4,7 +4,6 @@ D* = m / ‖W‖²_F against 1/p sticks at 1 and 1/2, and the features' D_i gath
 (Elhage et al. 2022, "The Geometry of Superposition").
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from jaxtyping import Float
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, polytopes, training
+from scripts.monosem.toy.settings import UniformGeometryConfig
 from scripts.monosem.toy.theory import superposition
 
 HALF_TOLERANCE = 0.03
@@ -31,50 +31,23 @@ IDEAL_TOLERANCE = 1e-12
 """Of D_i of ideal polytopes."""
 
 
-@dataclass(frozen=True)
-class UniformGeometryConfig:
-    """The experiment: one model per level of sparsity, all features alike."""
-
-    n: int
-    """Features."""
-    m: int
-    """Hidden dimensions."""
-    inverse_probabilities: dict[str, float]
-    """1/p: low, high, levels, evenly spaced in the logarithm."""
-    initial_std: float
-    """Of the initial weights; from small ones features grow one after another."""
-    steps: int
-    """Adam steps."""
-    batch_size: int
-    """Samples per step, from random numbers that all levels share."""
-    learning_rate: float
-    """Adam's; constant for half of the steps, then linear to zero."""
-
-    @property
-    def probabilities(self) -> Float[np.ndarray, " level"]:
-        """Feature-on probability of each level, densest first."""
-        levels = self.inverse_probabilities
-        return 1.0 / np.geomspace(levels["low"], levels["high"], int(levels["levels"]))
-
-
-def from_params(params: dict[str, Any]) -> UniformGeometryConfig:
-    """A dict of config.yaml -> UniformGeometryConfig."""
-    return UniformGeometryConfig(**params)
+def level_probabilities(config: UniformGeometryConfig) -> Float[np.ndarray, " level"]:
+    """Feature-on probability of each level, densest first."""
+    return 1.0 / data.log_spaced(config.inverse_probabilities)
 
 
 def start(config: UniformGeometryConfig, generator: torch.Generator) -> models.Parameters:
     """Normal weights of the stated size and zero biases, a model per level."""
-    begun = models.initialise((len(config.probabilities),), config.n, config.m, generator)
+    begun = models.initialise((config.inverse_probabilities.levels,), config.n, config.m, generator)
     return begun._replace(W=begun.W * (config.initial_std / (2.0 / (config.n + config.m)) ** 0.5))
 
 
 def train(config: UniformGeometryConfig, seed: int, device: str) -> models.Parameters:
     """All levels at once; parameters on the CPU."""
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "train"))
-    p = torch.tensor(config.probabilities, dtype=torch.float32, device=device)
-    scale = torch.tensor(
-        config.n * superposition.feature_variance(config.probabilities), dtype=torch.float32, device=device
-    )
+    probabilities = level_probabilities(config)
+    p = torch.tensor(probabilities, dtype=torch.float32, device=device)
+    scale = torch.tensor(config.n * superposition.feature_variance(probabilities), dtype=torch.float32, device=device)
     trained = training.train(
         start(config, generator),
         lambda parameters, batch: models.reconstruction_loss(parameters, batch, None, "relu") / scale,
@@ -142,7 +115,7 @@ def run(config: UniformGeometryConfig, seed: int, device: str) -> tuple[dict[str
     names = ("alone", *superposition.POLYTOPE_DIMENSIONALITY)
     membership = np.full((len(W), config.n), -1)
     levels = []
-    for index, p in enumerate(config.probabilities):
+    for index, p in enumerate(level_probabilities(config)):
         found = polytopes.components(W[index])
         for component in found:
             if component.name:
@@ -194,7 +167,7 @@ def run(config: UniformGeometryConfig, seed: int, device: str) -> tuple[dict[str
     arrays = {
         "W": parameters.W.numpy(),
         "D": D,
-        "probabilities": config.probabilities,
+        "probabilities": level_probabilities(config),
         "dimensions_per_feature": per_feature,
         "membership": membership,
     }

@@ -1,5 +1,7 @@
 """Closed forms for toy models of superposition, to grade trained ones against (float64, numpy)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
@@ -15,9 +17,19 @@ def feature_variance(p: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return p / 3.0 - p**2 / 4.0
 
 
+def importances(n: int, importance: float) -> Float[np.ndarray, " n"]:
+    """Weight of each feature in the loss, importance^i."""
+    return importance ** np.arange(n, dtype=np.float64)
+
+
 def constant_loss(p: Float[np.ndarray, " n"], importance: Float[np.ndarray, " n"]) -> float:
     """Loss of the best constant, W = 0 and b = E[x]: Σ_i I_i Var[x_i]."""
     return float(np.sum(importance * feature_variance(p)))
+
+
+def constant_losses(probabilities: Sequence[float], importance: Float[np.ndarray, " n"]) -> Float[np.ndarray, " level"]:
+    """`constant_loss` of each level, at which all features have one probability: the unit of trained losses."""
+    return np.array([constant_loss(np.full(len(importance), p), importance) for p in probabilities])
 
 
 def linear_optimum(p: Float[np.ndarray, " n"], importance: Float[np.ndarray, " n"], m: int) -> float:
