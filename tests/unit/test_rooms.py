@@ -25,7 +25,8 @@ MAY_IMPORT = {
         "toy.geometry", "toy.neuron_roles", "toy.polytopes", "toy.theory",
     ),
     "reporting": (
-        "core", "sae.kinds", "models.sites", "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
+        "core", "metrics.permutation", "sae.kinds", "models.sites",
+        "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
     ),
     "workflow": (
         "core", "sae.kinds", "sae.config", "sae.formats",

@@ -1,4 +1,4 @@
-"""Every formula of the evaluation, once.
+"""Fidelity of reconstructions: explained variance, shrinkage, and the share of the loss that is recovered.
 
 Streaming metrics are sums of per-token terms in float64; numerators and denominators are pooled over all tokens and
 divided once, last. A mean of per-batch ratios would depend on how the tokens were batched. Keys are SAEBench's
@@ -9,8 +9,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
+
+from scripts.monosem.metrics.ratio import ratio
 
 Totals = Mapping[str, float | np.ndarray]
 
@@ -32,14 +34,6 @@ CONVENTIONS = {
     "kl_div_score": "(KL_zero - KL_sae) / KL_zero",
     "interval": "95 % percentile bootstrap over documents, paired between conditions: ratio of resampled sums",
 }
-
-
-def ratio(numerator: float, denominator: float) -> float | None:
-    """Numerator over denominator, None where the denominator is zero: not defined, rather than a made-up number."""
-    return None if denominator == 0 else float(numerator / denominator)
-
-
-# --- reconstruction -------------------------------------------------------------------------------------------------
 
 
 def _row_sum(values: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
@@ -108,9 +102,6 @@ def reconstruction_metrics(totals: Totals, drift: Float[np.ndarray, " d"]) -> di
     }
 
 
-# --- loss and divergence --------------------------------------------------------------------------------------------
-
-
 def ce_loss_score(clean, replaced, zero):
     """Share of the loss recovered: (zero − replaced) / (zero − clean) of mean losses; numbers or arrays.
 
@@ -124,120 +115,3 @@ def ce_loss_score(clean, replaced, zero):
 def kl_div_score(replaced: float, zero: float) -> float | None:
     """Share of the divergence avoided: (KL_zero − KL) / KL_zero."""
     return ratio(zero - replaced, zero)
-
-
-# --- sparsity -------------------------------------------------------------------------------------------------------
-
-
-def sparsity_terms(
-    values: Float[np.ndarray, " nnz"], rows: Int[np.ndarray, " nnz"], n_rows: int
-) -> dict[str, Float[np.ndarray, " n_rows"]]:
-    """Per-token L0 (count of latents > 0) and L1 of sparse latents; `rows` says which token each value belongs to."""
-    return {
-        "l0": np.bincount(rows[values > 0], minlength=n_rows).astype(np.float64),
-        "l1": np.bincount(rows, weights=values, minlength=n_rows),
-    }
-
-
-def density_metrics(counts: Int[np.ndarray, " d_sae"], n_tokens: int) -> dict[str, float | None]:
-    """Shares of latents that are alive and over-active; a latent's density is its share of tokens with f > 0."""
-    density = np.asarray(counts) / n_tokens
-    total = density.sum()
-    return {
-        "frac_alive": float((density > 0).mean()),
-        "freq_over_1_percent": float((density > 0.01).mean()),
-        "freq_over_10_percent": float((density > 0.1).mean()),
-        "normalized_freq_over_1_percent": ratio(density[density > 0.01].sum(), total),
-        "normalized_freq_over_10_percent": ratio(density[density > 0.1].sum(), total),
-    }
-
-
-def max_cosines(directions: Float[Tensor, "n d"], chunk: int = 1024) -> Float[Tensor, " n"]:
-    """Each direction's largest cosine with another one."""
-    unit = torch.nn.functional.normalize(directions, dim=-1)
-    best = []
-    for start in range(0, len(unit), chunk):
-        cosine = unit[start : start + chunk] @ unit.T
-        rows = torch.arange(len(cosine), device=cosine.device)
-        cosine[rows, start + rows] = -1.0
-        best.append(cosine.amax(-1))
-    return torch.cat(best)
-
-
-def distribution_entropy(weights: Float[np.ndarray, "... n"]) -> Float[np.ndarray, "..."]:
-    """Entropy in nats of weights ≥ 0, normalised along the last axis; NaN where all are zero.
-
-    With weights = a unit's activation summed per token this is Heap et al. 2025's token-distribution entropy: 0 for a
-    unit of one token, log(n) for one that treats n tokens alike.
-    """
-    weights = np.asarray(weights, dtype=np.float64)
-    total = weights.sum(-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        p = weights / total
-        return np.where(total[..., 0] > 0, -np.where(p > 0, p * np.log(p), 0.0).sum(-1), np.nan)
-
-
-# --- one unit against a label ---------------------------------------------------------------------------------------
-
-
-def precision_recall_f1(predicted: Bool[np.ndarray, " n"], label: Bool[np.ndarray, " n"]) -> dict[str, float | None]:
-    """Precision, recall and F1 of a yes/no prediction; precision is None if nothing is predicted."""
-    hits, n_predicted, n_label = int((predicted & label).sum()), int(predicted.sum()), int(label.sum())
-    return {
-        "precision": ratio(hits, n_predicted),
-        "recall": ratio(hits, n_label),
-        "f1": ratio(2 * hits, n_predicted + n_label),
-    }
-
-
-def best_threshold(values: Float[np.ndarray, " n"], label: Bool[np.ndarray, " n"]) -> float | None:
-    """The smallest positive value t for which `values >= t` has the highest F1; None if no value is positive."""
-    positive = values > 0
-    if not positive.any():
-        return None
-    order = np.argsort(-values[positive], kind="stable")
-    ranked, hits = values[positive][order], np.cumsum(label[positive][order])
-    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + label.sum())
-    last_of_its_value = np.append(ranked[1:] != ranked[:-1], True)
-    f1 = np.where(last_of_its_value, f1, -1.0)
-    return float(ranked[len(f1) - 1 - int(np.argmax(f1[::-1]))])
-
-
-def pearson_from_sums(n: float, sum_x, sum_y, sum_xx, sum_yy, sum_xy) -> Float[np.ndarray, "..."]:
-    """Pearson correlation from float64 sums, broadcasting; 0 where a variable is constant."""
-    covariance = sum_xy - sum_x * sum_y / n
-    spread = np.sqrt(np.maximum(sum_xx - np.square(sum_x) / n, 0) * np.maximum(sum_yy - np.square(sum_y) / n, 0))
-    return np.where(spread > 0, covariance / np.where(spread > 0, spread, 1.0), 0.0)
-
-
-def pearson(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
-    """Pearson correlation of two columns in float64."""
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    x, y = x - x.mean(), y - y.mean()
-    return float(pearson_from_sums(len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y))
-
-
-# --- uncertainty ----------------------------------------------------------------------------------------------------
-
-
-def bootstrap_totals(
-    sums: Mapping[str, Float[np.ndarray, " documents"]], resamplings: int, seed: int
-) -> dict[str, Float[np.ndarray, " resamplings"]]:
-    """Totals of per-document sums when documents are drawn with replacement, the same draw for every column.
-
-    Tokens of one document are not independent, so documents are the unit; a ratio is formed from the totals afterwards.
-    """
-    columns = np.stack([np.asarray(column, np.float64) for column in sums.values()], axis=1)
-    n_documents = len(columns)
-    random = np.random.default_rng(seed)
-    totals = np.empty((resamplings, columns.shape[1]))
-    for row in range(resamplings):
-        drawn = np.bincount(random.integers(n_documents, size=n_documents), minlength=n_documents)
-        totals[row] = drawn @ columns
-    return dict(zip(sums, totals.T, strict=True))
-
-
-def interval(samples: Float[np.ndarray, " resamplings"], level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of bootstrap samples."""
-    low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

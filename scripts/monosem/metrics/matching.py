@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,15 @@ def chance_mmcs(d: int, k: int, seed: int, n: int = 4096) -> float:
     rng = np.random.default_rng(seed)
     largest = [mmcs(cosine_matrix(random_directions(64, d, rng), random_directions(k, d, rng))) for _ in range(n // 64)]
     return float(np.mean(largest))
+
+
+def max_cosines(directions: Float[Tensor, "n d"], chunk: int = 1024) -> Float[Tensor, " n"]:
+    """Each direction's largest cosine with another one."""
+    unit = torch.nn.functional.normalize(directions, dim=-1)
+    best = []
+    for start in range(0, len(unit), chunk):
+        cosine = unit[start : start + chunk] @ unit.T
+        rows = torch.arange(len(cosine), device=cosine.device)
+        cosine[rows, start + rows] = -1.0
+        best.append(cosine.amax(-1))
+    return torch.cat(best)

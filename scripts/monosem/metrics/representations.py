@@ -1,13 +1,14 @@
-"""Every formula about activations as such, once: norms, sparsity, kurtosis, outliers, cosines, CKA, R² of a regression.
+"""Statistics of activations as such: sparsity, kurtosis, outliers, cosines, CKA.
 
 All in float64 on arrays [n, d], a row per token.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
+
+from scripts.monosem.metrics.regression import RIDGE
 
 OUTLIER_FACTOR = 5.0  # times the median rms of a layer's dimensions
-RIDGE = 0.01  # of the mean variance of the features
 
 CONVENTIONS = {
     "norm": "||x||",
@@ -111,30 +112,3 @@ def cka_matrix(representations: list[Float[np.ndarray, "n _"]], n_left: int | No
         for b in range(a, len(centred)):
             matrix[a, b] = matrix[b, a] = entry(a, b)
     return matrix
-
-
-def ridge_predictions(
-    x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"], fresh: Float[np.ndarray, "m d"]
-) -> Float[np.ndarray, " m"]:
-    """Predictions for fresh rows of a ridge regression of y on x."""
-    x, fresh = np.asarray(x, np.float64), np.asarray(fresh, np.float64)
-    centre = x.mean(0)
-    x, fresh = x - centre, fresh - centre
-    gram = x.T @ x
-    penalty = RIDGE * np.trace(gram) / x.shape[1]
-    weights = np.linalg.solve(gram + penalty * np.eye(x.shape[1]), x.T @ (y - y.mean()))
-    return fresh @ weights + y.mean()
-
-
-def r_squared(truth: Float[np.ndarray, " n"], predicted: Float[np.ndarray, " n"]) -> float:
-    """1 − Σ(y − ŷ)² / Σ(y − ȳ)²: below 0 if the mean would have been a better guess."""
-    return float(1 - np.square(truth - predicted).sum() / np.square(truth - truth.mean()).sum())
-
-
-def auc(values: Float[np.ndarray, "n units"], label: Bool[np.ndarray, " n"]) -> Float[np.ndarray, " units"]:
-    """Probability that a labelled row has the larger value than an unlabelled one, ties counted half, per column."""
-    from scipy.stats import rankdata
-
-    inside, outside = int(label.sum()), int((~label).sum())
-    ranks = rankdata(values, axis=0)[label].sum(0)
-    return (ranks - inside * (inside + 1) / 2) / (inside * outside)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from scripts.monosem.evaluation.fidelity.document import in_sweeps
-
-DEALS = 2000  # random deals behind a chance level
+from scripts.monosem.metrics.permutation import PERMUTATIONS
 
 
 def _ordered(pairs: Sequence[tuple[int, int]], losses: np.ndarray) -> np.ndarray:
@@ -38,7 +37,7 @@ def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
     for name, pairs in (("sparsity", sparsity), ("width", width)):
         if pairs:
             compared = np.unique(pairs)
-            dealt = np.tile(losses, (DEALS, 1))
+            dealt = np.tile(losses, (PERMUTATIONS, 1))
             dealt[:, compared] = np.random.default_rng(0).permuted(dealt[:, compared], axis=1)
             chance = float(np.quantile(_ordered(pairs, dealt), 0.95, method="higher"))
             found |= {f"{name}_pairs": len(pairs), f"{name}_ordered": float(_ordered(pairs, losses))}

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,3 +63,9 @@ def test_chance_mmcs_is_high_in_few_dimensions(d, k, expected):
 
 def test_chance_mmcs_of_a_single_random_direction_is_zero():
     assert matching.chance_mmcs(3, 1, seed=1, n=64 * 200) == pytest.approx(0.0, abs=0.15)
+
+
+def test_max_cosine_leaves_out_the_direction_itself():
+    directions = torch.tensor([[1.0, 0], [0, 2], [3, 3], [-1, 0]])
+    expected = torch.tensor([0.5**0.5, 0.5**0.5, 0.5**0.5, 0.0])
+    assert torch.allclose(matching.max_cosines(directions, chunk=3), expected, atol=1e-6)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from scripts.monosem.sae.kernels.select import topk_codes
+from scripts.monosem.sae.kernels.select import codes_of, topk_codes
 from scripts.monosem.sae.kernels.sparse import Codes, decode
 
 
@@ -21,11 +21,6 @@ class Reconstructor:
     what: str  # one sentence for the reader of the table
     apply: Callable[[Float[Tensor, "n d"]], tuple[Float[Tensor, "n d"], Codes | None]]  # x -> x̂, numbers used
     d_sae: int | None = None  # number of latents, for an SAE
-
-
-def _codes(values: Float[Tensor, "n k"], columns: Int[Tensor, "n k"]) -> Codes:
-    n, k = values.shape
-    return Codes(values.reshape(-1), columns.reshape(-1), torch.arange(0, n * k + 1, k, device=values.device))
 
 
 def zero() -> Reconstructor:
@@ -43,7 +38,7 @@ def top_neurons_about_mean(centre: Float[Tensor, " d"], k: int) -> Reconstructor
 
     def apply(x: Tensor) -> tuple[Tensor, Codes]:
         distance, columns = (x - centre).abs().topk(k, dim=-1)
-        return centre.expand_as(x).scatter(-1, columns, x.gather(-1, columns)), _codes(distance, columns)
+        return centre.expand_as(x).scatter(-1, columns, x.gather(-1, columns)), codes_of(distance, columns)
 
     return Reconstructor(f"the {k} neurons farthest from their training mean; the others at their mean", apply)
 
@@ -53,13 +48,16 @@ def top_neurons(k: int) -> Reconstructor:
 
     def apply(x: Tensor) -> tuple[Tensor, Codes]:
         size, columns = x.abs().topk(k, dim=-1)
-        return torch.zeros_like(x).scatter(-1, columns, x.gather(-1, columns)), _codes(size, columns)
+        return torch.zeros_like(x).scatter(-1, columns, x.gather(-1, columns)), codes_of(size, columns)
 
     return Reconstructor(f"the {k} neurons of largest absolute activation; the others at zero", apply)
 
 
 def principal_components(sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], k: int) -> Float[Tensor, "k d"]:
-    """The k orthonormal directions of largest variance about `centre`, from the covariance in float64."""
+    """The k orthonormal directions of largest variance about `centre`, from the covariance in float64.
+
+    Not scikit-learn's PCA, which wants all rows in float64 at once and a centre of its own (2.3 s of start-up, too).
+    """
     d = sample.shape[1]
     covariance = torch.zeros(d, d, dtype=torch.float64)
     for rows in (sample - centre).split(8192):
@@ -75,7 +73,7 @@ def pca(sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], k: int) -> Re
 
     def apply(x: Tensor) -> tuple[Tensor, Codes]:
         scores = (x - centre) @ components.T
-        return centre + scores @ components, _codes(scores.abs(), every.expand_as(scores))
+        return centre + scores @ components, codes_of(scores.abs(), every.expand_as(scores).contiguous())
 
     return Reconstructor(f"the first {k} principal components of the training activations", apply)
 

@@ -17,7 +17,7 @@ from scripts.monosem.core.job import Progress
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.fidelity import baselines
 from scripts.monosem.evaluation.fidelity.baselines import Reconstructor
-from scripts.monosem.metrics import fidelity
+from scripts.monosem.metrics import fidelity, sparsity
 from scripts.monosem.models import splice
 from scripts.monosem.models.sites import Site
 from scripts.monosem.sae import model as sae_model
@@ -127,7 +127,7 @@ def add_batch(
     if codes is not None:
         rows = np.repeat(np.arange(len(batch.x)), codes.offsets.diff().cpu().numpy())
         values, latents = codes.values.double().cpu().numpy(), codes.latents.cpu().numpy()
-        tally.add(fidelity.sparsity_terms(values, rows, len(batch.x)), batch.kept_documents, n_docs)
+        tally.add(sparsity.sparsity_terms(values, rows, len(batch.x)), batch.kept_documents, n_docs)
         if reconstructor.d_sae is not None:
             if tally.counts is None:
                 tally.counts, tally.maxima = np.zeros(reconstructor.d_sae, np.int64), np.zeros(reconstructor.d_sae)

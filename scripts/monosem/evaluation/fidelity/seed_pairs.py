@@ -4,17 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from scripts.monosem.metrics.bootstrap import mean_interval
 
 MEASURES = ("explained_variance", "ce_increase_nats", "l0", "frac_alive")
-
-
-def interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """95 % interval of the mean by Student's t with n − 1 degrees of freedom; None for fewer than two values."""
-    if len(values) < 2:
-        return None, None
-    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return float(np.mean(values) - half), float(np.mean(values) + half)
 
 
 def compare(runs: Mapping[str, Mapping[str, Any]], variants: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
@@ -40,7 +33,7 @@ def compare(runs: Mapping[str, Mapping[str, Any]], variants: Mapping[str, Sequen
             }
             if number > 0:
                 differences = values - [runs[name][measure] for name in reference]
-                low, high = interval(differences)
+                low, high = mean_interval(differences)
                 row |= {"difference": differences.mean(), "difference_low": low, "difference_high": high}
                 row |= {"smallest_difference": differences.min(), "largest_difference": differences.max()}
             else:

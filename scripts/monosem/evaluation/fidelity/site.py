@@ -12,6 +12,7 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.fidelity import run, seed_pairs
 from scripts.monosem.evaluation.fidelity.summary import summarise
 from scripts.monosem.metrics import fidelity as fidelity_metrics
+from scripts.monosem.metrics import matching
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
@@ -41,7 +42,7 @@ def latent_statistics(sae: Sae) -> dict[str, torch.Tensor]:
         "encoder_bias": sae.b_enc,
         "encoder_norm": encoder.norm(dim=-1),
         "encoder_decoder_cosine_sim": torch.nn.functional.cosine_similarity(encoder, sae.W_dec, dim=-1),
-        "max_decoder_cosine_sim": fidelity_metrics.max_cosines(sae.W_dec),
+        "max_decoder_cosine_sim": matching.max_cosines(sae.W_dec),
     }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from scripts.monosem.evaluation.fidelity.run import Tally
-from scripts.monosem.metrics import fidelity
+from scripts.monosem.metrics import bootstrap, fidelity, sparsity
 
 
 def present_documents(clean: Tally) -> np.ndarray:
@@ -38,16 +38,16 @@ def intervals(
     """
     flat = {f"{name}\0{term}": column for name, terms in documents.items() for term, column in terms.items()}
     resampled: dict[str, dict[str, np.ndarray]] = {}
-    for key, totals in fidelity.bootstrap_totals(flat, resamplings, seed).items():
+    for key, totals in bootstrap.bootstrap_totals(flat, resamplings, seed).items():
         name, term = key.split("\0")
         resampled.setdefault(name, {})[term] = totals
     clean, result = resampled.pop("clean"), {}
-    low, high = fidelity.interval(clean["loss"] / clean["n_scored"])
+    low, high = bootstrap.interval(clean["loss"] / clean["n_scored"])
     result["clean"] = {"ce_loss_without_sae_low": low, "ce_loss_without_sae_high": high}
     for name, terms in resampled.items():
         result[name] = {}
         for metric, samples in ratios(terms, clean, resampled["zero_ablation"]).items():
-            low, high = fidelity.interval(samples)
+            low, high = bootstrap.interval(samples)
             finite = np.isfinite([low, high]).all()
             result[name] |= {f"{metric}_low": low if finite else None, f"{metric}_high": high if finite else None}
     return result
@@ -105,7 +105,7 @@ def summarise(
             **bounds[name],
         }
         if tallies[name].counts is not None:
-            results[name] |= fidelity.density_metrics(tallies[name].counts, int(n))
+            results[name] |= sparsity.density_metrics(tallies[name].counts, int(n))
     described = {
         "ce_loss_without_sae": clean_loss,
         **bounds["clean"],

@@ -12,14 +12,13 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.interventions import pin
 from scripts.monosem.evaluation.latents.interpret import subject_from
 from scripts.monosem.evaluation.latents.unit_activations import Subject
-from scripts.monosem.evaluation.representations.site_activations import chosen_windows, read_sites
+from scripts.monosem.evaluation.representations.site_activations import LEAST_FIRINGS, chosen_windows, read_sites
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.sae.csr import codes_of
 from scripts.monosem.text import corpus
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import TokenStream, load_tokens
 
-LEAST_FIRINGS = 5  # of a random latent, in the text read beforehand
 WINDOWS = 16  # per context, for ablation
 
 

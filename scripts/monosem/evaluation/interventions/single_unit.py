@@ -16,8 +16,9 @@ from torch import nn
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.interventions import pin
-from scripts.monosem.evaluation.representations.site_activations import chosen_windows, read_sites
+from scripts.monosem.evaluation.representations.site_activations import LEAST_FIRINGS, chosen_windows, read_sites
 from scripts.monosem.evaluation.representations.texts import pieces
+from scripts.monosem.metrics.information import kl_divergence
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
@@ -27,7 +28,6 @@ from scripts.monosem.sae.model import Sae, encode, open_sae
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import load_tokens
 
-LEAST_FIRINGS = 5  # of a random unit, in the text read beforehand
 CONVENTIONS = {
     "latent": "x' = x + (value - f) W_dec[i] at every position but the first",
     "neuron": "x' = x with dimension i at the value, at every position but the first",
@@ -121,11 +121,6 @@ def read_text(
     }
 
 
-def _kl(p: np.ndarray, q: np.ndarray) -> float:
-    p, q = p.astype(np.float64), q.astype(np.float64)
-    return float((p * np.log(np.maximum(p, 1e-300) / np.maximum(q, 1e-300))).sum())
-
-
 def continue_prompt(
     pinned: PinnedUnit,
     tokenizer: Tokenizer,
@@ -168,10 +163,11 @@ def continue_prompt(
     for number, entry in enumerate(levels):
         own = np.flatnonzero((who == "own") & (level == number))
         others = np.flatnonzero((who == "random") & (level == number))
-        strange = [_kl(before, first[other]) for other in others]
+        strange = [kl_divergence(before, first[other]) for other in others]
         found.append(
             {
-                "dose": entry["dose"], "value": pinned.value(pinned.unit, entry), "kl_nats": _kl(before, first[own[0]]),
+                "dose": entry["dose"], "value": pinned.value(pinned.unit, entry),
+                "kl_nats": kl_divergence(before, first[own[0]]),
                 "random_mean_kl_nats": float(np.mean(strange)) if strange else None,
                 "random_largest_kl_nats": max(strange, default=None), "next": _next_tokens(tokenizer, first[own[0]]),
                 "continuations": texts(own), "random_continuation": next(iter(texts(others)), None),

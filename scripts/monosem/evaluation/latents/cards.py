@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int
 from scripts.monosem.evaluation.latents import examples
 from scripts.monosem.evaluation.latents.logit_weights import logit_weights, reason_unavailable
 from scripts.monosem.evaluation.latents.unit_activations import Subject, Text, read_blocks
-from scripts.monosem.metrics import fidelity
+from scripts.monosem.metrics import information
 
 LISTED = 10  # top tokens, and logit weights at either end
 
@@ -37,7 +37,7 @@ def cards(
         n_tokens: kept positions that the tally has seen.
     """
     chosen = tally.index[:n_units]
-    entropy = fidelity.distribution_entropy(tally.token_sums[:, : len(chosen)].T)
+    entropy = information.distribution_entropy(tally.token_sums[:, : len(chosen)].T)
     single = examples.single_token(tally, text.stream.tokens)
     weights = None
     if reason_unavailable(subject.site) is None and len(chosen):

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from scripts.monosem.evaluation.latents.unit_activations import Block
-from scripts.monosem.metrics import fidelity
+from scripts.monosem.metrics import classification, correlation
+from scripts.monosem.metrics.ratio import ratio
 
 ACTIVATION_BINS = 30  # of the histograms
 SPECIFICITY_BINS = 10  # equal steps from 0 to the unit's largest activation
@@ -42,7 +43,7 @@ class LabelSums:
     def pearson(self) -> Float[np.ndarray, "units labels"]:
         """Correlation of every unit with every label."""
         counts = self.by_label
-        return fidelity.pearson_from_sums(
+        return correlation.pearson_from_sums(
             self.n, self.total[:, None], counts, self.square[:, None], counts, self.with_label
         )
 
@@ -87,7 +88,7 @@ def specificity_by_activation(
     counts, _ = np.histogram(values[fired], edges)
     inside, _ = np.histogram(values[fired & label], edges)
     return [
-        {"lower": low, "upper": high, "n_tokens": int(n), "in_context_share": fidelity.ratio(hits, n)}
+        {"lower": low, "upper": high, "n_tokens": int(n), "in_context_share": ratio(hits, n)}
         for low, high, n, hits in zip(edges[:-1], edges[1:], counts, inside, strict=True)
         if high > 0
     ]
@@ -117,11 +118,11 @@ def score_unit(
     unit: Column, validation_label: Bool[np.ndarray, " n_validation"], test_label: Bool[np.ndarray, " n_test"]
 ) -> dict[str, Any]:
     """Choose the unit's threshold on validation, score it on test."""
-    threshold = fidelity.best_threshold(unit.validation, validation_label)
+    threshold = classification.best_threshold(unit.validation, validation_label)
 
     def scored(values: np.ndarray, label: np.ndarray) -> dict[str, Any]:
         predicted = values >= threshold if threshold is not None else np.zeros(len(values), bool)
-        return fidelity.precision_recall_f1(predicted, label) | {"pearson": fidelity.pearson(values, label)}
+        return classification.precision_recall_f1(predicted, label) | {"pearson": correlation.pearson(values, label)}
 
     fired = unit.test > 0
     return {
@@ -129,7 +130,7 @@ def score_unit(
         "threshold": threshold,
         "validation": scored(unit.validation, validation_label),
         "test": scored(unit.test, test_label)
-        | {"specificity": fidelity.ratio((fired & test_label).sum(), fired.sum()), "density": float(fired.mean())},
+        | {"specificity": ratio((fired & test_label).sum(), fired.sum()), "density": float(fired.mean())},
         "specificity_by_activation": specificity_by_activation(unit.test, test_label),
     }
 
@@ -141,9 +142,9 @@ def by_label(
     fired = unit.test >= threshold if threshold is not None else np.zeros(len(labels), bool)
     counts = {name: int((fired & (labels == label)).sum()) for label, name in enumerate(names)}
     return {
-        "confusion": {name: fidelity.ratio(count, fired.sum()) for name, count in counts.items()},
+        "confusion": {name: ratio(count, fired.sum()) for name, count in counts.items()},
         "firing_rate": {
-            name: fidelity.ratio(count, (labels == label).sum()) for label, (name, count) in enumerate(counts.items())
+            name: ratio(count, (labels == label).sum()) for label, (name, count) in enumerate(counts.items())
         },
     }
 
@@ -198,7 +199,7 @@ def score_contexts(
             },
             **by_label(latent, scored["threshold"], labels.test, names),
             "pearson_with": {
-                other: fidelity.pearson(latent.test, labels.test == names.index(other)) for other in latents
+                other: correlation.pearson(latent.test, labels.test == names.index(other)) for other in latents
             },
         }
     return result

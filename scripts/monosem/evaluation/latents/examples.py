@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from scripts.monosem.metrics import fidelity
+from scripts.monosem.metrics import information, permutation
+from scripts.monosem.metrics.ratio import ratio
 
 TOP_WINDOWS = 20  # examples that must share one token for a single-token unit (Bricken et al. 2023 use 20)
 REACH = 8  # tokens shown on either side of the peak
-PERMUTATIONS = 2000  # random halvings behind a chance level
 FEWEST_OCCURRENCES = 5  # of a token in the text, to be listed by its mean activation
 
 CONVENTIONS = {
@@ -80,32 +80,19 @@ def single_token(tally: UnitTally, stream_tokens: Int[np.ndarray, " n"]) -> list
     return [bool(is_same) if is_full else None for is_same, is_full in zip(same, full, strict=True)]
 
 
-def chance_difference(values: Float[np.ndarray, " n"]) -> float | None:
-    """|difference of medians| of two random halves of the values that one permutation in twenty exceeds.
-
-    Halves are smaller than two whole samples, so this errs on the side of chance. None for fewer than two values.
-    """
-    half = len(values) // 2
-    if half == 0:
-        return None
-    permuted = np.random.default_rng(0).permuted(np.tile(values, (PERMUTATIONS, 1)), axis=1)
-    differences = np.abs(np.median(permuted[:, :half], axis=1) - np.median(permuted[:, half:], axis=1))
-    return float(np.quantile(differences, 0.95))
-
-
 def summary(tally: UnitTally, stream_tokens: np.ndarray, n_live: int, n_tokens: int) -> dict[str, Any]:
     """Numbers over all sampled units; entropy and the single-token share over those that can be judged."""
     judged = [flag for flag in single_token(tally, stream_tokens) if flag is not None]
     scored = tally.peak[:, -1] > 0
-    entropy = fidelity.distribution_entropy(tally.token_sums.T)[scored]
+    entropy = information.distribution_entropy(tally.token_sums.T)[scored]
     return {
         "n_live": n_live,
         "n_units": len(tally.index),
         "n_scored": len(judged),
-        "single_token_share": fidelity.ratio(sum(judged), len(judged)),
+        "single_token_share": ratio(sum(judged), len(judged)),
         "mean_token_entropy_nats": float(entropy.mean()) if len(entropy) else None,
         "median_token_entropy_nats": float(np.median(entropy)) if len(entropy) else None,
-        "chance_entropy_difference_nats": chance_difference(entropy),
+        "chance_entropy_difference_nats": permutation.chance_difference(entropy),
         "token_entropies_nats": entropy.tolist(),
         "median_density": float(np.median(tally.fired / n_tokens)) if len(tally.fired) else None,
     }

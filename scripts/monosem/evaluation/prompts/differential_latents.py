@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import false_discovery_control, norm, rankdata
 
-from scripts.monosem.metrics import representations
+from scripts.monosem.metrics import classification
+from scripts.monosem.metrics.correlation import pearson_columns
 
 LEAST_ACTIVE = 4  # prompts of the first half that a tested latent fires on
 LISTED = 10  # latents of each ranking
@@ -71,14 +72,7 @@ class Ranks:
 
 def mean_correlation(half: Half) -> Float[np.ndarray, " latents"]:
     """Correlation with membership, averaged over both poolings; 0 for constant columns."""
-    y = half.label.astype(float)
-    found = []
-    for pooling in POOLINGS:
-        x = half.pooled(pooling).astype(np.float64)
-        x, centred = x - x.mean(0), y - y.mean()
-        scale = np.sqrt(np.square(x).sum(0) * np.square(centred).sum())
-        found.append(np.divide(centred @ x, scale, out=np.zeros(x.shape[1]), where=scale > 1e-12))
-    return np.mean(found, axis=0)
+    return np.mean([pearson_columns(half.pooled(pooling), half.label) for pooling in POOLINGS], axis=0)
 
 
 def filter_latents(half: Half, always_on: float) -> tuple[Bool[np.ndarray, " latents"], Bool[np.ndarray, " latents"]]:
@@ -149,7 +143,7 @@ def compare_with_baseline(
         confirmed_by[pooling] = set(columns[confirmed].tolist())
         masks[f"discovered.{pooling}"] = np.isin(np.arange(len(tested)), columns[found])
         masks[f"confirmed.{pooling}"] = np.isin(np.arange(len(tested)), columns[confirmed])
-        auc = representations.auc(second.pooled(pooling)[:, order[:LISTED]], second.label)
+        auc = classification.auc(second.pooled(pooling)[:, order[:LISTED]], second.label)
         result["poolings"][pooling] = {
             "n_discovered": len(found),
             "n_confirmed": len(confirmed),
@@ -170,7 +164,7 @@ def compare_with_baseline(
             "fires_on_set": float((second.max[second.label, latent] > 0).mean()),
             "fires_on_baseline": float((second.max[~second.label, latent] > 0).mean()),
         }
-        | {f"auc_{p}": float(representations.auc(second.pooled(p)[:, [latent]], second.label)[0]) for p in POOLINGS}
+        | {f"auc_{p}": float(classification.auc(second.pooled(p)[:, [latent]], second.label)[0]) for p in POOLINGS}
         | {f"confirmed_{p}": int(latent) in confirmed_by[p] for p in POOLINGS}
         for latent in order[:LISTED]
     ]

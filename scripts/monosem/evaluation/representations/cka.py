@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from scripts.monosem.evaluation.representations.site_activations import SiteActivations
+from scripts.monosem.evaluation.representations.site_activations import LEAST_FIRINGS, SiteActivations
 from scripts.monosem.metrics import representations
+from scripts.monosem.metrics.correlation import pearson_sparse
 
 CKA_ROWS = 4096  # tokens compared: the debiased value does not depend on their number, its spread does
-LEAST_FIRINGS = 5  # in each half, of a latent that is compared
 
 CONVENTIONS = {
     "cka": representations.CONVENTIONS["linear_cka"],
@@ -42,18 +42,6 @@ def cka_rows(activations: SiteActivations, sites: list[str]) -> list[Float[np.nd
     return [activations.rows(site)[chosen] for site in sites]
 
 
-def correlations(x: sparse.csr_matrix, y: sparse.csr_matrix) -> Float[np.ndarray, "latents_x latents_y"]:
-    """Pearson correlation of every column of x [n, a] with every column of y [n, b]; 0 for constant ones."""
-    n = x.shape[0]
-    products = (x.T @ y).toarray().astype(np.float64)
-    sums = [np.asarray(a.sum(0), np.float64).ravel() for a in (x, y)]
-    squares = [np.asarray(a.multiply(a).sum(0), np.float64).ravel() for a in (x, y)]
-    spread = [np.sqrt(np.maximum(q - s**2 / n, 0)) for q, s in zip(squares, sums, strict=True)]
-    covariance = products - np.outer(sums[0], sums[1]) / n
-    scale = np.outer(*spread)
-    return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
-
-
 def matched(x: sparse.csr_matrix, y: sparse.csr_matrix, half: Int[np.ndarray, " n"]) -> Float[np.ndarray, " live"]:
     """Held-out correlation of each live latent of x with the latent of y that fits it best on the other half.
 
@@ -65,7 +53,7 @@ def matched(x: sparse.csr_matrix, y: sparse.csr_matrix, half: Int[np.ndarray, " 
     candidates = np.all([np.asarray((b > 0).sum(0)).ravel() >= LEAST_FIRINGS for _, b in parts], axis=0)
     if not live.any() or not candidates.any():
         return np.empty(0)
-    chosen, scored = (correlations(a[:, live], b[:, candidates]) for a, b in parts)
+    chosen, scored = (pearson_sparse(a[:, live], b[:, candidates]) for a, b in parts)
     best = chosen.argmax(1)
     return scored[np.arange(len(best)), best]
 

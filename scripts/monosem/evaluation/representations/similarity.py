@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from scripts.monosem.evaluation.representations.site_activations import SiteActivations
-from scripts.monosem.metrics import representations
+from scripts.monosem.metrics import regression, representations
 
 PAIRS = 4000  # per kind of pair
 PAIRS_PER_TYPE = 3
@@ -132,10 +132,10 @@ def position(activations: SiteActivations, site: str, seed: int) -> tuple[dict[s
 
     def score(keep: np.ndarray, permuted: bool) -> tuple[float, np.ndarray, np.ndarray]:
         truth = place[fitted][keep[fitted]]
-        predicted = representations.ridge_predictions(
+        predicted = regression.ridge_predictions(
             x[fitted][keep[fitted]], rng.permutation(truth) if permuted else truth, x[fresh][keep[fresh]]
         )
-        return representations.r_squared(place[fresh][keep[fresh]], predicted), predicted, place[fresh][keep[fresh]]
+        return regression.r_squared(place[fresh][keep[fresh]], predicted), predicted, place[fresh][keep[fresh]]
 
     with_first = own.copy()
     with_first[:, 0] = True

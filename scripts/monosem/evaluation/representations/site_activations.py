@@ -11,7 +11,10 @@ from torch import nn
 from scripts.monosem.models.sites import capture_all, resolve
 from scripts.monosem.text.tokens import TokenStream, kept_positions, windows
 
-BATCH_TOKENS = 2048  # of one forward pass
+BATCH_TOKENS = 2048
+"""Of one forward pass."""
+LEAST_FIRINGS = 5
+"""On the text at hand, of a unit that is compared with others or drawn as a random control."""
 
 
 def stream_sites(n_layer: int) -> list[str]:

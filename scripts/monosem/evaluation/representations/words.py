@@ -10,12 +10,12 @@ from jaxtyping import Float, Int
 from tokenizers import Tokenizer
 from torch import nn
 
+from scripts.monosem.metrics.permutation import PERMUTATIONS
 from scripts.monosem.models.sites import Site, capture_all
 from scripts.monosem.text.tokens import TokenStream
 
 BEFORE = 15  # tokens read before an occurrence
 OCCURRENCES = 6  # per word, in held-out text
-PERMUTATIONS = 2000  # of the permutation test
 STAND_INS = 101  # fresh permutations that are tested as though they were the true groups
 STRATUM = 6  # words of neighbouring frequency within which words are permuted
 

@@ -63,10 +63,6 @@ def test_pairs_take_out_what_the_seeds_have_in_common():
     assert l0["difference_low"] == pytest.approx(4 - l0["difference_high"])
 
 
-def test_one_seed_has_no_interval():
-    assert seed_pairs.interval([0.3]) == (None, None)
-
-
 def test_of_many_runs_figures_draw_the_first_and_the_reference():
     runs = {f"run-{i}": {} for i in range(100)} | {"parts-with-seed0": {}}
     fidelity = {"runs": runs, "reference": "run-99", "sweeps": {"parts": {"with": {"runs": ["parts-with-seed0"]}}}}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scripts.monosem.evaluation.latents import examples
-from scripts.monosem.metrics import fidelity
+from scripts.monosem.metrics import information
 
 
 def streamed(values, tokens, top, batch):
@@ -51,7 +51,7 @@ def test_a_unit_of_one_token_has_no_entropy_and_is_single():
     one = (tokens == 5) * np.linspace(1, 2, 30)[:, None].astype(np.float32)
     tally = streamed(one.astype(np.float32), tokens, examples.TOP_WINDOWS, 4)
     assert examples.single_token(tally, tokens.ravel()) == [True]
-    assert fidelity.distribution_entropy(tally.token_sums[:, 0]) == 0
+    assert information.distribution_entropy(tally.token_sums[:, 0]) == 0
     spread = streamed(np.random.default_rng(0).random((30, 8)).astype(np.float32), tokens, examples.TOP_WINDOWS, 4)
     assert examples.single_token(spread, tokens.ravel()) == [False]
 
@@ -78,11 +78,3 @@ def test_excerpts_stay_in_window_and_document():
 def test_top_tokens_need_occurrences():
     sums, occurrences = np.array([9.0, 10, 20, 0]), np.array([1, 5, 20, 50])
     assert examples.top_tokens(sums, occurrences, 3) == [(1, 2.0), (2, 1.0)]
-
-
-def test_halves_of_one_sample_differ_by_chance_as_theory_says():
-    values = np.random.default_rng(0).normal(size=400)
-    # the median of 200 normal numbers has a standard error of √(π/2) / √200; two halves together √2 of it
-    assert examples.chance_difference(values) == pytest.approx(1.96 * np.sqrt(np.pi / 2) * np.sqrt(2 / 200), rel=0.25)
-    assert examples.chance_difference(np.ones(10)) == 0.0
-    assert examples.chance_difference(np.ones(1)) is None

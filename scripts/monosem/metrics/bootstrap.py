@@ -1,0 +1,42 @@
+"""Uncertainty: bootstrap over documents, and Student's interval over seeds.
+
+scipy.stats.bootstrap resamples one statistic at a time; here all columns share a draw, so that every ratio of every
+reconstructor is paired with every other.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+
+def bootstrap_totals(
+    sums: Mapping[str, Float[np.ndarray, " documents"]], resamplings: int, seed: int
+) -> dict[str, Float[np.ndarray, " resamplings"]]:
+    """Totals of per-document sums when documents are drawn with replacement, the same draw for every column.
+
+    Tokens of one document are not independent, so documents are the unit; a ratio is formed from the totals afterwards.
+    """
+    columns = np.stack([np.asarray(column, np.float64) for column in sums.values()], axis=1)
+    n_documents = len(columns)
+    random = np.random.default_rng(seed)
+    totals = np.empty((resamplings, columns.shape[1]))
+    for row in range(resamplings):
+        drawn = np.bincount(random.integers(n_documents, size=n_documents), minlength=n_documents)
+        totals[row] = drawn @ columns
+    return dict(zip(sums, totals.T, strict=True))
+
+
+def interval(samples: Float[np.ndarray, " resamplings"], level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of bootstrap samples."""
+    low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """95 % interval of the mean by Student's t with n − 1 degrees of freedom; None for fewer than two values."""
+    if len(values) < 2:
+        return None, None
+    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return float(np.mean(values) - half), float(np.mean(values) + half)

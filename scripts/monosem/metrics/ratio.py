@@ -1,0 +1,6 @@
+"""Ratios that are None where they are not defined."""
+
+
+def ratio(numerator: float, denominator: float) -> float | None:
+    """Numerator over denominator, None where the denominator is zero: not defined, rather than a made-up number."""
+    return None if denominator == 0 else float(numerator / denominator)
