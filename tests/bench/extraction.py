@@ -23,11 +23,12 @@ import torch
 
 from scripts.monosem.activations import run_pass
 from scripts.monosem.models import sites
-from scripts.monosem.models.gpt2 import functional, modules, onednn
+from scripts.monosem.models.gpt2 import modules, onednn
+from scripts.monosem.models.gpt2.architecture import Architecture, initialise
 from tests.bench.benchmark import processor
 
 LAYER, CONTEXT, VOCAB, WINDOWS = 6, 128, 50257, 32
-SHAPE = functional.Architecture(12, 768, 12, 3072, 1024, "gelu_new", VOCAB)
+SHAPE = Architecture(12, 768, 12, 3072, 1024, "gelu_new", VOCAB)
 WHOLE_TOKENS = (10_000, 50_000)
 FLOOR_ROWS = (256, 384, 512, 1024, 2048)
 SITE = f"blocks.{LAYER}.mlp.hook_post"
@@ -79,7 +80,7 @@ def can_pack(dtype: torch.dtype) -> bool:
 
 def ours(dtype: torch.dtype) -> Run:
     """The reader that the workflow's extraction uses on this machine."""
-    state = {name: value.to(dtype) for name, value in functional.initialise(SHAPE, 0).items()}
+    state = {name: value.to(dtype) for name, value in initialise(SHAPE, 0).items()}
     state = {name: value for name, value in state.items() if not _is_later(name)}
     network, _, _ = modules.build(SHAPE.hf_config(0), state, LAYER + 1)
     read, batch = run_pass.reader(network, [sites.resolve(network, SITE)], CONTEXT, WINDOWS, None)

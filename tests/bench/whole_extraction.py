@@ -19,7 +19,7 @@ from scripts.monosem.activations.run_pass import Extraction
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.runtime import keep_freed_memory
 from scripts.monosem.models import cost, model_folder
-from scripts.monosem.models.gpt2 import functional
+from scripts.monosem.models.gpt2.architecture import initialise
 from scripts.monosem.text.tokens import TokenStream
 from tests.bench.extraction import CONTEXT, LAYER, SHAPE, SITE, VOCAB
 from tests.bench.worker import peak_memory
@@ -30,7 +30,7 @@ DOCUMENT = 400  # tokens
 def write_model(folder: Path) -> None:
     """GPT-2 small's shape with random weights, in float32 as published."""
     folder.mkdir(parents=True, exist_ok=True)
-    artefacts.save_tensors(functional.initialise(SHAPE, 0), folder / model_folder.WEIGHTS)
+    artefacts.save_tensors(initialise(SHAPE, 0), folder / model_folder.WEIGHTS)
 
 
 def stream_of(n: int) -> TokenStream:

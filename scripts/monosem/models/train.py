@@ -3,19 +3,23 @@
 import json
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.job import Progress, say
 from scripts.monosem.core.runtime import derive_seed, resolve_precision
-from scripts.monosem.models import muon
-from scripts.monosem.models.gpt2 import functional
+from scripts.monosem.models import muon, unembedding_loss
+from scripts.monosem.models.gpt2.architecture import Architecture
+from scripts.monosem.models.gpt2.modules import Gpt2Network, initial_network, weights_of
 
 BETAS = (0.9, 0.98)
 
@@ -24,15 +28,24 @@ BETAS = (0.9, 0.98)
 class Training:
     """Hyper-parameters of one language model."""
 
-    architecture: functional.Architecture  # shape of the model
-    tokens: int  # tokens trained on; the last step may be cut by rounding to whole batches
-    batch_size: int  # windows of n_positions tokens per step
-    learning_rate: float  # peak of Muon's learning rate, for the matrices of the blocks (scaled to AdamW's step size)
-    embedding_learning_rate: float  # peak of AdamW's learning rate, for embeddings, biases and LayerNorms
-    warmup_share: float  # share of the steps that raise the learning rate from zero; then it falls linearly to zero
-    weight_decay: float  # decay of matrices and embeddings (not of biases and LayerNorms)
-    seed: int  # initial weights and order of the data
-    precision: str = "float32"  # of the unembedding's products: float32, bfloat16, or auto (as the machine likes)
+    architecture: Architecture
+    """Shape of the model."""
+    tokens: int
+    """Tokens trained on, rounded down to whole batches."""
+    batch_size: int
+    """Windows of n_positions tokens per step."""
+    learning_rate: float
+    """Peak of Muon's learning rate, for the matrices of the blocks (scaled to AdamW's step size)."""
+    embedding_learning_rate: float
+    """Peak of AdamW's learning rate, for embeddings, biases and LayerNorms."""
+    warmup_share: float
+    """Share of the steps that raise the learning rate from zero; then it falls linearly to zero."""
+    weight_decay: float
+    """Decay of matrices and embeddings (not of biases and LayerNorms)."""
+    seed: int
+    """Initial weights and order of the data."""
+    precision: str = "float32"
+    """Of the unembedding's products: float32, bfloat16, or auto (bfloat16 where the hardware supports it)."""
 
     @property
     def steps(self) -> int:
@@ -40,9 +53,9 @@ class Training:
         return max(1, self.tokens // (self.batch_size * self.architecture.n_positions))
 
 
-def training_from(params: dict, vocab_size: int) -> Training:
-    """Build the dataclass from config.yaml's `models.<name>.train`."""
-    architecture = functional.Architecture(**params["architecture"], vocab_size=vocab_size)
+def training_from(params: dict[str, Any], vocab_size: int) -> Training:
+    """Hyper-parameters from config.yaml's `models.<name>.train`."""
+    architecture = Architecture(**params["architecture"], vocab_size=vocab_size)
     return Training(**{**params, "architecture": architecture})
 
 
@@ -54,8 +67,8 @@ def schedule(step: int, config: Training) -> float:
     return (config.steps - step) / max(1, config.steps - warmup)
 
 
-def window_starts(n_tokens: int, config: Training) -> Int[np.ndarray, "windows"]:
-    """Where each training window starts, in the order of training.
+def window_starts(n_tokens: int, config: Training) -> Int[np.ndarray, " window"]:
+    """First token of each training window, in the order of training.
 
     Every epoch cuts the stream into non-overlapping windows from a new random offset and shuffles them.
     """
@@ -70,29 +83,76 @@ def window_starts(n_tokens: int, config: Training) -> Int[np.ndarray, "windows"]
     return np.concatenate(starts)[:wanted]
 
 
-def batch_at(stream: np.ndarray, starts: np.ndarray, context: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs and next-token targets, both [windows, context], for windows of a stream that start at `starts`."""
-    rows = stream[starts[:, None] + np.arange(context + 1)].astype(np.int64)
-    rows = torch.from_numpy(rows)
+def batch_at(
+    stream: Int[np.ndarray, " n_tokens"], starts: Int[np.ndarray, " batch"], context: int
+) -> tuple[Int[Tensor, "batch {context}"], Int[Tensor, "batch {context}"]]:
+    """Inputs and next-token targets of the windows of a stream that start at `starts`."""
+    rows = torch.from_numpy(stream[starts[:, None] + np.arange(context + 1)].astype(np.int64))
     return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
 
 
-def _is_embedding(name: str) -> bool:
-    return name.endswith(("wte.weight", "wpe.weight"))
-
-
-def _adamw(parameters: functional.Parameters, config: Training) -> torch.optim.Optimizer:
-    """AdamW for embeddings and vectors; Muon takes the matrices of the blocks.
+@dataclass(frozen=True)
+class Optimisers:
+    """AdamW for embeddings and vectors, Muon for the matrices of the blocks.
 
     At a few million tokens the pair reaches a lower loss than AdamW alone does with half as many again.
     """
-    embeddings = [value for name, value in parameters.items() if _is_embedding(name)]
-    vectors = [value for value in parameters.values() if value.dim() == 1]
+
+    parameters: list[nn.Parameter]
+    """All that are trained."""
+    adamw: torch.optim.AdamW
+    """Embeddings, biases and LayerNorms."""
+    matrices: list[nn.Parameter]
+    """Muon's."""
+    momenta: list[Tensor]
+    """One per matrix."""
+
+
+def _optimisers(network: Gpt2Network, config: Training) -> Optimisers:
+    def is_embedding(name: str) -> bool:
+        return name.endswith(("wte.weight", "wpe.weight"))
+
+    named = dict(network.named_parameters())
+    embeddings = [value for name, value in named.items() if is_embedding(name)]
+    vectors = [value for value in named.values() if value.dim() == 1]
     groups = [{"params": embeddings, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.embedding_learning_rate, betas=BETAS, fused=True)
+    adamw = torch.optim.AdamW(groups, lr=config.embedding_learning_rate, betas=BETAS, fused=True)
+    matrices = [value for name, value in named.items() if value.dim() == 2 and not is_embedding(name)]
+    return Optimisers(list(named.values()), adamw, matrices, [torch.zeros_like(value) for value in matrices])
 
 
-def _load_checkpoint(path: Path, digest: str) -> dict | None:
+@dataclass
+class Curve:
+    """The training curve so far."""
+
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    """One per logged step."""
+    losses: list[Float[Tensor, ""]] = field(default_factory=list)
+    """Of the steps since the last line."""
+
+
+@dataclass
+class Stopwatch:
+    """Seconds of training over all attempts, without validation."""
+
+    before: float = 0.0
+    """Of earlier attempts."""
+    since: float = field(default_factory=time.perf_counter)
+    """The clock's time when this attempt began, later by what was spent on validation."""
+
+    def seconds(self) -> float:
+        """The time so far."""
+        return self.before + time.perf_counter() - self.since
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Does not count what happens within."""
+        began = time.perf_counter()
+        yield
+        self.since += time.perf_counter() - began
+
+
+def _read_checkpoint(path: Path, digest: str) -> dict[str, Any] | None:
     """The checkpoint at `path`, or None with a sentence if there is none that fits."""
     if not path.exists():
         return None
@@ -108,102 +168,128 @@ def _load_checkpoint(path: Path, digest: str) -> dict | None:
     return state
 
 
+@torch.no_grad()
+def _restore(state: dict[str, Any], network: Gpt2Network, optimisers: Optimisers, curve: Curve) -> None:
+    for name, value in weights_of(network).items():
+        value.copy_(state["parameters"][name])
+    optimisers.adamw.load_state_dict(state["adamw"])
+    for momentum, value in zip(optimisers.momenta, state["momenta"], strict=True):
+        momentum.copy_(value)
+    curve.lines, curve.losses = state["lines"], state["losses"]
+
+
+def _write_checkpoint(
+    path: Path, digest: str, step: int, seconds: float, network: Gpt2Network, optimisers: Optimisers, curve: Curve
+) -> None:
+    state = {
+        "digest": digest, "step": step, "seconds": seconds, "parameters": weights_of(network),
+        "adamw": optimisers.adamw.state_dict(), "momenta": optimisers.momenta,
+        "lines": curve.lines, "losses": curve.losses,
+    }  # fmt: skip
+    with artefacts.atomic_path(path) as temporary:
+        torch.save(state, temporary)
+
+
+def mean_nats(
+    network: Gpt2Network,
+    tokens: Int[Tensor, "batch context"],
+    targets: Int[Tensor, "batch context"],
+    precision: str = "float32",
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy of the targets in nats, differentiable; `precision` is that of the unembedding's products."""
+    hidden = network.transformer(tokens).last_hidden_state
+    return unembedding_loss.mean_nats(hidden.flatten(0, 1), network.lm_head.weight, targets.flatten(), precision)
+
+
+def _update_(optimisers: Optimisers, share: float, config: Training) -> None:
+    """One step of both optimisers at a share of the peak learning rates; the gradients are used up."""
+    for group in optimisers.adamw.param_groups:
+        group["lr"] = share * config.embedding_learning_rate
+    torch.nn.utils.clip_grad_norm_(optimisers.parameters, 1.0)
+    muon.step_(optimisers.matrices, optimisers.momenta, share * config.learning_rate, config.weight_decay)
+    optimisers.adamw.step()
+    for value in optimisers.parameters:
+        value.grad = None
+
+
+def _log_line(losses: list[Float[Tensor, ""]], done: int, share: float, config: Training) -> dict[str, Any]:
+    """One line of the training curve. Raises: ArtefactError when the loss is not finite."""
+    mean = torch.stack(losses).mean().item()
+    if not math.isfinite(mean):
+        raise artefacts.ArtefactError(f"training diverged before step {done:,}: loss {mean}; lower learning_rate")
+    n_tokens = done * config.batch_size * config.architecture.n_positions
+    return {"step": done, "tokens": n_tokens, "loss_nats": mean, "learning_rate": share * config.learning_rate}
+
+
 def train(
-    stream: Int[np.ndarray, "n_tokens"],
+    stream: Int[np.ndarray, " n_tokens"],
     config: Training,
     checkpoint: Path,
-    curve: Path,
+    curve_path: Path,
     device: str = "cpu",
     data_digest: str = "",
-    validate: Callable[[functional.Parameters], float] | None = None,
+    validate: Callable[[Gpt2Network], float] | None = None,
     checkpoint_every_s: float = 30.0,
     stop_after_step: int | None = None,
-) -> tuple[functional.Parameters, dict]:
+) -> tuple[Gpt2Network, dict[str, Any]]:
     """Train from scratch, or go on from `checkpoint` if it was made with the same settings and data.
 
-    `curve` gets one JSON line per logged step. `validate` is called four times a run. `stop_after_step` leaves after
-    that many steps with the checkpoint written, as a kill would (tests).
+    `curve_path` gets one JSON line per logged step. `validate` is called four times a run. `stop_after_step` leaves
+    after that many steps with the checkpoint written, as a kill would (tests).
 
-    Returns: parameters as float32 CPU tensors, and a summary with tokens, steps and seconds of training.
+    Returns: the network on the CPU, and a summary with tokens, steps and seconds of training.
     Raises: ArtefactError when the loss is not finite, naming the step and the likely knob.
     """
     config = replace(config, precision=resolve_precision(config.precision, device))
-    architecture, context = config.architecture, config.architecture.n_positions
+    context = config.architecture.n_positions
     starts = window_starts(len(stream), config)
     digest = artefacts.sha256_json({**asdict(config), "data": data_digest, "device": device})
-    parameters = functional.initialise(architecture, derive_seed(config.seed, "weights"))
-    parameters = {name: value.to(device).requires_grad_() for name, value in parameters.items()}
-    adamw = _adamw(parameters, config)
-    matrices = [value for name, value in parameters.items() if value.dim() == 2 and not _is_embedding(name)]
-    momenta = [torch.zeros_like(value) for value in matrices]
-    first, seconds, lines, losses = 0, 0.0, [], []
-    if state := _load_checkpoint(checkpoint, digest):
-        first, seconds, lines, losses = state["step"], state["seconds"], state["lines"], state["losses"]
-        with torch.no_grad():
-            for name, value in parameters.items():
-                value.copy_(state["parameters"][name])
-        adamw.load_state_dict(state["adamw"])
-        momenta = [value.to(device) for value in state["momenta"]]
-
+    network = initial_network(config.architecture, derive_seed(config.seed, "weights")).to(device).requires_grad_()
+    optimisers, curve, first, before = _optimisers(network, config), Curve(), 0, 0.0
+    if state := _read_checkpoint(checkpoint, digest):
+        _restore(state, network, optimisers, curve)
+        first, before = state["step"], state["seconds"]
     log_every, validate_every = max(1, config.steps // 200), max(1, math.ceil(config.steps / 4))
-    progress, since, saved = Progress(config.tokens, "tokens"), time.perf_counter(), time.perf_counter()
-    for step in range(first, config.steps):
-        share = schedule(step, config)
-        for group in adamw.param_groups:
-            group["lr"] = share * config.embedding_learning_rate
-        chosen = starts[step * config.batch_size : (step + 1) * config.batch_size]
+    progress, watch, saved = Progress(config.tokens, "tokens"), Stopwatch(before), time.perf_counter()
+    for done in range(first + 1, config.steps + 1):
+        share = schedule(done - 1, config)
+        chosen = starts[(done - 1) * config.batch_size : done * config.batch_size]
         inputs, targets = batch_at(stream, chosen, context)
-        loss = functional.mean_nats(parameters, architecture, inputs.to(device), targets.to(device), config.precision)
+        loss = mean_nats(network, inputs.to(device), targets.to(device), config.precision)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
-        muon.step_(matrices, momenta, share * config.learning_rate, config.weight_decay)
-        adamw.step()
-        for value in parameters.values():
-            value.grad = None
-        losses.append(loss.detach())
-
-        done = step + 1
+        _update_(optimisers, share, config)
+        curve.losses.append(loss.detach())
         validating = validate and (done % validate_every == 0 or done == config.steps)
         if done % log_every == 0 or done == config.steps or validating:
-            mean = torch.stack(losses).mean().item()
-            losses.clear()
-            if not math.isfinite(mean):
-                raise artefacts.ArtefactError(
-                    f"training diverged before step {done:,}: loss {mean}; lower learning_rate"
-                )
-            rate = share * config.learning_rate
-            now = seconds + time.perf_counter() - since
-            n_tokens = done * config.batch_size * context
-            line = {"step": done, "tokens": n_tokens, "loss_nats": mean, "learning_rate": rate, "seconds": now}
+            line = _log_line(curve.losses, done, share, config)
+            curve.losses.clear()
+            line["seconds"] = watch.seconds()
             if validating:
-                line["validation_nats"] = validate(parameters)
-                since += seconds + time.perf_counter() - since - now  # validation is not training time
-            lines.append(line)
-            progress.update(n_tokens, loss_nats=mean, learning_rate=rate)
+                with watch.paused():
+                    line["validation_nats"] = validate(network)
+            curve.lines.append(line)
+            progress.update(line["tokens"], loss_nats=line["loss_nats"], learning_rate=line["learning_rate"])
         stopping = done == stop_after_step
         if stopping or time.perf_counter() - saved > checkpoint_every_s:
-            with artefacts.atomic_path(checkpoint) as temporary:
-                state = {"digest": digest, "step": done, "parameters": parameters, "lines": lines, "losses": losses}
-                state |= {"adamw": adamw.state_dict(), "momenta": momenta}
-                state |= {"seconds": seconds + time.perf_counter() - since}
-                torch.save(state, temporary)
+            _write_checkpoint(checkpoint, digest, done, watch.seconds(), network, optimisers, curve)
             saved = time.perf_counter()
         if stopping:
             break
-    seconds += time.perf_counter() - since
-    artefacts.write_text("".join(json.dumps(line) + "\n" for line in lines), curve)
-    summary = {"tokens": config.steps * config.batch_size * context, "steps": config.steps, "seconds": seconds}
-    summary["precision"] = config.precision
-    return {name: value.detach().cpu() for name, value in parameters.items()}, summary
+    summary = {
+        "tokens": config.steps * config.batch_size * context, "steps": config.steps, "seconds": watch.seconds(),
+        "precision": config.precision,
+    }  # fmt: skip
+    artefacts.write_text("".join(json.dumps(line) + "\n" for line in curve.lines), curve_path)
+    return network.cpu().requires_grad_(False), summary
 
 
-def shuffle_weights(parameters: functional.Parameters, seed: int) -> functional.Parameters:
+def shuffle_weights(weights: dict[str, Tensor], seed: int) -> dict[str, Tensor]:
     """Permute the entries of every weight matrix: the random-transformer control of Bricken et al. 2023.
 
     Each matrix keeps its marginal distribution and loses what it learnt; vectors (biases, LayerNorms) stay.
     """
     shuffled = {}
-    for name, value in parameters.items():
+    for name, value in weights.items():
         if value.dim() < 2:
             shuffled[name] = value.clone()
             continue

@@ -15,27 +15,27 @@ from scripts.monosem.core import artefacts
 from scripts.monosem.models import load as pretrained
 from scripts.monosem.models import model_folder, sites, splice
 from scripts.monosem.models.families import GPT2, family_of
-from scripts.monosem.models.gpt2 import functional
+from scripts.monosem.models.gpt2.architecture import Architecture, initialise
+from scripts.monosem.models.gpt2.modules import initial_network
 from scripts.monosem.models.link import link
 from tests.helpers import family_models
 
-SHAPE = functional.Architecture(2, 16, 2, 32, 12, "gelu_new", 50)
+SHAPE = Architecture(2, 16, 2, 32, 12, "gelu_new", 50)
 TOKENS = torch.arange(12)[None]
 
 
 @pytest.fixture
 def folder(tmp_path):
     """A folder as the workflow writes it."""
-    artefacts.save_tensors(functional.initialise(SHAPE, 0), tmp_path / "model.safetensors")
+    artefacts.save_tensors(initialise(SHAPE, 0), tmp_path / "model.safetensors")
     artefacts.write_json(SHAPE.hf_config(0), tmp_path / "config.json")
     (tmp_path / "tokenizer.json").write_text("{}")
     return tmp_path
 
 
-def test_our_folder_opens_and_agrees_with_the_lean_forward(folder):
+def test_our_folder_opens_as_the_network_that_was_trained(folder):
     model = pretrained.load_model(folder)
-    logits = functional.final_hidden(functional.initialise(SHAPE, 0), SHAPE, TOKENS) @ model.lm_head.weight.T
-    torch.testing.assert_close(model(TOKENS).logits[0], logits, atol=1e-5, rtol=1e-5)
+    assert torch.equal(model(TOKENS).logits, initial_network(SHAPE, 0)(TOKENS).logits)
     assert not model.training and not any(p.requires_grad for p in model.parameters())
 
 
@@ -66,7 +66,7 @@ def test_cut_weights_nan_and_foreign_models_are_refused_by_name(folder):
     weights.write_bytes(whole[:-100])
     with pytest.raises(artefacts.ArtefactError, match="model.safetensors is cut short"):
         pretrained.load_model(folder)
-    parameters = functional.initialise(SHAPE, 0)
+    parameters = initialise(SHAPE, 0)
     del parameters["transformer.ln_f.bias"]
     artefacts.save_tensors(parameters, weights)
     with pytest.raises(artefacts.ArtefactError, match="ln_f.bias"):

@@ -1,7 +1,7 @@
 """Training: resumable to the bit, better than chance, and the shuffled control keeps only the marginals."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,25 +10,28 @@ import torch
 from scripts.monosem.core import artefacts
 from scripts.monosem.models import score as scores
 from scripts.monosem.models import train as lm
-from scripts.monosem.models.gpt2 import functional
+from scripts.monosem.models.gpt2.architecture import Architecture, initialise
+from scripts.monosem.models.gpt2.modules import build, initial_network, weights_of
 
-SHAPE = functional.Architecture(1, 16, 2, 32, 8, "relu", 20)
+SHAPE = Architecture(1, 16, 2, 32, 8, "relu", 20)
 CONFIG = lm.Training(SHAPE, 6400, 4, 0.01, 0.02, 0.1, 0.1, seed=1)
 CYCLE = np.tile(np.arange(20), 40).astype(np.uint16)
 
 
 def run(tmp_path, name="a", config=CONFIG, **kwargs):
     curve = tmp_path / f"{name}.jsonl"
-    parameters, summary = lm.train(CYCLE, config, tmp_path / f"{name}.pt", curve, **kwargs)
-    return parameters, summary, artefacts.read_jsonl(curve)
+    network, summary = lm.train(CYCLE, config, tmp_path / f"{name}.pt", curve, **kwargs)
+    return weights_of(network), summary, artefacts.read_jsonl(curve)
+
+
+def mean_nats(weights):
+    return scores.predict_all(build(asdict(SHAPE), weights, SHAPE.n_layer)[0], CYCLE).mean()
 
 
 def test_it_learns_a_cycle_that_an_untrained_model_does_not_know(tmp_path):
-    parameters, summary, curve = run(tmp_path)
+    weights, summary, curve = run(tmp_path)
     assert summary["steps"] == 200 and summary["tokens"] == 6400
-    trained = scores.predict_all(parameters, SHAPE, CYCLE).mean()
-    untrained = scores.predict_all(functional.initialise(SHAPE, 0), SHAPE, CYCLE).mean()
-    assert trained < 0.2 < 2.5 < untrained
+    assert mean_nats(weights) < 0.2 < 2.5 < mean_nats(initialise(SHAPE, 0))
     assert curve[-1]["loss_nats"] < curve[0]["loss_nats"]
 
 
@@ -51,8 +54,8 @@ def test_a_checkpoint_of_other_settings_or_cut_short_is_not_used(tmp_path, capsy
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     after_cut, *_ = run(tmp_path, "other")
     assert "cannot be read" in capsys.readouterr().out
-    for parameters in (after_other, after_cut):
-        assert all(torch.equal(whole[name], parameters[name]) for name in whole)
+    for weights in (after_other, after_cut):
+        assert all(torch.equal(whole[name], weights[name]) for name in whole)
 
 
 def test_seeds_change_weights_and_order(tmp_path):
@@ -88,18 +91,17 @@ def test_shuffling_keeps_the_marginals_and_destroys_what_was_learnt(tmp_path):
     for name, value in trained.items():
         assert torch.equal(value.flatten().sort().values, shuffled[name].flatten().sort().values)
         assert torch.equal(value, shuffled[name]) == (value.dim() == 1)
-    learnt, lost = (scores.predict_all(parameters, SHAPE, CYCLE).mean() for parameters in (trained, shuffled))
-    assert lost > np.log(20) > learnt
+    assert mean_nats(shuffled) > np.log(20) > mean_nats(trained)
 
 
 @pytest.mark.parametrize("n", [17, 24, 25, 33])
 def test_every_token_but_the_first_is_predicted_once(n):
-    parameters = functional.initialise(SHAPE, 0)
+    network = initial_network(SHAPE, 0)
     tokens = np.random.default_rng(0).integers(20, size=n)
-    nats = scores.predict_all(parameters, SHAPE, tokens, batch_size=2)
+    nats = scores.predict_all(network, tokens, batch_size=2)
     assert len(nats) == n - 1
     inputs = torch.from_numpy(tokens[8:16])[None]
-    alone = functional.token_nats(parameters, SHAPE, inputs, torch.from_numpy(tokens[9:17])[None])
+    alone = scores.token_nats(network, inputs, torch.from_numpy(tokens[9:17])[None])
     np.testing.assert_allclose(nats[8:16], alone[0], atol=1e-5)
 
 

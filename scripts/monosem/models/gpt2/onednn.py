@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from scripts.monosem.models.gpt2.modules import Block, Conv1D, Gpt2Network
+from scripts.monosem.models.gpt2.modules import Block, Conv1D, Gpt2Network, activation_of
 from scripts.monosem.models.sites import Site
 
 ROWS = 384  # tokens per pass: activations of a layer stay in the cache of a core
@@ -78,7 +78,7 @@ def can_read(model: nn.Module) -> bool:
     """Whether this file can stand for the network's own forward pass."""
     if not isinstance(model, Gpt2Network) or model.device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return False
-    known = model.config.to_dict().get("activation_function", "gelu_new") in FUSED
+    known = activation_of(model.config.to_dict()) in FUSED
     return known and hasattr(torch.ops.mkldnn, "_linear_pointwise") and model.dtype in (torch.float32, torch.bfloat16)
 
 
@@ -106,7 +106,7 @@ def _probe(network: Gpt2Network) -> list[tuple[Tensor, Tensor]]:
     generator = torch.Generator().manual_seed(0)
     x, stream = (torch.randn(16, d, generator=generator).to(network.dtype) for d in (d_in, d_out))
     packed = pack(module.weight, module.bias)
-    fused = FUSED[network.config.to_dict().get("activation_function", "gelu_new")]
+    fused = FUSED[activation_of(network.config.to_dict())]
     plain = module(x)
     return [
         (packed.plain(x), plain),
@@ -132,7 +132,7 @@ def prepare(network: Gpt2Network) -> Reader:
 
     config = network.config.to_dict()
     layers = tuple(layer(block) for block in network.transformer.h)
-    return Reader(network, layers, config["n_head"], FUSED[config.get("activation_function", "gelu_new")])
+    return Reader(network, layers, config["n_head"], FUSED[activation_of(config)])
 
 
 def _attention(qkv: Float[Tensor, "n three_d"], batch: int, n_head: int, mask: Tensor | None) -> Float[Tensor, "n d"]:
@@ -170,7 +170,7 @@ def read(
     tokens: Int[Tensor, "batch context"],
     position_ids: Int[Tensor, "batch context"] | None = None,
 ) -> list[Float[Tensor, "batch context d"]]:
-    """Activations at several sites; nothing after the last is computed. `position_ids` as in `gpt2_network.Body`."""
+    """Activations at several sites; nothing after the last is computed. `position_ids` as in `modules.Body`."""
     places = [(site.layer, site.inner) for site in wanted]
     caught: dict[tuple[int, str], Tensor] = {}
 
