@@ -9,15 +9,22 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
-from scripts.monosem.core.declaration import UNIQUE, Keyword, Name, PartOf
+from scripts.monosem.core.declaration import (
+    UNIQUE,
+    Count,
+    InnerShare,
+    Keyword,
+    Name,
+    PartOf,
+    Positive,
+    Probability,
+    Share,
+    Weight,
+)
 from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.sae.kinds import KINDS as ARCHITECTURES
 
-Count = Annotated[int, Ge(1)]
 TwoOrMore = Annotated[int, Ge(2)]
-Positive = Annotated[float, Gt(0)]
-Probability = Annotated[float, Gt(0), Le(1)]
-InnerShare = Annotated[float, Gt(0), Lt(1)]
 Probabilities = Annotated[tuple[Probability, ...], MinLen(1)]
 Architecture = Annotated[str, Keyword("enum", tuple(ARCHITECTURES))]
 SaeKeys = Annotated[dict[str, Any], PartOf(SaeConfig)]
@@ -35,7 +42,7 @@ class LogRange:
     high: Positive
     """The last."""
     levels: TwoOrMore
-    """How many."""
+    """Number of values."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +244,7 @@ class AdversarialConfig:
     """Feature-on probability of each level, densest first."""
     attack: Positive
     """Length of the attack, in mean input norms of the level."""
-    training_attack: Annotated[float, Ge(0)]
+    training_attack: Weight
     """The same in adversarial training, which is a second set of models; 0 leaves it out."""
     steps: Count
     """Adam steps."""
@@ -404,7 +411,7 @@ class AbsorptionConfig:
     """That a parent is on."""
     child_share: InnerShare
     """Share of a parent's occurrences that have one of its children."""
-    weakest: Annotated[float, Ge(0), Le(1)]
+    weakest: Share
     """Strengths are uniform on [weakest, 1]."""
     vectors: Count
     """Activations that the SAEs are trained on."""

@@ -15,6 +15,9 @@ from scripts.monosem.sae import model
 from scripts.monosem.sae.kinds import KINDS
 from scripts.monosem.sae.training import loop as sae_training
 
+PRECISION = "float32"
+"""Of SAEs whose settings name none: so small that bfloat16 gains nothing, and numbers depend less on the machine."""
+
 
 @dataclass(frozen=True)
 class Vectors:
@@ -40,7 +43,7 @@ class Vectors:
 
 def train(read: Vectors, params: dict[str, Any], seed: int, device: str = "cpu") -> model.Sae:
     """Train one SAE with the project's trainer; `params` are keys of SaeConfig. Returns it on the CPU."""
-    config = sae_config.from_params(params)
+    config = sae_config.from_params({"precision": PRECISION, **params})
     with tempfile.TemporaryDirectory() as folder:
         weights, _ = sae_training.train(
             read, config, seed, Path(folder, "checkpoint"), Path(folder, "curve.jsonl"), device=device,

@@ -8,44 +8,23 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
-from torch.optim.adam import adam
 
+from scripts.monosem.core import adam
 from scripts.monosem.core.job import Progress
 from scripts.monosem.toy.data import Batch
 
 Stack = TypeVar("Stack", bound=tuple)
 
 
-@torch.no_grad()
-def adam_step_(
-    weights: list[Tensor],
-    gradients: list[Tensor],
-    moments: list[list[Tensor]],
-    steps: list[Tensor],
-    rate: float,
-) -> None:
-    """One step of Adam in place, with torch's default constants; `steps` counts up.
-
-    torch.optim.Adam does the same, but its constructor imports torch's compiler, which takes longer than some of the
-    experiments. The fused kernel walks through memory, so gradients that autograd left transposed are put in order.
-    """
-    ordered = [
-        gradient if gradient.stride() == weight.stride() else torch.empty_like(weight).copy_(gradient)
-        for weight, gradient in zip(weights, gradients, strict=True)
-    ]
-    adam(
-        weights, ordered, *moments, max_exp_avg_sqs=[], state_steps=steps, fused=True, amsgrad=False, beta1=0.9,
-        beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
-    )  # fmt: skip
-
-
+EPSILON = 1e-8
+"""Adam's, torch's default."""
 EVALUATION_BLOCK = 1024
 """Samples scored at a time, so that memory is bounded."""
 
 
 @dataclass(frozen=True)
 class Optimisation:
-    """How a stack is trained."""
+    """Length, batch and learning rate of a training."""
 
     steps: int
     """Adam steps."""
@@ -84,7 +63,7 @@ def train(
             observe(step, type(parameters)(*(tensor.detach() for tensor in leaves)))
         losses = loss(leaves, draw(optimisation.batch_size, generator))
         gradients = torch.autograd.grad(losses.sum(), list(leaves))
-        adam_step_(list(leaves), list(gradients), moments, steps, learning_rate_at(step, optimisation))
+        adam.step_(list(leaves), list(gradients), *moments, steps, learning_rate_at(step, optimisation), EPSILON)
         if step % 100 == 99 or step + 1 == optimisation.steps:
             progress.update(step + 1, loss=float(losses.detach().mean()))
     trained = type(parameters)(*(tensor.detach() for tensor in leaves))

@@ -1,14 +1,14 @@
 """One Adam step on all weights, in place, with the unit-norm constraint of the decoder's rows."""
 
 import torch
-from torch.optim.adam import adam
 
+from scripts.monosem.core import adam
 from scripts.monosem.sae import parameters
 from scripts.monosem.sae.kernels import numba_loops, sparse
 from scripts.monosem.sae.kernels.threads import over_rows
 from scripts.monosem.sae.parameters import Parameters
 
-BETAS, EPSILON = (0.9, 0.999), 6.25e-10  # Adam; epsilon as Gao et al. 2024: gradients of rare latents are tiny
+EPSILON = 6.25e-10  # Adam; epsilon as Gao et al. 2024: gradients of rare latents are tiny
 
 
 def adam_step_(
@@ -34,26 +34,14 @@ def adam_step_(
         parameters.remove_parallel_(gradients.decoder, weights.decoder)
     groups = [list(group.tensors().values()) for group in everything]
     done = torch.tensor(float(step), device=weights.b_dec.device)
-    adam(
-        *groups,
-        max_exp_avg_sqs=[],
-        state_steps=[done.clone() for _ in groups[0]],
-        fused=True,
-        amsgrad=False,
-        beta1=BETAS[0],
-        beta2=BETAS[1],
-        lr=rate,
-        weight_decay=0.0,
-        eps=EPSILON,
-        maximize=False,
-    )
+    adam.step_(*groups, [done.clone() for _ in groups[0]], rate, EPSILON)
     if unit_rows:
         parameters.unit_rows_(weights.decoder)
 
 
 def _compiled_step_(everything: tuple[Parameters, ...], step: int, rate: float, unit_rows: bool, project: bool) -> None:
     """One pass over each matrix: its rows stay in the cache from the projection to the renormalisation."""
-    beta1, beta2 = BETAS
+    beta1, beta2 = adam.BETAS
     scalars = (
         rate / (1 - beta1 ** (step + 1)), beta1, beta2, 1 - beta1, 1 - beta2,
         (1 - beta2 ** (step + 1)) ** -0.5, EPSILON,
