@@ -2,72 +2,54 @@
 
 import re
 from html import escape
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
 
 WIDTH, HEIGHT, GAP, RISE = 168, 28, 14, 46  # of a box, and between boxes, in px
 
 
-def parse(mermaid: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Names by node id, and edges (from, to), of Mermaid flowchart text.
+def parse(mermaid: str) -> "DiGraph":
+    """Graph of Mermaid flowchart text, rule names as the attribute `name` of the nodes; without cycles.
 
-    A rule whose jobs read from one another has an edge to itself, which says nothing of the order of rules: left out.
+    Jobs have no cycle, but rules may (an early job of one before a late job of the other, or jobs of one rule in a
+    row): the edge that closes a cycle is left out.
     """
-    names = dict(re.findall(r"^\s*(\w+)\s*\[\"?([^\]\"]+)\"?\]", mermaid, re.M))
-    edges = [(a, b) for a, b in re.findall(r"^\s*(\w+)\s*-->\s*(\w+)", mermaid, re.M) if a in names and b in names]
-    return names, [(a, b) for a, b in edges if a != b]
+    import networkx  # 0.3 s of start-up, needed once per report
+
+    graph = networkx.DiGraph()
+    for node, name in re.findall(r"^\s*(\w+)\s*\[\"?([^\]\"]+)\"?\]", mermaid, re.M):
+        graph.add_node(node, name=name)
+    for source, target in re.findall(r"^\s*(\w+)\s*-->\s*(\w+)", mermaid, re.M):
+        if source in graph and target in graph and not networkx.has_path(graph, target, source):
+            graph.add_edge(source, target)
+    return graph
 
 
-def reduced(edges: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Edges without those that a longer path already says (transitive reduction): what reads from what reads from …"""
-    children: dict[str, set[str]] = {}
-    for a, b in edges:
-        children.setdefault(a, set()).add(b)
+def layers(graph: "DiGraph") -> list[list[str]]:
+    """Nodes by the length of the longest path that leads to them; within a layer near their predecessors."""
+    import networkx
 
-    def reaches(start: str, end: str) -> bool:
-        seen, waiting = set(), [start]
-        while waiting:
-            node = waiting.pop()
-            if node == end:
-                return True
-            if node not in seen:
-                seen.add(node)
-                waiting.extend(children.get(node, ()))
-        return False
-
-    return [(a, b) for a, b in dict.fromkeys(edges) if not any(reaches(c, b) for c in children[a] - {a, b})]
-
-
-def layers(names: dict[str, str], edges: list[tuple[str, str]]) -> list[list[str]]:
-    """Nodes by the length of the longest path that leads to them; within a layer near what they read from.
-
-    Jobs have no cycle, but rules may (an early job of one before a late job of the other): the edge that would close
-    it counts for nothing.
-    """
-    parents: dict[str, list[str]] = {node: [a for a, b in edges if b == node] for node in names}
-    depth: dict[str, int] = {}
-
-    def depth_of(node: str, below: tuple[str, ...] = ()) -> int:
-        if node not in depth:
-            path = (*below, node)
-            above = (depth_of(parent, path) for parent in parents[node] if parent not in path)
-            depth[node] = 1 + max(above, default=-1)
-        return depth[node]
-
-    rows: list[list[str]] = [[] for _ in range(1 + max((depth_of(node) for node in names), default=-1))]
-    for node in names:
-        rows[depth_of(node)].append(node)
+    order = {node: place for place, node in enumerate(graph)}
+    rows = [sorted(row, key=order.__getitem__) for row in networkx.topological_generations(graph)]
     place: dict[str, float] = {}
     for row in rows:
-        known = {node: [place[parent] for parent in parents[node] if parent in place] for node in row}
-        row.sort(key=lambda node: sum(known[node]) / len(known[node]) if known[node] else 0.0)
+        means = {node: fmean([place[parent] for parent in graph.predecessors(node)] or [0.0]) for node in row}
+        row.sort(key=means.__getitem__)
         place |= {node: position - (len(row) - 1) / 2 for position, node in enumerate(row)}
     return rows
 
 
 def svg(mermaid: str) -> str:
-    """A layered drawing, read from top to bottom, without edges that a longer path already says."""
-    names, edges = parse(mermaid)
-    edges = reduced(edges)
-    rows = layers(names, edges)
+    """A layered drawing, read from top to bottom, of the transitive reduction: no edge where there is a longer path."""
+    import networkx
+
+    graph = parse(mermaid)
+    reduction = networkx.transitive_reduction(graph)
+    reduction.add_nodes_from(graph.nodes(data=True))
+    rows = layers(reduction)
     width = max((len(row) for row in rows), default=1) * (WIDTH + GAP) + GAP
     height = len(rows) * (HEIGHT + RISE) + GAP
     at = {
@@ -76,13 +58,13 @@ def svg(mermaid: str) -> str:
         for i, node in enumerate(row)
     }
     lines = []
-    for a, b in edges:
+    for a, b in reduction.edges:
         (x, y), (u, w) = at[a], at[b]
         y, bend = y + HEIGHT, (w - y - HEIGHT) / 2
         lines.append(f'<path d="M{x:.0f} {y} C{x:.0f} {y + bend:.0f} {u:.0f} {w - bend:.0f} {u:.0f} {w}"/>')
     boxes = [
         f'<rect x="{x - WIDTH / 2:.0f}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="5"/>'
-        f'<text x="{x:.0f}" y="{y + 18}">{escape(names[node])}</text>'
+        f'<text x="{x:.0f}" y="{y + 18}">{escape(reduction.nodes[node]["name"])}</text>'
         for node, (x, y) in at.items()
     ]
     return (
