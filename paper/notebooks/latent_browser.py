@@ -15,10 +15,9 @@ contexts = "results/evaluation/onelayer-a/blocks.0.mlp.hook_post/topk-4096/conte
 from IPython.display import HTML, Markdown, display
 
 from scripts.monosem.core import artefacts
-from scripts.monosem.reporting.unit_cards import STYLE, card_html
+from scripts.monosem.reporting.unit_cards import cards_html
 
 units, scored = artefacts.read_json(interpretation), artefacts.read_json(contexts)["contexts"]
-display(HTML(f"<style>{STYLE}</style>"))
 
 # %%
 display(Markdown("## Planted contexts"))
@@ -37,4 +36,4 @@ display(Markdown(f"| context | unit | precision | recall | correlation |\n|---|-
 # %%
 for kind in ("latents", "neurons"):
     display(Markdown(f"## {kind.capitalize()} drawn at random"))
-    display(HTML("".join(card_html(card, kind.removesuffix("s")) for card in units[kind])))
+    display(HTML(cards_html(units[kind], kind.removesuffix("s"), "paper/unit_cards.html.j2")))

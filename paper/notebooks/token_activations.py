@@ -27,6 +27,7 @@ from IPython.display import Image, Markdown, display
 from scripts.monosem.figures import style
 from scripts.monosem.models import load, sites
 from scripts.monosem.sae import model as sae_model
+from scripts.monosem.text.visible import visible
 
 warnings.filterwarnings("ignore", "IProgress not found")  # a progress bar that nobody asked for
 language_model = load.load_model(model)
@@ -38,9 +39,8 @@ end_of_text = tokenizer.token_to_id("<|endoftext|>")
 
 # %%
 def pieces(ids: list[int]) -> list[str]:
-    """Tokens as a reader can tell them apart: leading spaces and line breaks shown."""
-    shown = (tokenizer.decode([i], skip_special_tokens=False) for i in ids)
-    return [text.replace("\n", "⏎").replace(" ", "·") or "∅" for text in shown]
+    """Text of each token, with spaces and line breaks that can be seen."""
+    return [visible(tokenizer.decode([i], skip_special_tokens=False), space="·") for i in ids]
 
 
 def strongest(values: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ MAY_IMPORT = {
         "toy.geometry", "toy.neuron_roles", "toy.polytopes", "toy.theory",
     ),
     "reporting": (
-        "core", "metrics.permutation", "sae.kinds", "models.sites",
+        "core", "metrics.permutation", "text.visible", "sae.kinds", "models.sites",
         "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
     ),
     "workflow": (

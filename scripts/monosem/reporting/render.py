@@ -13,12 +13,13 @@ import jinja2.meta
 from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.reporting import prose_lint, rulegraph
 from scripts.monosem.reporting.values import Values
+from scripts.monosem.text.visible import visible
 
 UNDEFINED = "not defined"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Three significant digits unless told: 0.01234 -> 0.0123, 123456 -> 123,456, null -> 'not defined'."""
+    """Text with three significant digits by default: 0.01234 -> 0.0123, 123456 -> 123,456, null -> 'not defined'."""
     if value is None:
         return UNDEFINED
     if isinstance(value, bool):
@@ -62,10 +63,12 @@ def cell(text: Any) -> str:
 
 def code(text: str) -> str:
     """A code span of any text, also with backticks, pipes and line breaks, for use within a table."""
-    text = text.replace("\n", "⏎").replace("|", "\\|").replace("\t", "→")
+    if not text:
+        return ""
+    text = visible(text).replace("|", "\\|")
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     padding = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
-    return f"{fence}{padding}{text}{padding}{fence}" if text else ""
+    return f"{fence}{padding}{text}{padding}{fence}"
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[Any]], align: str = "") -> str:

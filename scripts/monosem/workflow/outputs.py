@@ -116,7 +116,7 @@ def notebooks(config: Config) -> dict[str, dict[str, Any]]:
             "parameters": {"model": f"results/models/{model}", "sae": sae, "site": site},
         },
         "latent_browser": {
-            "results": [f"{read}/interpretation.json", f"{read}/contexts.json"],
+            "results": [f"{read}/interpretation.json", f"{read}/contexts.json", "paper/unit_cards.html.j2"],
             "parameters": {"interpretation": f"{read}/interpretation.json", "contexts": f"{read}/contexts.json"},
         },
     }

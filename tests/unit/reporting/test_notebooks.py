@@ -8,7 +8,7 @@ import pytest
 
 from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.reporting.notebooks import check_parameters, execute, prepare, publish
-from scripts.monosem.reporting.unit_cards import card_html, visible
+from scripts.monosem.reporting.unit_cards import cards_html
 from scripts.monosem.workflow import outputs as workflow_outputs
 from tests.helpers import report_results
 
@@ -58,7 +58,7 @@ def test_cards_escape_text_and_mark_the_peak():
         "logit_weights": None,
         "examples": [{"tokens": ["<b>", "\n", "x"], "activations": [0.0, 1.0, 2.0], "peak": 2}],
     }  # fmt: skip
-    page = card_html(card, "latent")
+    page = cards_html([card], "latent", "paper/unit_cards.html.j2")
     assert "&lt;b&gt;" in page and "<b>" not in page and "⏎" in page
     assert page.count('class="peak"') == 1 and "rgba(0,114,178,0.60)" in page and "rgba(0,114,178,0.30)" in page
-    assert visible("") == "∅"
+    assert ')" title="1.00">⏎</span><span class="peak"' in page  # no space between tokens

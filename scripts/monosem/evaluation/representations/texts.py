@@ -10,6 +10,7 @@ from torch import nn
 
 from scripts.monosem.models.sites import Site, capture_all
 from scripts.monosem.sae.model import Sae, encode
+from scripts.monosem.text.visible import visible
 
 TOP_LATENTS = 20
 SHOWN = 20  # units per heat map
@@ -18,7 +19,7 @@ SHOWN = 20  # units per heat map
 def pieces(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
     """Tokens as a reader can tell them apart: leading spaces and line breaks shown."""
     shown = (tokenizer.decode([i], skip_special_tokens=False) for i in ids)
-    return [text.replace("\n", "⏎").replace(" ", "·") or "∅" for text in shown]
+    return [visible(text, space="·") for text in shown]
 
 
 def strongest(values: Float[np.ndarray, "tokens units"], n: int) -> Int[np.ndarray, " chosen"]:
