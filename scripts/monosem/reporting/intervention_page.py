@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts.monosem.reporting.render import code, fixed, number, percent, table
+from scripts.monosem.reporting.formats import code, fixed, number, percent, table
 
 
 def _level(row: Mapping[str, Any]) -> str:

@@ -1,82 +1,23 @@
 """Values, claims and figures -> Markdown -> one HTML file. Strict: what is missing is an error that lists all of it."""
 
 import base64
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import jinja2.meta
 
 from scripts.monosem.core.artefacts import ArtefactError
-from scripts.monosem.reporting import prose_lint, rulegraph
+from scripts.monosem.reporting import formats, prose_lint, rulegraph
+from scripts.monosem.reporting.claims import VERDICTS
 from scripts.monosem.reporting.values import Values
-from scripts.monosem.text.visible import visible
 
-UNDEFINED = "not defined"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Text with three significant digits by default: 0.01234 -> 0.0123, 123456 -> 123,456, null -> 'not defined'."""
-    if value is None:
-        return UNDEFINED
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value == 0 or (isinstance(value, int) and abs(value) < 10_000):
-        return f"{value:g}"
-    if abs(value) >= 10 ** (digits - 1):
-        return f"{value:,.0f}"
-    if abs(value) < 1e-4:
-        return f"{value:.1e}"
-    return f"{value:.{max(digits - 1 - math.floor(math.log10(abs(value))), 0)}f}"
-
-
-def percent(value: float | None, decimals: int = 1) -> str:
-    """0.1234 -> 12.3 %"""
-    return UNDEFINED if value is None else f"{100 * value:z.{decimals}f} %"
-
-
-def nats(value: float | None) -> str:
-    """0.1234 -> 0.123 nats"""
-    return UNDEFINED if value is None else f"{value:z.3f} nats"
-
-
-def fixed(value: float | None, decimals: int = 3) -> str:
-    """0.1234 -> 0.123"""
-    return UNDEFINED if value is None else f"{value:z.{decimals}f}"
-
-
-def count(value: float | None) -> str:
-    """1234567 -> 1,234,567"""
-    return UNDEFINED if value is None else f"{value:,.0f}"
-
-
-FORMATS = {"percent": percent, "nats": nats, "number": number, "count": count, "fixed": fixed}
-
-
-def cell(text: Any) -> str:
-    """Text that cannot break a Markdown table."""
-    return str(text).replace("|", "\\|").replace("\n", " ")
-
-
-def code(text: str) -> str:
-    """A code span of any text, also with backticks, pipes and line breaks, for use within a table."""
-    if not text:
-        return ""
-    text = visible(text).replace("|", "\\|")
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    padding = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
-    return f"{fence}{padding}{text}{padding}{fence}"
-
-
-def table(header: Iterable[str], rows: Iterable[Iterable[Any]], align: str = "") -> str:
-    """A Markdown table; `align` has l or r per column (default: l, then r)."""
-    header = list(header)
-    align = align or "l" + "r" * (len(header) - 1)
-    lines = [header, [{"l": "---", "r": "---:"}[side] for side in align], *[[str(c) for c in row] for row in rows]]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 
 class Figures:
@@ -123,9 +64,7 @@ def render(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
         loader=jinja2.DictLoader(parts),
     )  # fmt: skip
-    environment.filters |= {
-        "num": number, "pct": percent, "nats": nats, "fixed": fixed, "count": count, "code": code, "cell": cell,
-    }  # fmt: skip
+    environment.filters |= formats.FILTERS
     given = {"v": values.get, "minus": values.minus, "figure": figures, **context}
     names = (jinja2.meta.find_undeclared_variables(environment.parse(text)) for text in (source, *parts.values()))
     undeclared = set().union(*names) - set(given)
@@ -157,42 +96,48 @@ def _embed(match: re.Match, folder: Path) -> str:
     return f'src="data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"'
 
 
+def _contents(tokens: Sequence["Token"]) -> str:
+    """Navigation over the headings, which get an anchor each."""
+    lines, anchors = [], set()
+    for opening, inline in pairwise(tokens):
+        if opening.type != "heading_open":
+            continue
+        title = "".join(child.content for child in inline.children or [] if child.type in ("text", "code_inline"))
+        anchor = re.sub(r"[^\w]+", "-", title.lower()).strip("-")
+        while anchor in anchors:
+            anchor += "-"
+        anchors.add(anchor)
+        opening.attrSet("id", anchor)
+        if opening.tag in ("h2", "h3"):
+            deep = ' class="deep"' if opening.tag == "h3" else ""
+            lines.append(f'<a href="#{anchor}"{deep}>{escape(title)}</a>')
+    return f"<nav>{''.join(lines)}</nav>"
+
+
 def html(markdown: str, folder: str | Path, style: str) -> str:
     """One file that opens without a network: style and the figures below `folder` inside, Mermaid drawn as SVG."""
     from markdown_it import MarkdownIt
-    from markdown_it.common.utils import escapeHtml
 
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = parser.parse(markdown)
-    contents, seen = [], set()
-    for opening, inline in zip(tokens, tokens[1:], strict=False):
-        if opening.type == "heading_open":
-            words = "".join(child.content for child in inline.children or [] if child.type in ("text", "code_inline"))
-            anchor = re.sub(r"[^\w]+", "-", words.lower()).strip("-")
-            while anchor in seen:
-                anchor += "-"
-            seen.add(anchor)
-            opening.attrSet("id", anchor)
-            if opening.tag in ("h2", "h3"):
-                deep = ' class="deep"' if opening.tag == "h3" else ""
-                contents.append(f'<a href="#{anchor}"{deep}>{escapeHtml(words)}</a>')
-        if opening.type == "paragraph_open" and inline.children and inline.children[0].type == "image":
-            opening.attrSet("class", "figure")
+    navigation = _contents(tokens)
+    for token, inline in pairwise(tokens):
+        if token.type == "paragraph_open" and inline.children and inline.children[0].type == "image":
+            token.attrSet("class", "figure")
     for token in tokens:
         if token.type == "fence" and token.info.strip() == "mermaid":
             token.type, token.content = "html_block", rulegraph.svg(token.content)
     body = parser.renderer.render(tokens, parser.options, {})
     body = re.sub(r'src="(figures/[^"]+)"', lambda match: _embed(match, Path(folder)), body)
-    for verdict in ("reproduced", "not reproduced", "not attempted"):
+    for verdict in VERDICTS:
         name = verdict.replace(" ", "-")
         body = re.sub(rf"<td([^>]*)>{verdict}\b", rf'<td\1><span class="{name}">{verdict}</span>', body)
     title = re.search(r"^# (.+)$", markdown, re.M)
     first_heading_end = body.find("</h1>") + len("</h1>")
-    navigation = f"<nav>{''.join(contents)}</nav>"
     body = body[:first_heading_end] + navigation + body[first_heading_end:]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escapeHtml(title.group(1) if title else 'Report')}</title><style>{style}</style></head>\n"
+        f"<title>{escape(title.group(1) if title else 'Report')}</title><style>{style}</style></head>\n"
         f"<body>\n{body}</body></html>\n"
     )

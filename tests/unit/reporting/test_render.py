@@ -14,8 +14,9 @@ from scripts.monosem.core import artefacts
 from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.core.timing import times
 from scripts.monosem.reporting import claims, rulegraph, values
+from scripts.monosem.reporting.formats import cell, code, fixed, nats, number, percent, table
 from scripts.monosem.reporting.prose_lint import lint
-from scripts.monosem.reporting.render import Figures, cell, code, fixed, html, nats, number, percent, render, table
+from scripts.monosem.reporting.render import Figures, html, render
 from scripts.monosem.reporting.values import Values
 from scripts.monosem.workflow import outputs, outputs_toy, plan, roles
 from scripts.monosem.workflow import outputs_analysis as analysis_catalogue

@@ -1,0 +1,79 @@
+"""Numbers, cells, code spans and tables as Markdown."""
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from scripts.monosem.text.visible import visible
+
+UNDEFINED = "not defined"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Text with three significant digits by default: 0.01234 -> 0.0123, 123456 -> 123,456, null -> 'not defined'."""
+    if value is None:
+        return UNDEFINED
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value == 0 or (isinstance(value, int) and abs(value) < 10_000):
+        return f"{value:g}"
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    if abs(value) < 1e-4:
+        return f"{value:.1e}"
+    return f"{value:.{max(digits - 1 - math.floor(math.log10(abs(value))), 0)}f}"
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    """0.1234 -> 12.3 %"""
+    return UNDEFINED if value is None else f"{100 * value:z.{decimals}f} %"
+
+
+def nats(value: float | None) -> str:
+    """0.1234 -> 0.123 nats"""
+    return UNDEFINED if value is None else f"{value:z.3f} nats"
+
+
+def fixed(value: float | None, decimals: int = 3) -> str:
+    """0.1234 -> 0.123"""
+    return UNDEFINED if value is None else f"{value:z.{decimals}f}"
+
+
+def count(value: float | None) -> str:
+    """1234567 -> 1,234,567"""
+    return UNDEFINED if value is None else f"{value:,.0f}"
+
+
+FORMATS = {"percent": percent, "nats": nats, "number": number, "count": count, "fixed": fixed}
+"""Names under which paper/claims.yaml uses them."""
+
+
+def cell(text: Any) -> str:
+    """Text that cannot break a Markdown table."""
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def code(text: str) -> str:
+    """A code span of any text, also with backticks, pipes and line breaks, for use within a table."""
+    if not text:
+        return ""
+    text = visible(text).replace("|", "\\|")
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    padding = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
+    return f"{fence}{padding}{text}{padding}{fence}"
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[Any]], align: str = "") -> str:
+    """A Markdown table; `align` has l or r per column (default: l, then r).
+
+    Not by tabulate: it pads every cell of a column to the widest, which here is a paragraph.
+    """
+    header = list(header)
+    align = align or "l" + "r" * (len(header) - 1)
+    lines = [header, [{"l": "---", "r": "---:"}[side] for side in align], *[[str(c) for c in row] for row in rows]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+FILTERS = {"num": number, "pct": percent, "nats": nats, "fixed": fixed, "count": count, "code": code, "cell": cell}
+"""Names under which templates use them."""

@@ -1,0 +1,26 @@
+"""Tables of the report: results in, Markdown out. Templates write `tables.<name>(...)`."""
+
+from scripts.monosem.reporting.tables.fidelity import baselines, by_layer, saes, sweep
+from scripts.monosem.reporting.tables.language_models import models
+from scripts.monosem.reporting.tables.latents import cards, contexts, entropies
+from scripts.monosem.reporting.tables.ledger import acceptance, claims, disagreements
+from scripts.monosem.reporting.tables.run_record import environment, facts, sources, splits, times
+
+__all__ = [
+    "acceptance",
+    "baselines",
+    "by_layer",
+    "cards",
+    "claims",
+    "contexts",
+    "disagreements",
+    "entropies",
+    "environment",
+    "facts",
+    "models",
+    "saes",
+    "sources",
+    "splits",
+    "sweep",
+    "times",
+]

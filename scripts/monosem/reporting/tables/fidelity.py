@@ -1,0 +1,97 @@
+"""Tables of the fidelity of autoencoders, with 95 % intervals."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scripts.monosem.evaluation.fidelity.by_layer import reference_row
+from scripts.monosem.evaluation.fidelity.document import in_sweeps
+from scripts.monosem.models.sites import layer_of
+from scripts.monosem.reporting.formats import cell, code, count, fixed, percent, table
+from scripts.monosem.sae.kinds import KINDS
+
+
+def _with_interval(row: Mapping[str, Any], key: str, form: Any) -> str:
+    low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
+    interval = f" [{form(low).removesuffix(' %')}, {form(high).removesuffix(' %')}]" if None not in (low, high) else ""
+    return form(row[key]) + interval
+
+
+def saes(document: Mapping[str, Any]) -> str:
+    """Fidelity of every autoencoder of one site, with 95 % intervals."""
+    lines = [
+        [
+            code(name), KINDS[row["architecture"]].words, count(row["d_sae"]),
+            fixed(row["l0"], 1),
+            _with_interval(row, "ce_loss_score", percent), _with_interval(row, "ce_increase_nats", fixed),
+            fixed(row["explained_variance"]), fixed(row["kl_div_with_sae"]), percent(row["frac_alive"]),
+        ]
+        for name, row in document["runs"].items()
+        if name not in in_sweeps(document)
+    ]  # fmt: skip
+    header = [
+        "run", "architecture", "latents", "L0", "loss recovered", "loss added (nats)", "variance explained",
+        "KL (nats)", "alive",
+    ]  # fmt: skip
+    return table(header, lines, "ll" + "r" * 7)
+
+
+def sweep(variants: Mapping[str, Mapping[str, Any]]) -> str:
+    """Variants of one sweep: means over seeds, and differences to the first variant with 95 % intervals."""
+
+    def shown(row: Mapping[str, Any], form: Any) -> str:
+        if row.get("difference") is None:
+            return form(row["mean"])
+        low, high = row["difference_low"], row["difference_high"]
+        interval = "" if low is None else f" [{low:+.3f}, {high:+.3f}]"
+        return f"{form(row['mean'])} ({row['difference']:+.3f}{interval})"
+
+    lines = [
+        [code(name), len(row["runs"]), fixed(row["l0"]["mean"], 1)]
+        + [shown(row[key], fixed) for key in ("ce_increase_nats", "explained_variance", "frac_alive")]
+        for name, row in variants.items()
+    ]
+    return table(["variant", "seeds", "L0", "loss added (nats)", "variance explained", "alive share"], lines, "lrrrrr")
+
+
+def baselines(document: Mapping[str, Any], run: str) -> str:
+    """The autoencoder of a run beside every baseline of its site: raw losses, and recovery."""
+    rows = {f"**{run}** (autoencoder)": document["runs"][run]}
+    rows |= {f"{cell(row['what'])}": row for row in document["baselines"].values()}
+    lines = [
+        [
+            name, fixed(row["l0"], 1), fixed(row["ce_loss_with_sae"]), _with_interval(row, "ce_increase_nats", fixed),
+            _with_interval(row, "ce_loss_score", percent), percent(row["ce_loss_score_mean_ablation"]),
+            fixed(row["explained_variance"]),
+        ]
+        for name, row in rows.items()
+    ]  # fmt: skip
+    header = [
+        "activations replaced by", "L0", "loss (nats)", "loss added (nats)", "recovered, against zero ablation",
+        "against mean ablation", "variance explained",
+    ]  # fmt: skip
+    return table(header, lines)
+
+
+def by_layer(column: Sequence[Mapping[str, Any]]) -> str:
+    """One place at several layers: the gap in nats beside every percentage, and the controls."""
+
+    def nats(row: Mapping[str, Any] | None) -> str:
+        return _with_interval(row, "ce_increase_nats", fixed) if row else "–"
+
+    lines = []
+    for document in column:
+        row, others = reference_row(document), document["baselines"]
+        lines.append(
+            [
+                str(layer_of(document["site"])[0]), fixed(row["l0"], 1), nats(others["zero_ablation"]),
+                fixed(others["mean_ablation"]["ce_increase_nats"]), nats(row),
+                _with_interval(row, "ce_loss_score", percent), fixed(row["explained_variance"]),
+                nats(others.get("other_layer_sae")), nats(others.get("random_dictionary")),
+            ]
+        )  # fmt: skip
+    header = [
+        "layer", "L0", "zero ablation adds (nats)", "mean ablation adds", "its own autoencoder adds (nats)",
+        "recovered of the first gap", "variance explained", "another layer's autoencoder adds (nats)",
+        "random dictionary adds (nats)",
+    ]  # fmt: skip
+    return table(header, lines)
