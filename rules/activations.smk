@@ -7,7 +7,7 @@ rule extract_activations:
     Sites that config.yaml lists together are read in one pass, by the job of the first; the others' jobs take theirs.
     """
     input:
-        config="results/models/{model}/config.json",
+        model="results/models/{model}/config.json",
         weights="results/models/{model}/model.safetensors",
         tokens=tokens_of,
         reader=reading_pass,
@@ -27,7 +27,7 @@ rule extract_activations:
         activations=activation_settings,
         together=sites_of_pass,
         seed=config["seed"],
-        device=config["device"],
+        device=device_of_model,
     message:
         "Extracting activations of {wildcards.model} at {wildcards.site}"
     script:

@@ -34,7 +34,7 @@ rule compare_representations:
     params:
         analysis=analysis_settings(),
         seed=config["seed"],
-        device=config["device"],
+        device=device_of_model,
     message:
         "Comparing representations of {wildcards.model}"
     script:
@@ -66,7 +66,7 @@ rule compare_prompt_sets:
         prompts=prompt_settings(),
         sets=list(PROMPT_SETS),
         seed=config["seed"],
-        device=config["device"],
+        device=device_of_model,
     message:
         "Comparing sets of prompts with {wildcards.run} on {wildcards.model} at {wildcards.site}"
     script:
@@ -97,7 +97,7 @@ rule pin_context_latents:
     params:
         interventions=intervention_settings(),
         seed=config["seed"],
-        device=config["device"],
+        device=device_of_model,
     message:
         "Pinning context latents of {wildcards.run} on {wildcards.model} at {wildcards.site}"
     script:

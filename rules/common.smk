@@ -100,6 +100,11 @@ def pretrained_model(wildcards):
     }
 
 
+def device_of_model(wildcards):
+    """Device of a job that computes on a model: the model's own, else that of the run."""
+    return plan.device_of(config, wildcards.model)
+
+
 def activation_settings(wildcards):
     """What to store for one model."""
     settings = config["activations"]
@@ -288,6 +293,11 @@ def pinned_sae(wildcards):
     return [
         f"results/sae/{asked['model']}/{asked['site']}/{asked['run']}/sae_weights.safetensors"
     ]
+
+
+def device_of_pinned(wildcards):
+    """Device of a job that computes on the model of a named intervention."""
+    return plan.device_of(config, named_intervention(wildcards)["model"])
 
 
 def toy_settings(wildcards):

@@ -27,7 +27,7 @@ rule evaluate_fidelity:
     params:
         evaluation=evaluation_settings,
         seed=config["seed"],
-        device=config["device"],
+        device=device_of_model,
     message:
         "Evaluating the autoencoders of {wildcards.model} at {wildcards.site}"
     script:
@@ -59,7 +59,7 @@ rule interpret_latents:
     params:
         interpretation=interpretation_settings(),
         seed=config["seed"],
-        device=config["device"],
+        device=device_of_model,
     message:
         "Interpreting latents of {wildcards.run} on {wildcards.model} at {wildcards.site}"
     script:

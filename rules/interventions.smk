@@ -21,7 +21,7 @@ rule pin_unit:
     params:
         intervention=named_intervention,
         seed=config["seed"],
-        device=config["device"],
+        device=device_of_pinned,
     message:
         "Pinning the latent or neuron of {wildcards.intervention}"
     script:

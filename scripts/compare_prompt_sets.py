@@ -1,37 +1,31 @@
-"""Find latents of one sparse autoencoder that tell sets of prompts from the baseline."""
+"""Find latents of one sparse autoencoder that differ between sets of prompts and the baseline set."""
 
 from pathlib import Path
 
 import yaml
 
-from scripts.monosem.core import artefacts, job
-from scripts.monosem.core.runtime import pick_device
-from scripts.monosem.evaluation.prompts.prompt_sets import compare_sets
+from scripts.monosem.core import artefacts
+from scripts.monosem.core.job import Job, run
 
 
-def main(
-    model: Path, tokenizer: Path, sae: Path, sets: dict[str, str], prompts: dict, seed: int, device: str,
-    path_to_prompts: str, path_to_arrays: str,
-) -> None:  # fmt: skip
-    """`model` and `sae` are folders, `sets` are files by name."""
-    texts = {name: yaml.safe_load(Path(path).read_text(encoding="utf-8")) for name, path in sets.items()}
+def main(job: Job) -> None:
+    device = job.device
+    from scripts.monosem.evaluation.prompts.prompt_sets import compare_sets
+
+    files = zip(job.params.sets, job.input.sets, strict=True)
     document, arrays = compare_sets(
-        model, tokenizer, sae, texts, prompts["baseline"], prompts, seed, pick_device(device)
+        job.folder("model"),
+        Path(job.input.tokenizer),
+        job.folder("sae"),
+        {name: yaml.safe_load(Path(path).read_text(encoding="utf-8")) for name, path in files},
+        job.params.prompts["baseline"],
+        job.params.prompts,
+        job.params.seed,
+        device,
     )
-    artefacts.save_npz(path_to_arrays, **arrays)
-    artefacts.write_json(document, path_to_prompts)
+    artefacts.save_npz(job.output.arrays, **arrays)
+    artefacts.write_json(document, job.output.prompts)
 
 
 if __name__ == "__main__":
-    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(
-        model=Path(snakemake.input.model).parent,
-        tokenizer=Path(snakemake.input.tokenizer),
-        sae=Path(snakemake.input.sae).parent,
-        sets=dict(zip(snakemake.params.sets, snakemake.input.get("sets", []), strict=True)),
-        prompts=snakemake.params.prompts,
-        seed=snakemake.params.seed,
-        device=snakemake.params.device,
-        path_to_prompts=snakemake.output.prompts,
-        path_to_arrays=snakemake.output.arrays,
-    )
+    run(main, snakemake)

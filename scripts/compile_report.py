@@ -1,21 +1,22 @@
-"""Compile the report: template, numbers, verdicts and figures in, Markdown and self-contained HTML out."""
+"""Compile the report as Markdown and self-contained HTML from its template, numbers, verdicts and figures."""
 
 from pathlib import Path
 
-from scripts.monosem.core import artefacts, job, timing
+from scripts.monosem.core import artefacts, timing
+from scripts.monosem.core.job import Job, run, say
 from scripts.monosem.evaluation.fidelity import by_layer
 from scripts.monosem.reporting import render, tables
 from scripts.monosem.reporting.values import Values
 
 
-def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown: str, path_to_html: str) -> None:
-    """`inputs` names the files of the rule compile_report."""
-    folder = Path(path_to_markdown).parent
+def main(job: Job) -> None:
+    inputs, roles = job.input, job.params.roles
+    folder = Path(job.output.markdown).parent
     figures = render.Figures(inputs.figures, str(folder))
     claims, sites = artefacts.read_json(inputs.claims), [artefacts.read_json(path) for path in inputs.fidelities]
     context = {
         "roles": roles,
-        "settings": settings,
+        "settings": job.params.settings,
         "claims": claims,
         "published": {row["id"]: row["published"] for row in claims["claims"]},
         "corpus": artefacts.read_json(inputs.corpus),
@@ -45,19 +46,12 @@ def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown:
     unused = values.unused()
     print(f"{len(unused)} values are not shown in the report:", *unused, sep="\n  ")
     for warning in warnings:
-        job.say(f"warning: {warning}")
-    artefacts.write_text(markdown, path_to_markdown)
+        say(f"warning: {warning}")
+    artefacts.write_text(markdown, job.output.markdown)
     style = Path(inputs.style).read_text(encoding="utf-8")
-    artefacts.write_text(render.html(markdown, folder, style), path_to_html)
-    job.say(f"{path_to_html} with {len(figures.shown)} figures and {len(values.used)} values")
+    artefacts.write_text(render.html(markdown, folder, style), job.output.html)
+    say(f"{job.output.html} with {len(figures.shown)} figures and {len(values.used)} values")
 
 
 if __name__ == "__main__":
-    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(
-        inputs=snakemake.input,
-        roles=snakemake.params.roles,
-        settings=snakemake.params.settings,
-        path_to_markdown=snakemake.output.markdown,
-        path_to_html=snakemake.output.html,
-    )
+    run(main, snakemake)

@@ -1,25 +1,26 @@
-"""Compile the toy chapter alone: its results, claims and figures in, Markdown and self-contained HTML out."""
+"""Compile the toy chapter alone as Markdown and self-contained HTML from its results, claims and figures."""
 
 from pathlib import Path
 
 import yaml
 
-from scripts.monosem.core import artefacts, job
+from scripts.monosem.core import artefacts
+from scripts.monosem.core.job import Job, run, say
 from scripts.monosem.reporting import claims, render, tables
 from scripts.monosem.reporting.values import Values, collect
 
 
-def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown: str, path_to_html: str) -> None:
-    """`inputs` names the files of the rule compile_toy_report."""
-    folder, template = Path(path_to_markdown).parent, Path(inputs.template)
+def main(job: Job) -> None:
+    inputs, roles = job.input, job.params.roles
+    folder, template = Path(job.output.markdown).parent, Path(inputs.template)
     figures = render.Figures(inputs.figures, str(folder))
     table = collect(inputs.results)
     published = yaml.safe_load(Path(inputs.claims).read_text(encoding="utf-8"))
-    own = [claim for claim in published if claim["chapter"] == "toy"]
+    chapter = [claim for claim in published if claim["chapter"] == "toy"]
     context = {
         "roles": roles,
-        "settings": settings,
-        "claims": claims.check_claims(own, Values(table, roles)),
+        "settings": job.params.settings,
+        "claims": claims.check_claims(chapter, Values(table, roles)),
         "toy": {Path(path).parent.name: artefacts.read_json(path) for path in inputs.results},
         "tables": tables,
     }
@@ -29,20 +30,13 @@ def main(inputs, roles: dict[str, str | None], settings: dict, path_to_markdown:
         template.read_text(encoding="utf-8"), str(template), values, figures, context, parts
     )
     for warning in warnings:
-        job.say(f"warning: {warning}")
-    artefacts.write_text(markdown, path_to_markdown)
+        say(f"warning: {warning}")
+    artefacts.write_text(markdown, job.output.markdown)
     style = Path(inputs.style).read_text(encoding="utf-8")
-    artefacts.write_text(render.html(markdown, folder, style), path_to_html)
+    artefacts.write_text(render.html(markdown, folder, style), job.output.html)
     counts = ", ".join(f"{number} {verdict}" for verdict, number in context["claims"]["counts"].items())
-    job.say(f"{path_to_html}: {counts}")
+    say(f"{job.output.html}: {counts}")
 
 
 if __name__ == "__main__":
-    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(
-        inputs=snakemake.input,
-        roles=snakemake.params.roles,
-        settings=snakemake.params.settings,
-        path_to_markdown=snakemake.output.markdown,
-        path_to_html=snakemake.output.html,
-    )
+    run(main, snakemake)

@@ -1,43 +1,47 @@
-"""Draw the family of figures about what activations show."""
+"""Draw the figures of representations, sets of prompts and pinned context latents."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from scripts.monosem.core import artefacts, job
+from scripts.monosem.core import artefacts
+from scripts.monosem.core.job import Job, run
 from scripts.monosem.figures import interventions, prompts, representations, style
 from scripts.monosem.workflow import outputs_analysis
 
 
-def main(results: list[str], arrays: list[str], figures: dict[str, str]) -> None:
-    """`figures` are named `{model}-{figure}`; results and arrays lie in a folder per model."""
-    for path in (Path(path) for path in results if path.endswith("interventions.json")):
-        document, stem = artefacts.read_json(path), outputs_analysis.figure_stem(path.parts[-4:-1])
-        style.save_figure(interventions.dose_response(document), figures[f"{stem}-dose-response"])
-        style.save_figure(interventions.ablation(document), figures[f"{stem}-ablation"])
-    for path in map(Path, arrays):
-        if path.stem == "prompts":
-            document, stem = (
-                artefacts.read_json(path.with_suffix(".json")),
-                outputs_analysis.figure_stem(path.parts[-4:-1]),
-            )
-            with np.load(path) as stored:
-                style.save_figure(prompts.dots(document, dict(stored)), figures[f"{stem}-dots"])
-            style.save_figure(prompts.ranking(document), figures[f"{stem}-ranking"])
-            continue
-        model = path.parent.name
-        parts = {Path(p).stem: artefacts.read_json(p) for p in results if Path(p).parent.name == model}
-        with np.load(path) as stored:
-            drawn = representations.figures(parts, dict(stored))
-        for name, draw in drawn.items():
-            if f"{model}-{name}" in figures:
-                style.save_figure(draw(), figures[f"{model}-{name}"])
+def figures_of_sae(path: Path) -> dict[str, Callable]:
+    """Name -> how to draw it, of the prompts.json or interventions.json of one autoencoder."""
+    document, stem = artefacts.read_json(path), outputs_analysis.figure_stem(path.parts[-4:-1])
+    if path.stem == "interventions":
+        return {
+            f"{stem}-dose-response": partial(interventions.dose_response, document),
+            f"{stem}-ablation": partial(interventions.ablation, document),
+        }
+    with np.load(path.with_suffix(".npz")) as stored:
+        return {
+            f"{stem}-dots": partial(prompts.dots, document, dict(stored)),
+            f"{stem}-ranking": partial(prompts.ranking, document),
+        }
+
+
+def figures_of_model(folder: Path) -> dict[str, Callable]:
+    """Name -> how to draw it, of the comparison of one model's representations."""
+    parts = {part: artefacts.read_json(folder / f"{part}.json") for part in outputs_analysis.PARTS}
+    with np.load(folder / "arrays.npz") as stored:
+        drawn = representations.figures(parts, dict(stored))
+    return {f"{folder.name}-{name}": draw for name, draw in drawn.items()}
+
+
+def main(job: Job) -> None:
+    """Results and arrays are in a folder per model, within it in one per site and run."""
+    of_saes = [path for path in map(Path, job.input.results) if path.stem not in outputs_analysis.PARTS]
+    of_models = [path.parent for path in map(Path, job.input.arrays) if path.stem == "arrays"]
+    drawn = [*map(figures_of_sae, of_saes), *map(figures_of_model, of_models)]
+    style.save_figures({name: draw for figures in drawn for name, draw in figures.items()}, job.output.svg)
 
 
 if __name__ == "__main__":
-    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(
-        results=list(snakemake.input.results),
-        arrays=list(snakemake.input.arrays),
-        figures={Path(svg).stem: svg.removesuffix(".svg") for svg in snakemake.output.svg},
-    )
+    run(main, snakemake)

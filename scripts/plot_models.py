@@ -1,26 +1,25 @@
-"""Draw the family of figures about language models: training curves and held-out losses."""
+"""Draw the figures of the language models: training curves and held-out losses."""
 
 from pathlib import Path
 
-from scripts.monosem.core import artefacts, job
+from scripts.monosem.core import artefacts
+from scripts.monosem.core.job import Job, run
 from scripts.monosem.figures import language_models, style
 
 
-def main(curves: list[str], trainings: list[str], headline: str, figures: dict[str, str]) -> None:
-    """`curves` are training.jsonl files, `trainings` training.json files, each in its model's folder."""
-    learnt = {Path(path).parent.name: artefacts.read_jsonl(path) for path in curves}
-    scores = {Path(path).parent.name: artefacts.read_json(path).get("scores") for path in trainings}
-    scores = {name: found for name, found in scores.items() if found}
-    references = {name: scores[headline][name]["nats_per_token"] for name in language_models.NGRAMS}
-    style.save_figure(language_models.training_curves(learnt, references), figures["training-curves"])
-    style.save_figure(language_models.losses(scores), figures["losses"])
+def main(job: Job) -> None:
+    """Curves and summaries are in a folder per model; the headline's model has the n-gram references."""
+    learnt = {Path(path).parent.name: artefacts.read_jsonl(path) for path in job.input.curves}
+    scores = {Path(path).parent.name: artefacts.read_json(path).get("scores") for path in job.input.trainings}
+    scores = {name: of_model for name, of_model in scores.items() if of_model}
+    headline = scores[job.params.headline["model"]]
+    references = {name: headline[name]["nats_per_token"] for name in language_models.NGRAMS}
+    drawn = {
+        "training-curves": lambda: language_models.training_curves(learnt, references),
+        "losses": lambda: language_models.losses(scores),
+    }
+    style.save_figures(drawn, job.output.svg)
 
 
 if __name__ == "__main__":
-    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(
-        curves=snakemake.input.curves,
-        trainings=snakemake.input.trainings,
-        headline=snakemake.params.headline["model"],
-        figures={Path(svg).stem: svg.removesuffix(".svg") for svg in snakemake.output.svg},
-    )
+    run(main, snakemake)

@@ -1,27 +1,21 @@
-"""Draw the figures about the parts of a recipe: differences paired by seed, dead latents over training."""
+"""Draw the figures of the sweeps at the headline's site: differences paired by seed, dead latents over training."""
 
 from pathlib import Path
 
-from scripts.monosem.core import artefacts, job
+from scripts.monosem.core import artefacts
+from scripts.monosem.core.job import Job, run
 from scripts.monosem.figures import style, sweeps
 
 
-def main(fidelity: str, curves: list[str], figures: dict[str, str]) -> None:
-    """`fidelity` and `curves` belong to the headline's site; `figures` maps names to paths without suffix."""
-    document = artefacts.read_json(fidelity)
-    lines = {Path(path).parent.name: artefacts.read_jsonl(path) for path in curves}
+def main(job: Job) -> None:
+    document = artefacts.read_json(job.input.fidelity)
+    curves = {Path(path).parent.name: artefacts.read_jsonl(path) for path in job.input.curves}
     drawn = {
         "ablation": lambda: sweeps.ablation(document),
-        "dead-latents": lambda: sweeps.dead_latents(document, lines),
+        "dead-latents": lambda: sweeps.dead_latents(document, curves),
     }
-    for name, path in figures.items():
-        style.save_figure(drawn[name](), path)
+    style.save_figures(drawn, job.output.svg)
 
 
 if __name__ == "__main__":
-    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(
-        snakemake.input.fidelity,
-        snakemake.input.curves,
-        {Path(svg).stem: svg.removesuffix(".svg") for svg in snakemake.output.svg},
-    )
+    run(main, snakemake)

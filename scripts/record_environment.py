@@ -1,22 +1,17 @@
 """Check the environment against the lock and write it down: versions, machine, device, commit."""
 
-from scripts.monosem.core import artefacts, environment, job
+from scripts.monosem.core import artefacts, environment
+from scripts.monosem.core.job import Job, run, say
 
 
-def main(lock: str, device: str, threads: dict[str, int], disk_need_bytes: int, path_to_environment: str) -> None:
-    facts = environment.record(lock, device, threads, disk_need_bytes)
+def main(job: Job) -> None:
+    params = job.params
+    facts = environment.record(job.input.lock, params.device, params.threads, params.disk_need_bytes)
     for difference in facts["differences_from_lock"]:
-        job.say(f"warning: {difference}")
-    artefacts.write_json(facts, path_to_environment)
-    job.say(f"Python {facts['python']['version']}, torch {facts['torch']['version']} on {facts['torch']['device']}")
+        say(f"warning: {difference}")
+    artefacts.write_json(facts, job.output.environment)
+    say(f"Python {facts['python']['version']}, torch {facts['torch']['version']} on {facts['torch']['device']}")
 
 
 if __name__ == "__main__":
-    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(
-        lock=snakemake.input.lock,
-        device=snakemake.params.device,
-        threads=snakemake.params.threads,
-        disk_need_bytes=snakemake.params.disk_need_bytes,
-        path_to_environment=snakemake.output.environment,
-    )
+    run(main, snakemake)

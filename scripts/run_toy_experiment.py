@@ -1,34 +1,25 @@
-"""Run one experiment of the toy chapter: one dict of parameters in, numbers and arrays out."""
+"""Run one experiment of the toy chapter: its numbers, graded, and its arrays."""
 
 import importlib
 
-from scripts.monosem.core import artefacts, job
+from scripts.monosem.core import artefacts
 from scripts.monosem.core.declaration import from_params
-from scripts.monosem.core.runtime import keep_freed_memory, pick_device
+from scripts.monosem.core.job import Job, run, say
 from scripts.monosem.toy.settings import CONFIGS
 from scripts.monosem.workflow import outputs_toy
 
 
-def main(toy: dict, seed: int, device: str, result: str, arrays: str) -> None:
-    """`toy` holds the experiment's kind and parameters."""
-    parameters = {key: value for key, value in toy.items() if key != "kind"}
-    keep_freed_memory()
-    experiment = importlib.import_module(f"scripts.monosem.toy.experiments.{outputs_toy.stem(toy['kind'])}")
-    config = from_params(CONFIGS[toy["kind"]], parameters, toy["kind"])
-    described, stored = experiment.run(config, seed, pick_device(device))
-    artefacts.save_npz(arrays, **stored)
-    artefacts.write_json({"kind": toy["kind"], "parameters": parameters, "seed": seed, **described}, result)
+def main(job: Job) -> None:
+    kind, seed, device = job.params.toy["kind"], job.params.seed, job.device
+    parameters = {key: value for key, value in job.params.toy.items() if key != "kind"}
+    experiment = importlib.import_module(f"scripts.monosem.toy.experiments.{outputs_toy.stem(kind)}")
+    described, arrays = experiment.run(from_params(CONFIGS[kind], parameters, kind), seed, device)
+    artefacts.save_npz(job.output.arrays, **arrays)
+    artefacts.write_json({"kind": kind, "parameters": parameters, "seed": seed, **described}, job.output.result)
     rules = described["acceptance"]
     missed = [name for name, rule in rules.items() if not rule["pass"]]
-    job.say(f"{len(rules) - len(missed)} of {len(rules)} rules hold" + "".join(f"; missed: {n}" for n in missed))
+    say(f"{len(rules) - len(missed)} of {len(rules)} rules hold" + "".join(f"; missed: {name}" for name in missed))
 
 
 if __name__ == "__main__":
-    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(
-        snakemake.params.toy,
-        snakemake.params.seed,
-        snakemake.params.device,
-        snakemake.output.result,
-        snakemake.output.arrays,
-    )
+    run(main, snakemake)

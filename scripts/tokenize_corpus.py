@@ -1,16 +1,15 @@
-"""Tokenize the corpus: documents and a tokenizer in; token shards with labels and boundaries, and a manifest out."""
+"""Encode the corpus with one tokenizer: token shards with labels and boundaries, and their manifest."""
 
 from pathlib import Path
 
-from scripts.monosem.core import job
-from scripts.monosem.text import tokens
+from scripts.monosem.core.job import Job, run
 
 
-def main(documents: str, tokenizer: str, threads: int, manifest: str) -> None:
-    """Write the shards of all splits beside `manifest`."""
-    tokens.tokenize_corpus(documents, tokenizer, Path(manifest).parent, threads)
+def main(job: Job) -> None:
+    from scripts.monosem.text import tokens
+
+    tokens.tokenize_corpus(job.input.documents, job.input.tokenizer, Path(job.output.manifest).parent, job.threads)
 
 
 if __name__ == "__main__":
-    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(snakemake.input.documents, snakemake.input.tokenizer, snakemake.threads, snakemake.output.manifest)
+    run(main, snakemake)

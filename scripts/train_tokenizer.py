@@ -1,20 +1,14 @@
-"""Train the tokenizer: documents in; tokenizer.json and tokenizer_config.json out."""
+"""Train a byte-level BPE on the train split: tokenizer.json and tokenizer_config.json."""
 
-from scripts.monosem.core import job
-from scripts.monosem.text import bpe
+from scripts.monosem.core.job import Job, run
 
 
-def main(documents: str, parameters: dict, threads: int, tokenizer: str, config: str) -> None:
-    """Train a byte-level BPE on the train split."""
-    bpe.train_tokenizer(documents, parameters["vocab_size"], tokenizer, config, threads)
+def main(job: Job) -> None:
+    from scripts.monosem.text import bpe
+
+    vocab_size = job.params.tokenizer["vocab_size"]
+    bpe.train_tokenizer(job.input.documents, vocab_size, job.output.tokenizer, job.output.config, job.threads)
 
 
 if __name__ == "__main__":
-    job.start(snakemake.log[0], snakemake.rule, dict(snakemake.wildcards), snakemake.threads)
-    main(
-        snakemake.input.documents,
-        snakemake.params.tokenizer,
-        snakemake.threads,
-        snakemake.output.tokenizer,
-        snakemake.output.config,
-    )
+    run(main, snakemake)

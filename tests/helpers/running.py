@@ -1,7 +1,10 @@
-"""How the tests call Snakemake."""
+"""How the tests call Snakemake, and the scripts of single jobs."""
 
 import os
 import sys
+from types import SimpleNamespace
+
+from scripts.monosem.core.job import Job
 
 SMOKE = "tests/smoke.yaml"
 
@@ -16,3 +19,8 @@ def command(*words: str, cores: int = 2, configfile: str | None = SMOKE) -> list
 def environment() -> dict[str, str]:
     """What a user's shell has: the limits that the tests set for themselves are not passed on."""
     return {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+
+
+def job(input: dict, output: dict, params: dict | None = None, **rest) -> Job:
+    """A job for a script's `main`, as Snakemake would describe it."""
+    return Job(*(SimpleNamespace(**names) for names in (input, output, params or {})), **rest)

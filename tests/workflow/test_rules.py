@@ -74,3 +74,22 @@ def test_lint_has_nothing_to_say(clone, snakemake):
     done = snakemake(clone, "--lint")
     assert done.returncode == 0, done.stdout[-3000:]
     assert "Congratulations, your workflow is in a good condition!" in done.stdout
+
+
+def test_jobs_on_a_model_compute_where_its_options_say(clone, snakemake):
+    (clone / "options.yaml").write_text("models: {gpt2: {pretrained: {device: mps}}}\n")
+    (clone / "probe.smk").write_text(
+        "from types import SimpleNamespace\n"
+        'include: "Snakefile"\n'
+        'named_intervention = lambda wildcards: {"model": wildcards.model}\n'
+        "for rule in workflow.rules:\n"
+        '    device = dict(rule.params.items()).get("device")\n'
+        '    print("DEVICE", rule.name, device(SimpleNamespace(model="gpt2")) if callable(device) else device)\n'
+    )
+    done = snakemake(clone, "-n", "--snakefile", "probe.smk", configfile="options.yaml")
+    devices = dict(re.findall(r"^DEVICE (\w+) (\w+)$", done.stdout, re.M))
+    assert {rule for rule, device in devices.items() if device == "mps"} == {
+        "extract_activations", "evaluate_fidelity", "interpret_latents", "compare_representations",
+        "compare_prompt_sets", "pin_context_latents", "pin_unit",
+    }  # fmt: skip
+    assert devices["train_language_model"] == devices["train_sae"] == devices["run_toy_experiment"] == "auto"

@@ -1,59 +1,113 @@
-"""Logs and progress of a job: everything a job prints goes to its log, progress also to the terminal."""
+"""One job of the workflow: its files and parameters, its device, its log, and progress for whoever watches."""
 
-import atexit
 import os
 import sys
 import time
 import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from scripts.monosem.core import session
 
 _terminal_fd: int | None = None
 _label = ""
+_began = 0.0  # when the work began; loading torch is start-up and moves it
 
 
-def start(path: str | Path, rule: str, wildcards: dict[str, Any], threads: int = 1) -> None:
-    """Send this process's stdout and stderr (C code and children included) to the log.
+@dataclass(frozen=True)
+class Job:
+    """What a rule gives the script of one of its jobs."""
 
-    Called first in every script. Snakemake has already set OMP_NUM_THREADS, which torch follows. The last line of a
-    good log is `finished: … s of work`, which the time table reads; that of a bad one is the error in one sentence.
-    The job ends when the workflow that started it is gone.
+    input: Any
+    """Input files by their names in the rule."""
+    output: Any
+    """Output files by their names in the rule."""
+    params: Any
+    """Parameters by their names in the rule."""
+    wildcards: Mapping[str, str] = field(default_factory=dict)
+    """Values of the rule's wildcards."""
+    threads: int = 1
+    """Threads that the job may use."""
+    log: Any = None
+    """Log files by their names in the rule."""
+
+    def folders(self, name: str) -> list[Path]:
+        """Folders of the input files of one name; none where the rule has no such input."""
+        files = getattr(self.input, name, [])
+        return [Path(path).parent for path in ([files] if isinstance(files, str) else files)]
+
+    def folder(self, name: str) -> Path | None:
+        """Folder of the input file of one name, None where the rule's list of them is empty."""
+        return next(iter(self.folders(name)), None)
+
+    @cached_property
+    def device(self) -> str:
+        """Device that the rule's `params.device` means on this machine; from then on freed memory is kept.
+
+        Scripts ask for it before they import what needs torch: loading it counts as start-up, not as work.
+        """
+        global _began
+        before = time.perf_counter()
+        from scripts.monosem.core import runtime
+
+        runtime.keep_freed_memory()
+        device = runtime.pick_device(self.params.device)
+        _began += time.perf_counter() - before
+        return device
+
+
+def run(main: Callable[[Job], None], snakemake: Any) -> None:
+    """Run a script's `main` as the job that Snakemake describes.
+
+    What the process prints (C code and children included) goes to the job's log, from before `main` imports what it
+    needs. The last line of a good log is `finished: … s of work`, which the time table reads; that of a bad one is the
+    error in one sentence. The job ends when the workflow that started it is gone.
     """
-    global _terminal_fd, _label
+    global _began, _label
+    _redirect(snakemake.log[0])
+    wildcards = dict(snakemake.wildcards)
+    _label = " ".join([snakemake.rule, *wildcards.values()])
+    session.end_with_run(os.environ)
+    print(f"{_label} threads={snakemake.threads}", flush=True)
+    _began = time.perf_counter()
+    try:
+        main(Job(snakemake.input, snakemake.output, snakemake.params, wildcards, snakemake.threads, snakemake.log))
+    except BaseException as error:
+        traceback.print_exc()
+        print(f"{snakemake.rule} failed: {error or type(error).__name__}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    print(f"finished: {time.perf_counter() - _began:.1f} s of work", flush=True)
+
+
+def _redirect(path: str | Path) -> None:
+    """Send stdout and stderr of this process and of its children to a file; keep the terminal for `say`."""
+    global _terminal_fd
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    _label = " ".join([rule, *map(str, wildcards.values())])
     _terminal_fd = os.dup(2)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
     sys.stdout.reconfigure(line_buffering=True)
-    began = time.perf_counter()
-    print(f"{_label} threads={threads}", flush=True)
-    failed = []
-
-    def on_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        failed.append(error)
-        traceback.print_exception(kind, error, trace)
-        print(f"{rule} failed: {error or kind.__name__}", file=sys.stderr, flush=True)
-
-    def at_end() -> None:
-        if not failed:
-            print(f"finished: {time.perf_counter() - began:.1f} s of work", flush=True)
-
-    sys.excepthook = on_error
-    atexit.register(at_end)
-    session.end_with_run(os.environ)
 
 
 def say(text: str) -> None:
-    """One line for a person: into the log and, from a workflow job, onto the terminal."""
-    print(text, flush=True)
+    """Print one line for a person: into the log and, from a workflow job, onto the terminal.
+
+    Nobody has to be there: `snakemake … | head` closes the terminal of jobs that still compute, and they go on.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered would raise again at the end
     if _terminal_fd is not None:
-        os.write(_terminal_fd, f"  [{_label}] {text}\n".encode())
+        try:
+            os.write(_terminal_fd, f"  [{_label}] {text}\n".encode())
+        except OSError:
+            pass
 
 
 def duration(seconds: float) -> str:
@@ -76,7 +130,7 @@ class Progress:
     def update(self, done: int, **fields: float | str) -> None:
         """Report that `done` of `total` are finished; `fields` are shown as name value.
 
-        The time left counts from the first call, so that what a resumed job found done is not taken for speed.
+        The time left counts from the first call: what a resumed job finds done says nothing about speed.
         """
         now = time.perf_counter()
         if self.first is None:

@@ -3,6 +3,7 @@
 Figures are made with matplotlib's object interface on the Agg canvas (no pyplot: it costs a second of start-up).
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import matplotlib
@@ -133,3 +134,9 @@ def save_figure(figure: Figure, path_without_suffix: str | Path) -> tuple[Path, 
                 size, most = (artefacts.human_bytes(n) for n in (temporary.stat().st_size, MAX_IMAGE_BYTES))
                 raise artefacts.ArtefactError(f"{path}: {size}, above {most}; draw fewer or rasterised marks")
     return svg, png
+
+
+def save_figures(drawn: Mapping[str, Callable[[], Figure]], paths: Iterable[str]) -> None:
+    """Draw and save the figures that `paths` (….svg, named by figure) ask for, one after the other."""
+    for path in paths:
+        save_figure(drawn[Path(path).stem](), path.removesuffix(".svg"))

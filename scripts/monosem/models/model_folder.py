@@ -49,11 +49,6 @@ def options_of(folder: Path) -> dict[str, Any]:
     return read_json(folder / CONFIG).get(OPTIONS) or {}
 
 
-def device_of(folder: Path, device: str) -> str:
-    """The device that the model's options name, else that of the run."""
-    return options_of(folder).get("device") or device
-
-
 def source_of(folder: Path) -> Path:
     """Folder of the weight files: the model folder, or its folder of shards."""
     if (folder / SHARDS / INDEX).is_file():

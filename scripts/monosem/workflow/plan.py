@@ -80,8 +80,13 @@ def names_of(config: Config, model: str) -> tuple[str, ...]:
 def model_settings(config: Config, model: str) -> dict[str, Any]:
     """What a pretrained model's folder is told about its use; see models.<name>.pretrained in the schema."""
     settings = config["models"][model]["pretrained"]
-    told = {key: settings[key] for key in ("sites", "dtype", "device") if key in settings}
+    told = {key: settings[key] for key in ("sites", "dtype") if key in settings}
     return {"attention_across_documents": settings.get("attention_across_documents", False), **told}
+
+
+def device_of(config: Config, model: str) -> str:
+    """The device of the jobs that compute on a model: its own, else that of the run."""
+    return config["models"][model].get("pretrained", {}).get("device", config["device"])
 
 
 def chapter_model(config: Config) -> str:

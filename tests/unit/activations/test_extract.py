@@ -18,6 +18,7 @@ from scripts.monosem.models.families import GPT2, family_of
 from scripts.monosem.models.gpt2 import onednn
 from scripts.monosem.text.tokens import TokenStream
 from tests.helpers import family_models
+from tests.helpers.running import job
 
 CONTEXT = family_models.CONTEXT
 SITES = ["blocks.0.mlp.hook_post", "blocks.1.hook_resid_post", "blocks.0.hook_resid_pre"]
@@ -69,23 +70,23 @@ def test_the_job_of_the_first_site_reads_all_and_the_others_take_theirs(stream, 
     one_pass = run_pass.one_pass
     monkeypatch.setattr(run_pass, "one_pass", lambda *a: passes_made.append(1) or one_pass(*a))
 
-    def job(site, together=(), read_elsewhere=False, seed=0):
+    def extract(site, together=(), reader=(), seed=0):
         settings = {"tokens": 200, "dtype": "float16", "drop_first_position": True, "context": CONTEXT}
-        extract_activations.main(
-            folder, tokens, site, list(together), read_elsewhere, settings, seed, "cpu", site_folder / site
-        )
+        files = {"model": f"{folder}/config.json", "tokens": f"{tokens}/manifest.json", "reader": list(reader)}
+        params = {"activations": settings, "together": list(together), "seed": seed, "device": "cpu"}
+        extract_activations.main(job(files, {"manifest": f"{site_folder}/{site}/manifest.json"}, params))
         return activation_store.open_activations(site_folder / site)
 
     first, *others = SITES
-    job(first, others)
+    extract(first, others)
     assert not any((site_folder / other / "manifest.json").exists() for other in others)
-    taken = [job(other, read_elsewhere=True) for other in others]
+    taken = [extract(other, reader=["manifest.json"]) for other in others]
     assert len(passes_made) == 1
     alone = run(folder, stream, tmp_path / "alone")[1]
     for site, store in zip(others, taken, strict=True):
         assert torch.equal(store.gather(np.arange(store.n_tokens)), alone[site])
-    job(first, others)
-    job(others[0], read_elsewhere=True, seed=1)  # what waits is of another seed: it reads for itself
+    extract(first, others)
+    extract(others[0], reader=["manifest.json"], seed=1)  # what waits is of another seed: it reads for itself
     assert len(passes_made) == 4  # one of `alone`
 
 

@@ -1,17 +1,27 @@
 """Everything that a job prints is in its log, which ends in how it went."""
 
+import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
 from scripts.monosem.core import job
 
 
-def run_job(body: str, log) -> subprocess.CompletedProcess:
-    """Run a job whose script is `body`; its terminal is what comes back."""
-    script = f"from scripts.monosem.core import job\njob.start({str(log)!r}, 'train_sae', {{'run': 'a'}}, 2)\n{body}"
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+def run_job(body: str, log, **how) -> subprocess.CompletedProcess:
+    """Run a job whose `main` is `body`; its terminal is what comes back."""
+    script = (
+        "from types import SimpleNamespace\n"
+        "from scripts.monosem.core import job\n"
+        f"snakemake = SimpleNamespace(log=[{str(log)!r}], rule='train_sae', wildcards={{'run': 'a'}}, threads=2,\n"
+        "    input=SimpleNamespace(model='models/a/config.json', saes=['sae/b/c.json'], none=[]), output=None,\n"
+        "    params=SimpleNamespace(device='cpu'))\n"
+        f"def main(given):\n{textwrap.indent(body, '    ')}\n"
+        "job.run(main, snakemake)"
+    )
+    return subprocess.run([sys.executable, "-c", script], **({"capture_output": True, "text": True} | how))
 
 
 def test_log_has_what_python_c_code_and_children_print(tmp_path):
@@ -42,6 +52,39 @@ def test_log_of_a_failed_job_ends_in_the_error(tmp_path):
     assert "Traceback (most recent call last):" in lines
     assert lines[-1] == "train_sae failed: x.npy is cut short; delete it"
     assert not any(line.startswith("finished") for line in lines)
+
+
+def test_a_job_gives_folders_and_a_device_of_its_rule(tmp_path):
+    body = """
+print(given.folder("model"), given.folders("saes"), given.folder("none"), given.folders("absent"))
+import sys
+assert "torch" not in sys.modules
+print(given.device, given.wildcards, given.threads)
+"""
+    assert run_job(body, tmp_path / "a.log").returncode == 0
+    printed = (tmp_path / "a.log").read_text().splitlines()
+    assert printed[1] == "models/a [PosixPath('sae/b')] None []"
+    assert printed[2] == "cpu {'run': 'a'} 2"
+
+
+def test_a_closed_terminal_ends_no_job(tmp_path):
+    """As under `snakemake … | head`: nobody reads the other end of the pipe."""
+    read, write = os.pipe()
+    os.close(read)
+    body = "job.say('halfway')\njob.Progress(10, 'steps').update(10)\nprint('saved')"
+    done = run_job(body, tmp_path / "a.log", capture_output=False, stdout=write, stderr=write)
+    os.close(write)
+    lines = (tmp_path / "a.log").read_text().splitlines()
+    assert done.returncode == 0 and lines[1:4] == ["halfway", "10/10 steps", "saved"]
+
+
+def test_a_closed_standard_output_ends_nothing():
+    read, write = os.pipe()
+    os.close(read)
+    script = "import sys\nfrom scripts.monosem.core import job\njob.say('halfway')\nprint('saved', file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "saved\n")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from scripts.monosem.figures import fidelity, frontier, language_models, latent_
 from scripts.monosem.workflow import outputs
 from tests.helpers import report_results
 from tests.helpers.report_results import RUNS, SITE
+from tests.helpers.running import job
 
 HEADLINE = {"model": "first", "site": SITE, "run": "wide"}
 
@@ -24,46 +26,31 @@ def results(tmp_path_factory):
     return root
 
 
-def drawn(folder, names):
-    paths = {name: str(folder / name) for name in names}
-    return paths, [folder / f"{name}{suffix}" for name in names for suffix in (".svg", ".png")]
-
-
 def test_every_figure_is_drawn(results, tmp_path, monkeypatch):
     monkeypatch.chdir(results.parent)
-    figures, files = drawn(tmp_path, ["training-curves", "losses"])
-    plot_models.main(
-        [f"results/models/{m}/training.jsonl" for m in ("first", "other", "deep")],
-        [f"results/models/{m}/training.json" for m in report_results.MODELS],
-        "first",
-        figures,
-    )
     site = f"results/evaluation/first/{SITE}"
-    more, made = drawn(tmp_path, outputs.FIGURES["fidelity"])
-    plot_fidelity.main(
-        [str(path.relative_to(results.parent)) for path in sorted(results.rglob("fidelity.json"))],
-        f"{site}/densities.npz",
-        [f"results/sae/first/{SITE}/{run}/training.jsonl" for run in RUNS],
-        HEADLINE,
-        "deep",
-        more,
-    )
-    sweeping, swept = drawn(tmp_path, outputs.FIGURES["sweeps"])
-    plot_sweeps.main(
-        f"{site}/fidelity.json", [f"results/sae/first/{SITE}/{run}/training.jsonl" for run in RUNS], sweeping
-    )
-    rest, last = drawn(
-        tmp_path, ["activation-by-label", "specificity", "precision-recall", "confusion", "token-entropy"]
-    )
-    plot_interpretation.main(
-        {m: f"results/evaluation/{m}/{SITE}/wide/interpretation.json" for m in ("first", "permuted")},
-        f"{site}/wide/contexts.json",
-        f"{site}/wide/contexts.npz",
-        "permuted",
-        rest,
-    )
-    for path in [*files, *made, *swept, *last]:
-        assert path.stat().st_size > 2000, path
+    curves = [f"results/sae/first/{SITE}/{run}/training.jsonl" for run in RUNS]
+    fidelities = [str(path.relative_to(results.parent)) for path in sorted(results.rglob("fidelity.json"))]
+    inputs = {
+        "models": {
+            "curves": [f"results/models/{m}/training.jsonl" for m in ("first", "other", "deep")],
+            "trainings": [f"results/models/{m}/training.json" for m in report_results.MODELS],
+        },
+        "fidelity": {"results": fidelities, "densities": f"{site}/densities.npz", "curves": curves},
+        "sweeps": {"fidelity": f"{site}/fidelity.json", "curves": curves},
+        "interpretation": {
+            "units": [f"results/evaluation/{m}/{SITE}/wide/interpretation.json" for m in ("first", "permuted")],
+            "contexts": f"{site}/wide/contexts.json",
+            "histograms": f"{site}/wide/contexts.npz",
+        },
+    }
+    params = {"headline": HEADLINE, "deep": "deep", "control": "permuted"}
+    scripts = {"models": plot_models, "fidelity": plot_fidelity, "sweeps": plot_sweeps}
+    for family, script in (scripts | {"interpretation": plot_interpretation}).items():
+        svgs = [str(tmp_path / f"{name}.svg") for name in outputs.FIGURES[family]]
+        script.main(job(inputs[family], {"svg": svgs}, params))
+        for path in map(Path, svgs):
+            assert path.stat().st_size > 2000 and path.with_suffix(".png").stat().st_size > 2000, path
 
 
 def test_frontier_separates_autoencoders_and_baselines(results):

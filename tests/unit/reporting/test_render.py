@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -21,6 +20,7 @@ from scripts.monosem.reporting.values import Values
 from scripts.monosem.workflow import outputs, outputs_toy, plan, roles
 from scripts.monosem.workflow import outputs_analysis as analysis_catalogue
 from tests.helpers import report_results
+from tests.helpers.running import job
 
 
 @pytest.mark.parametrize(
@@ -163,30 +163,26 @@ def compiled(tmp_path_factory):
         published = yaml.safe_load((repository / "paper/claims.yaml").read_text(encoding="utf-8"))
         artefacts.write_json(claims.check_claims(published, Values(table, playing)), "results/claims.json")
         read = f"results/evaluation/first/{report_results.SITE}/wide"
-        compile_report.main(
-            SimpleNamespace(
-                template=str(repository / "paper/report.md.j2"),
-                parts=[str(repository / f"paper/{name}.md.j2") for name in ("toy", "gpt2")],
-                style=str(repository / "paper/report.css"),
-                metrics="results/metrics.json",
-                claims="results/claims.json",
-                rulegraph="results/rulegraph.mmd",
-                environment="results/environment.json",
-                corpus="results/data/made-up/manifest.json",
-                toys=[f"results/toy/{name}/result.json" for name in report_results.CONFIG["toy"]],
-                trainings=outputs.trainings(the_plan),
-                fidelities=outputs.fidelities(the_plan),
-                analyses=analysis_catalogue.results(the_plan),
-                interpretation=f"{read}/interpretation.json",
-                contexts=f"{read}/contexts.json",
-                figures=[f"results/figures/{family}/{name}.svg" for family, name in names],
-                notebooks=["results/notebooks/token_activations.html"],
-            ),
-            playing,
-            outputs.settings(config, the_plan),
-            "results/report.md",
-            "results/report.html",
-        )
+        files = {
+            "template": str(repository / "paper/report.md.j2"),
+            "parts": [str(repository / f"paper/{name}.md.j2") for name in ("toy", "gpt2")],
+            "style": str(repository / "paper/report.css"),
+            "metrics": "results/metrics.json",
+            "claims": "results/claims.json",
+            "rulegraph": "results/rulegraph.mmd",
+            "environment": "results/environment.json",
+            "corpus": "results/data/made-up/manifest.json",
+            "toys": [f"results/toy/{name}/result.json" for name in report_results.CONFIG["toy"]],
+            "trainings": outputs.trainings(the_plan),
+            "fidelities": outputs.fidelities(the_plan),
+            "analyses": analysis_catalogue.results(the_plan),
+            "interpretation": f"{read}/interpretation.json",
+            "contexts": f"{read}/contexts.json",
+            "figures": [f"results/figures/{family}/{name}.svg" for family, name in names],
+            "notebooks": ["results/notebooks/token_activations.html"],
+        }
+        params = {"roles": playing, "settings": outputs.settings(config, the_plan)}
+        compile_report.main(job(files, {"markdown": "results/report.md", "html": "results/report.html"}, params))
     return folder
 
 

@@ -1,7 +1,6 @@
 """Every experiment of the toy chapter at the smoke size: runs, is graded, draws its figures and fills its text."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from scripts.monosem.core import artefacts
 from scripts.monosem.toy.settings import CONFIGS
 from scripts.monosem.workflow import outputs_toy, roles
 from scripts.monosem.workflow.checks import toy as toy_checks
+from tests.helpers.running import job
 
 
 def merged(base: dict, overlay: dict) -> dict:
@@ -35,8 +35,10 @@ def chapter(tmp_path_factory):
         folder = root / "results/toy" / name
         folder.mkdir(parents=True)
         parameters = {key: value for key, value in settings.items() if key != "seed"}
-        run_toy_experiment.main(parameters, 0, "cpu", str(folder / "result.json"), str(folder / "arrays.npz"))
-    plot_toy.main(sorted(map(str, root.glob("results/toy/*/result.json"))), str(root / "results/figures/toy"))
+        files = {"result": str(folder / "result.json"), "arrays": str(folder / "arrays.npz")}
+        run_toy_experiment.main(job({}, files, {"toy": parameters, "seed": 0, "device": "cpu"}))
+    results, figure = sorted(map(str, root.glob("results/toy/*/result.json"))), root / "results/figures/toy/any.svg"
+    plot_toy.main(job({"results": results}, {"svg": [str(figure)]}))
     return root
 
 
@@ -80,20 +82,16 @@ def compile_chapter(root: Path, names: list[str]) -> str:
     paper = Path("paper").resolve()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        compile_toy_report.main(
-            SimpleNamespace(
-                template=str(paper / "toy_alone.md.j2"),
-                parts=[str(paper / "toy.md.j2")],
-                style=str(paper / "report.css"),
-                claims=str(paper / "claims.yaml"),
-                results=[f"results/toy/{name}/result.json" for name in names],
-                figures=[f"results/figures/toy/{figure}.svg" for figure in outputs_toy.figure_names(toy)],
-            ),
-            roles.toy_roles({"toy": toy}),
-            {"toy": toy},
-            "results/toy.md",
-            "results/toy.html",
-        )
+        files = {
+            "template": str(paper / "toy_alone.md.j2"),
+            "parts": [str(paper / "toy.md.j2")],
+            "style": str(paper / "report.css"),
+            "claims": str(paper / "claims.yaml"),
+            "results": [f"results/toy/{name}/result.json" for name in names],
+            "figures": [f"results/figures/toy/{figure}.svg" for figure in outputs_toy.figure_names(toy)],
+        }
+        params = {"roles": roles.toy_roles({"toy": toy}), "settings": {"toy": toy}}
+        compile_toy_report.main(job(files, {"markdown": "results/toy.md", "html": "results/toy.html"}, params))
     return (root / "results/toy.md").read_text(encoding="utf-8")
 
 
