@@ -10,12 +10,12 @@ def main(job: Job) -> None:
     from scripts.monosem.sae import import_pretrained, saelens
 
     pretrained = job.params.pretrained
-    cfg, tensors, summary = import_pretrained.adopt(
+    cfg, tensors, summary = import_pretrained.import_pretrained(
         Path(pretrained["folder"]), pretrained, artefacts.sha256(job.input.model), job.params.reading, job.wildcards
     )
     saelens.save_sae(tensors, cfg, job.output.weights, job.output.cfg)
     artefacts.write_json(summary, job.output.summary)
-    say(f"{cfg['architecture']} with {cfg['d_sae']:,} latents, trained elsewhere ({summary['format']})")
+    say(f"{cfg['architecture']} with {cfg['d_sae']:,} latents, pretrained ({summary['format']})")
 
 
 if __name__ == "__main__":

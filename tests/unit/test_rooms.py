@@ -21,15 +21,15 @@ MAY_IMPORT = {
     "evaluation": ("core", "metrics", "text", "models", "activations", "sae"),
     # torch-free
     "figures": (
-        "core", "sae.kinds", "models.sites", "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
+        "core", "sae.architectures", "models.sites", "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
         "toy.geometry", "toy.neuron_roles", "toy.polytopes", "toy.theory",
     ),
     "reporting": (
-        "core", "metrics.permutation", "text.visible", "sae.kinds", "models.sites",
+        "core", "metrics.permutation", "text.visible", "sae.architectures", "models.sites",
         "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
     ),
     "workflow": (
-        "core", "sae.kinds", "sae.config", "sae.formats",
+        "core", "sae.architectures", "sae.config", "sae.formats",
         "models.families", "models.sites", "models.model_folder", "models.cost",
     ),
 }  # fmt: skip
@@ -80,7 +80,9 @@ def test_an_import_upward_is_found(tmp_path):
     path = tmp_path / "a.py"
     path.write_text("def late():\n    from scripts.monosem.evaluation.fidelity import run\n")
     assert violations(path, "sae") == [f"{path} imports evaluation.fidelity.run"]
-    path.write_text("from scripts.monosem.sae.kinds import KINDS\nfrom scripts.monosem.core import job\n")
+    path.write_text(
+        "from scripts.monosem.sae.architectures import ARCHITECTURES\nfrom scripts.monosem.core import job\n"
+    )
     assert violations(path, "figures") == []
 
 

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from scripts.monosem.evaluation.fidelity.document import drawn_alone
 from scripts.monosem.figures import style
-from scripts.monosem.sae.kinds import KINDS
+from scripts.monosem.sae.architectures import ARCHITECTURES
 
-MARKERS = dict(zip(KINDS, "^vospDX", strict=True))  # of architectures
+MARKERS = dict(zip(ARCHITECTURES, "^vospDX", strict=True))  # of architectures
 BASELINES = {
     "zero_ablation": "zero ablation",
     "mean_ablation": "mean ablation",

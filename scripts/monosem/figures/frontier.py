@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from scripts.monosem.evaluation.fidelity.document import in_sweeps
 from scripts.monosem.figures import style
 from scripts.monosem.figures.fidelity import BASELINES, MARKERS
-from scripts.monosem.sae.kinds import KINDS
+from scripts.monosem.sae.architectures import ARCHITECTURES
 
 BASELINE_MARKERS = "xP*v"
 
@@ -101,7 +101,7 @@ def frontier(points: Sequence[Point]) -> Figure:
     architectures = sorted({architecture for architecture, _, _ in lines})
     handles = [
         *(Line2D([], [], color=colours[width], lw=3, label=f"{width:,} latents") for width in widths),
-        *(_mark(MARKERS[architecture], KINDS[architecture].words, "black") for architecture in architectures),
+        *(_mark(MARKERS[architecture], ARCHITECTURES[architecture].label, "black") for architecture in architectures),
         *(_mark(m, p.name, style.GREY) for p, m in zip(baselines, BASELINE_MARKERS, strict=False)),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from scripts.monosem.figures import style
 from scripts.monosem.figures.fidelity import MARKERS
-from scripts.monosem.sae.kinds import KINDS
+from scripts.monosem.sae.architectures import ARCHITECTURES
 
 LABELS = {
     "ce_increase_nats": "loss added (nats)",
@@ -75,7 +75,7 @@ def dead_latents(document: Mapping[str, Any], curves: Mapping[str, Sequence[Mapp
 
 def shrinkage(runs: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Length of the reconstruction relative to the activation, and its bias: 1 means no shrinkage."""
-    rows = sorted(runs.items(), key=lambda item: (list(KINDS).index(item[1]["architecture"]), item[1]["l0"]))
+    rows = sorted(runs.items(), key=lambda item: (list(ARCHITECTURES).index(item[1]["architecture"]), item[1]["l0"]))
     figure = style.new_figure(height=0.9 + 0.24 * len(rows))
     axes = figure.subplots(1, 2, sharey=True)
     measures = {

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import MinLen
 
 from scripts.monosem.core.declaration import Count, InnerShare, Positive, Share, Weight, Whole
-from scripts.monosem.sae.kinds import KINDS, foreign_keys, missing_key
+from scripts.monosem.sae.architectures import ARCHITECTURES, foreign_keys, missing_key
 
 PREFIX_SHARES = (1 / 32, 3 / 32, 7 / 32, 15 / 32, 1)  # Bussmann et al. 2025: 2,048 … 65,536 of 65,536 latents
 SPARSE_BY_COUNT = ("topk", "batchtopk", "matryoshka_batchtopk")  # architectures that keep a number of latents
@@ -28,7 +28,7 @@ class Resampling:
 
 @dataclass(frozen=True)
 class SaeConfig:
-    """Every parameter of one training run; `kinds.KINDS` says which architecture has which."""
+    """Every parameter of one training run; `ARCHITECTURES` says which architecture has which."""
 
     architecture: Literal["relu", "relu_decoder_norm", "topk", "batchtopk", "matryoshka_batchtopk", "jumprelu", "gated"]
     """What keeps the latents sparse."""
@@ -134,8 +134,8 @@ def from_params(params: dict[str, Any]) -> SaeConfig:
     if "prefixes" in params:
         params["prefixes"] = tuple(params["prefixes"])
     config = SaeConfig(**params)
-    if config.architecture not in KINDS:
-        raise ValueError(f"SAE run: architecture '{config.architecture}' is none of {', '.join(KINDS)}")
+    if config.architecture not in ARCHITECTURES:
+        raise ValueError(f"SAE run: architecture '{config.architecture}' is none of {', '.join(ARCHITECTURES)}")
     if missing := missing_key(config.architecture, params):
         raise ValueError(f"SAE run: architecture '{config.architecture}' needs '{missing}'")
     if config.architecture in SPARSE_BY_COUNT and not 1 <= config.k <= config.d_sae:

@@ -62,7 +62,7 @@ def read(folder: str | Path, norm_scaling_factor: float | None = None) -> Config
     Raises: io.ArtefactError naming file and reason for what these equations cannot express.
     """
     folder = Path(folder)
-    form = formats.form_of(folder)
+    form = formats.format_of(folder)
     if form is None:
         raise artefacts.ArtefactError(f"{folder} holds no autoencoder: expected {formats.NEEDED}")
     readers = {"SAELens": _read_saelens, "dictionary_learning": _read_dictionary_learning, "sparsify": _read_sparsify}

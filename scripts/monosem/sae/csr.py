@@ -11,7 +11,7 @@ ROWS = 4096  # encoded at once
 
 
 @torch.inference_mode()
-def codes_of(sae: Sae, rows: np.ndarray) -> sparse.csr_matrix:
+def encode_csr(sae: Sae, rows: np.ndarray) -> sparse.csr_matrix:
     """Latents of every row, sparse [n, d_sae]."""
     parts = [
         sae_model.encode_active(sae, torch.from_numpy(rows[begin : begin + ROWS]).to(sae.W_dec.device))

@@ -23,14 +23,16 @@ def has_pre_bias(config: SaeConfig) -> bool:
     return config.pre_encoder_bias and config.architecture != "relu_decoder_norm"
 
 
-def folded(weights: Parameters, scale: float, config: SaeConfig, kept_above: float | None = None) -> dict[str, Tensor]:
+def folded(
+    weights: Parameters, scale: float, config: SaeConfig, inference_threshold: float | None = None
+) -> dict[str, Tensor]:
     """Weights for raw activations in the SAELens layout: f(x) = f'(s·x)/s, x̂ = x̂'/s.
 
     Every architecture is positively homogeneous, so the biases and thresholds are divided by the scale s and the
     matrices stay. Rows of free length are brought to length 1, their encoder vector and bias multiplied by what they
     lose. An autoencoder without a pre-encoder bias gets the equal one with it (see above).
 
-    Args: kept_above: the inference threshold of batchtopk, in the units of training.
+    Args: inference_threshold: the inference threshold of batchtopk, in the units of training.
     """
     if not has_pre_bias(config):
         weights = with_pre_bias(weights)
@@ -47,8 +49,8 @@ def folded(weights: Parameters, scale: float, config: SaeConfig, kept_above: flo
     }
     if weights.threshold is not None:
         tensors["threshold"] = weights.threshold / scale
-    if kept_above is not None:
-        tensors["threshold"] = torch.full_like(b_enc, kept_above / scale)
+    if inference_threshold is not None:
+        tensors["threshold"] = torch.full_like(b_enc, inference_threshold / scale)
     if weights.r_mag is not None:
         tensors |= {"r_mag": weights.r_mag, "b_mag": weights.b_mag / scale}
     return tensors

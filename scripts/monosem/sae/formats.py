@@ -1,4 +1,4 @@
-"""What the folder of an autoencoder says of itself, from its configuration file alone.
+"""Metadata of the folder of an autoencoder, read from its configuration file alone.
 
 Read while the workflow is parsed, so it imports no torch. Three formats are recognised by their files:
 
@@ -19,35 +19,43 @@ FILES = {  # format -> configuration, weights
     "dictionary_learning": ("config.json", "ae.pt"),
     "sparsify": ("cfg.json", "sae.safetensors"),
 }
-NEEDED = "; or ".join(f"{cfg} and {weights} ({form})" for form, (cfg, weights) in FILES.items())
-READ = ("standard", "topk", "jumprelu", "gated")  # architectures that sae/architectures.py has equations for
+NEEDED = "; or ".join(f"{cfg} and {weights} ({name})" for name, (cfg, weights) in FILES.items())
+READ = ("standard", "topk", "jumprelu", "gated")  # architectures that model.py has equations for
 LEGACY = {"hook_point": "hook_name", "hook_point_head_index": "hook_head_index", "activation_fn_str": "activation_fn"}
 SAME_MODEL = {"gpt2-small": "gpt2"}  # TransformerLens' names that are not the last part of the hub's
 
 
 @dataclass(frozen=True)
-class Stated:
+class DeclaredSae:
     """An autoencoder by its configuration file."""
 
-    path: Path  # the configuration file
-    form: str  # a key of FILES
-    d_in: int  # width of the activations
-    d_sae: int  # latents
-    model: str | None  # name of the model that it was trained on; None where the file does not say
-    hook: str | None  # where it reads that model; the same
-    normalisation: str = "none"  # of the activations before the encoder, under SAELens' names
-    centred: bool = False  # whether the model wrote a residual stream of mean zero (TransformerLens' processing)
+    path: Path
+    """The configuration file."""
+    format: str
+    """A key of FILES."""
+    d_in: int
+    """Width of the activations."""
+    d_sae: int
+    """Number of latents."""
+    model: str | None
+    """Name of the model that it was trained on; None where the file does not declare it."""
+    hook: str | None
+    """Where it reads that model; None likewise."""
+    normalisation: str = "none"
+    """Of the activations before the encoder, under SAELens' names."""
+    centred: bool = False
+    """True if the model writes a residual stream of mean zero (TransformerLens' processing)."""
 
 
-def form_of(folder: Path) -> str | None:
+def format_of(folder: Path) -> str | None:
     """The format of a folder; None if it holds no autoencoder."""
-    return next((form for form, names in FILES.items() if all((folder / name).is_file() for name in names)), None)
+    return next((name for name, files in FILES.items() if all((folder / file).is_file() for file in files)), None)
 
 
 def find(name: str, subfolder: str | None = None, revision: str | None = None) -> Path | None:
     """The folder of an autoencoder that is on this machine: below a path, or below a snapshot in the hub cache."""
     places = [Path(name).expanduser(), *hub_cache.snapshots(name, revision)]
-    return next((place / (subfolder or "") for place in places if form_of(place / (subfolder or ""))), None)
+    return next((place / (subfolder or "") for place in places if format_of(place / (subfolder or ""))), None)
 
 
 def modern(cfg: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -82,39 +90,42 @@ def modern(cfg: dict[str, Any], path: Path) -> dict[str, Any]:
     return cfg
 
 
-def read(folder: Path) -> Stated:
-    """What a folder says. Raises: ArtefactError naming the file for a key that is missing or cannot be expressed."""
-    form = form_of(folder)
-    if form is None:
+def read(folder: Path) -> DeclaredSae:
+    """Metadata of a folder.
+
+    Raises: ArtefactError naming the file for a key that is missing or cannot be expressed.
+    """
+    name = format_of(folder)
+    if name is None:
         raise ArtefactError(f"{folder} holds no autoencoder: expected {NEEDED}")
-    path = folder / FILES[form][0]
+    path = folder / FILES[name][0]
     cfg = read_json(path)
     try:
-        if form == "dictionary_learning":
+        if name == "dictionary_learning":
             cfg = cfg["trainer"]
             names = cfg.get("lm_name"), cfg.get("submodule_name")
-            return Stated(path, form, cfg["activation_dim"], cfg["dict_size"], *names)
-        if form == "sparsify":
+            return DeclaredSae(path, name, cfg["activation_dim"], cfg["dict_size"], *names)
+        if name == "sparsify":
             width = cfg.get("num_latents") or cfg["d_in"] * cfg["expansion_factor"]
-            return Stated(path, form, cfg["d_in"], width, None, None)
+            return DeclaredSae(path, name, cfg["d_in"], width, None, None)
         cfg = modern(cfg, path)
     except KeyError as error:
         raise ArtefactError(f"{path}: {error} is missing, so it is no configuration of an autoencoder") from None
     metadata = cfg["metadata"]
     if missing := [key for key in ("d_in", "d_sae") if key not in cfg]:
         raise ArtefactError(f"{path}: '{missing[0]}' is missing, so it is no configuration of an autoencoder")
-    told = metadata.get("model_from_pretrained_kwargs") or {}
-    return Stated(
-        path, form, cfg["d_in"], cfg["d_sae"], metadata.get("model_name"), metadata.get("hook_name"),
-        cfg["normalize_activations"], bool(told.get("center_writing_weights", False)),
+    processing = metadata.get("model_from_pretrained_kwargs") or {}
+    return DeclaredSae(
+        path, name, cfg["d_in"], cfg["d_sae"], metadata.get("model_name"), metadata.get("hook_name"),
+        cfg["normalize_activations"], bool(processing.get("center_writing_weights", False)),
     )  # fmt: skip
 
 
-def same_model(stated: str, names: tuple[str, ...]) -> bool:
-    """Whether a stated name means one of the given ones: owners, capitals and TransformerLens' short names aside."""
+def same_model(declared: str, names: tuple[str, ...]) -> bool:
+    """True if a declared name means one of the given ones: owners, capitals and TransformerLens' short names aside."""
 
     def bare(name: str) -> str:
         last = name.rstrip("/").rsplit("/", 1)[-1].lower()
         return SAME_MODEL.get(last, last)
 
-    return bare(stated) in {bare(name) for name in names}
+    return bare(declared) in {bare(name) for name in names}

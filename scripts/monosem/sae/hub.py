@@ -32,12 +32,12 @@ def fetch_sae(name: str, subfolder: str | None = None, revision: str | None = No
         if pair is None:
             where = f"'{name}' at {os.environ.get('HF_ENDPOINT', hub_cache.HUB)}"
             raise artefacts.ArtefactError(f"{where} has no {formats.NEEDED} in {subfolder or 'its root'}")
-        told = Path(hf_hub_download(name, path_of(pair[0]), revision=revision, etag_timeout=hub_cache.PATIENCE_S))
-        commit = told.parents[len(Path(subfolder or "").parts)].name
+        config = Path(hf_hub_download(name, path_of(pair[0]), revision=revision, etag_timeout=hub_cache.PATIENCE_S))
+        commit = config.parents[len(Path(subfolder or "").parts)].name
         weights = hf_hub_download(name, path_of(pair[1]), revision=commit, etag_timeout=hub_cache.PATIENCE_S)
         hub_cache.verify(Path(weights))
     except artefacts.ArtefactError:
         raise
     except Exception as error:
         raise hub_cache.explain(name, revision, error, formats.NEEDED) from None
-    return told.parent
+    return config.parent

@@ -1,14 +1,14 @@
-"""Put an autoencoder that was trained elsewhere where one of this run would lie: read, folded, checked, labelled."""
+"""Import a pretrained SAE: read it in any known format, fold its conventions, check its model, label it."""
 
 from pathlib import Path
 from typing import Any
 
 from scripts.monosem.core import artefacts
 from scripts.monosem.sae import convert, formats
-from scripts.monosem.sae.kinds import KINDS
+from scripts.monosem.sae.architectures import ARCHITECTURES
 
 
-def adopt(
+def import_pretrained(
     folder: Path, source: dict[str, Any], model_sha256: str, reading: dict[str, Any], names: dict[str, str]
 ) -> tuple[dict[str, Any], convert.Tensors, dict[str, Any]]:
     """Configuration, tensors and summary (training.json) of a pretrained autoencoder.
@@ -20,33 +20,33 @@ def adopt(
         names: {"model", "site", "run"}.
     Raises: ArtefactError if the files name another model by its sha256, or cannot be read.
     """
-    told = formats.read(folder)
+    declared = formats.read(folder)
     cfg, tensors = convert.read(folder, source.get("norm_scaling_factor"))
     if source["centred"]:
         tensors = convert.centring(tensors)
     metadata = cfg["metadata"]
-    own = metadata.get("model_sha256")
-    if own is not None and own != model_sha256:
+    trained_on = metadata.get("model_sha256")
+    if trained_on is not None and trained_on != model_sha256:
         raise artefacts.ArtefactError(
-            f"{told.path}: this autoencoder was trained on '{told.model}' with the sha256 {own[:12]}, the model here "
-            f"has {model_sha256[:12]}; give its own model"
+            f"{declared.path}: this autoencoder was trained on '{declared.model}' with the sha256 {trained_on[:12]}, the "
+            f"model here has {model_sha256[:12]}; give its own model"
         )
-    form, weights = told.form, folder / formats.FILES[told.form][1]
+    weights = folder / formats.FILES[declared.format][1]
     origin = {
         "kind": "pretrained",
         "name": source["name"],
         "subfolder": source.get("subfolder"),
         "revision": source.get("snapshot"),
-        "format": form,
-        "files_sha256": {path.name: artefacts.sha256(path) for path in (told.path, weights)},
-        "stated_model": told.model,
-        "stated_hook": told.hook,
+        "format": declared.format,
+        "files_sha256": {path.name: artefacts.sha256(path) for path in (declared.path, weights)},
+        "declared_model": declared.model,
+        "declared_hook": declared.hook,
         "centred": source["centred"],
         "norm_scaling_factor": source.get("norm_scaling_factor"),
     }
     trained = metadata.get("training")
     kept = {key: value for key, value in metadata.items() if key not in ("training", "training_architecture")}
-    if metadata.get("training_architecture") in KINDS:
+    if metadata.get("training_architecture") in ARCHITECTURES:
         kept["training_architecture"] = metadata["training_architecture"]
     cfg["metadata"] = kept | {
         "training": trained if isinstance(trained, dict) else {"k": cfg.get("k")},

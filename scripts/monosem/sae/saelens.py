@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from scripts.monosem.core import artefacts
+from scripts.monosem.sae.architectures import ARCHITECTURES
 from scripts.monosem.sae.config import SaeConfig
-from scripts.monosem.sae.kinds import KINDS
 
 SAE_LENS_VERSION = "6.18.0"  # whose format this is; without a version SAELens drops hook and model silently
 L1_CONVENTION = "mean_b[sum_d (x - xhat)^2 + lambda * sum_i f_i |W_dec_i|]"
@@ -50,7 +50,7 @@ def saelens_cfg(
                 "scaled_means": scaled,
             }
     cfg = {
-        "architecture": KINDS[config.architecture].saved_as,
+        "architecture": ARCHITECTURES[config.architecture].saved_as,
         "d_in": manifest["d_in"],
         "d_sae": config.d_sae,
         "dtype": "float32",

@@ -21,8 +21,8 @@ from scripts.monosem.core.declaration import (
     Share,
     Weight,
 )
+from scripts.monosem.sae.architectures import ARCHITECTURES
 from scripts.monosem.sae.config import SaeConfig
-from scripts.monosem.sae.kinds import KINDS as ARCHITECTURES
 
 TwoOrMore = Annotated[int, Ge(2)]
 Probabilities = Annotated[tuple[Probability, ...], MinLen(1)]

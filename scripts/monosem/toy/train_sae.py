@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scripts.monosem.sae import config as sae_config
 from scripts.monosem.sae import model
-from scripts.monosem.sae.kinds import KINDS
+from scripts.monosem.sae.architectures import ARCHITECTURES
 from scripts.monosem.sae.training import loop as sae_training
 
 PRECISION = "float32"
@@ -49,4 +49,4 @@ def train(read: Vectors, params: dict[str, Any], seed: int, device: str = "cpu")
             read, config, seed, Path(folder, "checkpoint"), Path(folder, "curve.jsonl"), device=device,
             say=lambda text: None,
         )  # fmt: skip
-    return model.from_tensors({"architecture": KINDS[config.architecture].saved_as, "k": config.k}, weights)
+    return model.from_tensors({"architecture": ARCHITECTURES[config.architecture].saved_as, "k": config.k}, weights)

@@ -45,11 +45,11 @@ def train(world, folder: Path, **params) -> Path:
     return folder
 
 
-def adopt(world, folder: Path, target: Path, site: str = POST, **source) -> Path:
+def imported(world, folder: Path, target: Path, site: str = POST, **options) -> Path:
     """What the rule import_sae does."""
-    told = {"name": "elsewhere", "centred": False, **source}
+    source = {"name": "another", "centred": False, **options}
     names = {"model": "model", "site": site, "run": "run"}
-    cfg, tensors, _ = import_pretrained.adopt(folder, told, sha(world), READING, names)
+    cfg, tensors, _ = import_pretrained.import_pretrained(folder, source, sha(world), READING, names)
     saelens.save_sae(tensors, cfg, target / "sae_weights.safetensors", target / "cfg.json")
     return target
 
@@ -73,16 +73,16 @@ def evaluate(world, sae: Path) -> tuple[dict, dict]:
 def test_a_trained_run_handed_in_as_pretrained_has_the_same_fidelity_to_the_last_digit(world, tmp_path, params):
     (tmp_path / "trained" / "run").mkdir(parents=True)
     trained = train(world, tmp_path / "trained" / "run", **params)
-    adopted = adopt(world, trained, tmp_path / "adopted" / "run")
-    (here, densities), (there, their_densities) = evaluate(world, trained), evaluate(world, adopted)
+    target = imported(world, trained, tmp_path / "imported" / "run")
+    (here, densities), (there, their_densities) = evaluate(world, trained), evaluate(world, target)
     assert here == there and here["runs"]["run"]["architecture"] == params["architecture"]
     assert all((densities[key] == their_densities[key]).all() for key in densities)
 
 
-def test_an_adopted_one_says_where_it_comes_from(world, tmp_path):
-    adopted = adopt(world, world["random"], tmp_path / "run")
-    origin = artefacts.read_json(adopted / "cfg.json")["metadata"]["pretrained"]
-    assert origin["name"] == "elsewhere" and origin["stated_hook"] == POST
+def test_an_imported_one_names_its_origin(world, tmp_path):
+    target = imported(world, world["random"], tmp_path / "run")
+    origin = artefacts.read_json(target / "cfg.json")["metadata"]["pretrained"]
+    assert origin["name"] == "another" and origin["declared_hook"] == POST
     assert origin["files_sha256"]["sae_weights.safetensors"] == artefacts.sha256(
         world["random"] / "sae_weights.safetensors"
     )
@@ -94,7 +94,7 @@ def test_another_model_of_the_same_name_is_refused_by_its_hash(world, tmp_path):
     cfg["metadata"]["model_sha256"] = "f" * 64
     artefacts.write_json(cfg, folder / "cfg.json")
     with pytest.raises(artefacts.ArtefactError, match=f"sha256 ffffffffffff, the model here has {sha(world)[:12]}"):
-        adopt(world, folder, tmp_path / "run")
+        imported(world, folder, tmp_path / "run")
 
 
 def tensors(d_in=8, d_sae=24, seed=0):
@@ -143,8 +143,8 @@ def test_a_folded_centring_is_the_centred_input(architecture):
 def test_what_is_centred_means_nothing_to_the_model_behind_it(tmp_path):
     """The exact autoencoder [I, -I] on the centred stream: LayerNorm takes the mean away, so no loss is added."""
     world = make_world(tmp_path / "world", RESIDUAL)
-    adopted = adopt(world, world["exact"], tmp_path / "run", site=RESIDUAL, centred=True)
-    row = evaluate(world, adopted)[0]["runs"]["run"]
+    target = imported(world, world["exact"], tmp_path / "run", site=RESIDUAL, centred=True)
+    row = evaluate(world, target)[0]["runs"]["run"]
     assert abs(row["ce_increase_nats"]) < 1e-4 and row["explained_variance"] < 0.999
 
 
@@ -166,8 +166,13 @@ def write(folder: Path, cfg: dict, weights: dict) -> Path:
 
 def test_fields_of_old_versions(tmp_path):
     t, x = tensors(), torch.randn(20, 8)
-    told = formats.read(write(tmp_path, legacy(), t | {"scaling_factor": torch.ones(24)}))
-    assert (told.d_in, told.d_sae, told.model, told.hook) == (8, 24, "gpt2-small", "blocks.1.hook_resid_pre")
+    declared = formats.read(write(tmp_path, legacy(), t | {"scaling_factor": torch.ones(24)}))
+    assert (declared.d_in, declared.d_sae, declared.model, declared.hook) == (
+        8,
+        24,
+        "gpt2-small",
+        "blocks.1.hook_resid_pre",
+    )
     z = (x - t["b_dec"]) @ t["W_enc"] + t["b_enc"]
     torch.testing.assert_close(encode(convert.load(tmp_path), x), z.relu())
     write(tmp_path, legacy(activation_fn_str="topk", activation_fn_kwargs={"k": 5}, apply_b_dec_to_input=False), t)
@@ -289,7 +294,7 @@ def test_parameters_of_training_beside_a_pretrained_one_are_refused(tmp_path):
         check(configured({"name": str(tmp_path)}, k=3))
 
 
-def test_loader_and_adopted_files_agree(world, tmp_path):
-    adopted = load_sae(adopt(world, world["random"], tmp_path / "run"), sha(world))
-    x = torch.randn(30, adopted.d_in)
-    assert torch.equal(encode(adopted, x), encode(load_sae(world["random"]), x))
+def test_imported_files_load_as_the_original(world, tmp_path):
+    sae = load_sae(imported(world, world["random"], tmp_path / "run"), sha(world))
+    x = torch.randn(30, sae.d_in)
+    assert torch.equal(encode(sae, x), encode(load_sae(world["random"]), x))

@@ -66,13 +66,13 @@ def test_a_batch_of_unequal_vectors_starts_with_reconstructions_of_fitting_lengt
     w = initialise.start_parameters(sample, config, torch.Generator().manual_seed(1))
     pre = sample @ w.encoder.T
 
-    def slope(f):  # 0 where the best multiple of the reconstruction is itself
+    def gradient(f):  # 0 where the best multiple of the reconstruction is itself
         reconstruction = f @ w.decoder
         return (((sample - reconstruction) * reconstruction).sum() / reconstruction.square().sum()).item()
 
     of_batch = pre * (pre >= pre.flatten().topk(4 * 500).values[-1])
     of_rows = pre * (pre >= pre.topk(4, dim=1).values[:, -1:])
-    assert abs(slope(of_batch)) < 1e-3 < abs(slope(of_rows))
+    assert abs(gradient(of_batch)) < 1e-3 < abs(gradient(of_rows))
 
 
 def test_a_dictionary_that_starts_at_data_holds_centred_rows_of_it_once_each():

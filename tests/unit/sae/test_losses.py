@@ -191,16 +191,16 @@ def test_jumprelu(b_enc, is_sparse):
     assert_same(outcome, *textbook_gradients(weights, loss))
 
 
-def test_jumprelu_thresholds_follow_the_slope_of_the_expected_loss():
+def test_jumprelu_thresholds_follow_the_gradient_of_the_expected_loss():
     n, theta, width, l0 = 200_000, 0.7, 0.01, 0.3
     normal = torch.distributions.Normal(0.0, 1.0)
     z = normal.icdf((torch.arange(n, dtype=torch.float64) + 0.5) / n).unsqueeze(1)
     one, zero = torch.ones(1, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
     weights = parameters.Parameters(one, zero, one.clone(), zero.clone(), threshold=zero + theta)
-    slope = jumprelu.step(weights, z, l0, width, {}).gradients.threshold.item()
+    gradient = jumprelu.step(weights, z, l0, width, {}).gradients.threshold.item()
     # E L = ∫_{z < θ} z² φ + λ P(z > θ), so dE L/dθ = (θ² − λ) φ(θ)
     exact = (theta**2 - l0) * normal.log_prob(torch.tensor(theta)).exp().item()
-    assert slope == pytest.approx(exact, rel=0.03)
+    assert gradient == pytest.approx(exact, rel=0.03)
 
 
 @pytest.mark.parametrize("rate", [1.0, 7.0])

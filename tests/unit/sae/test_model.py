@@ -7,9 +7,9 @@ import torch
 
 from scripts.monosem.core import artefacts
 from scripts.monosem.sae import model
+from scripts.monosem.sae.architectures import ARCHITECTURES
 from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.sae.fold import folded
-from scripts.monosem.sae.kinds import KINDS
 from scripts.monosem.sae.model import (
     Sae,
     concatenate,
@@ -24,9 +24,9 @@ from scripts.monosem.sae.saelens import save_sae
 from tests.helpers.sae_toys import random_parameters
 
 KIND_CONFIGS = {
-    name: SaeConfig(name, 16, vectors=1, k=3 if "k" in kind.needs else None) for name, kind in KINDS.items()
+    name: SaeConfig(name, 16, vectors=1, k=3 if "k" in kind.required else None) for name, kind in ARCHITECTURES.items()
 }
-every_kind = pytest.mark.parametrize("kind", KINDS)
+every_kind = pytest.mark.parametrize("kind", ARCHITECTURES)
 
 
 def identity(signs=(1.0,), k=None, **extra):
@@ -80,8 +80,8 @@ def trained(kind, scale=1.7, dtype=torch.float32):
     weights = random_parameters(6, 16, dtype=dtype, extra=extra)
     if not config.unit_rows:
         weights.decoder.mul_(torch.linspace(0.1, 2, 16, dtype=dtype).unsqueeze(1))
-    tensors = folded(weights, scale, config, 0.3 if KINDS[kind].saved_as == "jumprelu" and not extra else None)
-    cfg = {"architecture": KINDS[kind].saved_as, "d_in": 6, "d_sae": 16, "metadata": {}}
+    tensors = folded(weights, scale, config, 0.3 if ARCHITECTURES[kind].saved_as == "jumprelu" and not extra else None)
+    cfg = {"architecture": ARCHITECTURES[kind].saved_as, "d_in": 6, "d_sae": 16, "metadata": {}}
     return from_tensors(cfg | ({"k": 3} if kind == "topk" else {}), tensors), tensors
 
 

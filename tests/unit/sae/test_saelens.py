@@ -3,8 +3,8 @@
 import pytest
 
 from scripts.monosem.sae import model
+from scripts.monosem.sae.architectures import ARCHITECTURES
 from scripts.monosem.sae.config import from_params
-from scripts.monosem.sae.kinds import KINDS
 from scripts.monosem.sae.saelens import saelens_cfg
 
 VALUES = {"k": 4, "l1_coefficient": 5.0, "l0_coefficient": 2.0}
@@ -12,7 +12,7 @@ MANIFEST = {"d_in": 32, "context": 128, "drop_first_position": True, "model_sha2
 
 
 def cfg_of(architecture):
-    params = {key: VALUES[key] for key in KINDS[architecture].needs}
+    params = {key: VALUES[key] for key in ARCHITECTURES[architecture].required}
     config = from_params({"architecture": architecture, "d_sae": 64, "vectors": 9999, **params})
     summary = {
         "seed": 7, "data_scale": 2.0,
@@ -22,7 +22,7 @@ def cfg_of(architecture):
     return saelens_cfg(config, summary, MANIFEST, model="onelayer-a", site="blocks.0.mlp.hook_post", run="new")
 
 
-@pytest.mark.parametrize("architecture", KINDS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_inference_and_training_architecture_are_both_named(architecture):
     cfg = cfg_of(architecture)
     expected = {
@@ -36,8 +36,8 @@ def test_inference_and_training_architecture_are_both_named(architecture):
     assert metadata["training_architecture"] == metadata["training"]["architecture"] == architecture
     assert metadata["sae_lens_version"].split(".")[0] == "6"
     assert (metadata["model_name"], metadata["hook_name"]) == ("onelayer-a", "blocks.0.mlp.hook_post")
-    own = {*KINDS[architecture].needs, *KINDS[architecture].may}
-    foreign = {key for kind in KINDS.values() for key in (*kind.needs, *kind.may)} - own
+    own = {*ARCHITECTURES[architecture].required, *ARCHITECTURES[architecture].optional}
+    foreign = {key for kind in ARCHITECTURES.values() for key in (*kind.required, *kind.optional)} - own
     assert not foreign & set(metadata["training"])
 
 

@@ -14,8 +14,8 @@ from scipy.optimize import linear_sum_assignment
 
 from scripts.monosem.core import artefacts
 from scripts.monosem.sae import model
+from scripts.monosem.sae.architectures import ARCHITECTURES
 from scripts.monosem.sae.config import Resampling, SaeConfig, from_params
-from scripts.monosem.sae.kinds import KINDS
 from scripts.monosem.sae.training import batches, checkpoint, diagnose, loop
 from tests.helpers.sae_toys import Rows, sparse_mixtures
 
@@ -109,8 +109,8 @@ def test_the_runs_of_the_resume_test_have_something_to_resume(tmp_path, name):
         assert sum(row["latents"] for row in summary["resampled"]) > 0
     if SMALL[name].k:
         assert max(row["dead_share"] for row in curve) > 0
-    assert (summary["kept_above_scaled"] is not None) == ("batchtopk" in name)
-    assert ("threshold" in weights) == (KINDS[SMALL[name].architecture].saved_as == "jumprelu")
+    assert (summary["inference_threshold_scaled"] is not None) == ("batchtopk" in name)
+    assert ("threshold" in weights) == (ARCHITECTURES[SMALL[name].architecture].saved_as == "jumprelu")
 
 
 def test_a_checkpoint_that_does_not_fit_is_ignored_with_a_sentence(tmp_path):
@@ -152,7 +152,7 @@ def test_known_features_are_recovered_and_a_random_dictionary_fails(tmp_path, co
     assert summary["epochs"] == pytest.approx(10, rel=0.01)
     random = torch.randn(config.d_sae, 32, generator=torch.Generator().manual_seed(9))
     assert mean_max_cosine(random, truth) < 0.5
-    cfg = {"architecture": KINDS[config.architecture].saved_as, "k": config.k}
+    cfg = {"architecture": ARCHITECTURES[config.architecture].saved_as, "k": config.k}
     sae = model.from_tensors(cfg, weights)
     f = model.encode(sae, x)
     error = (model.decode(sae, f) - x).square().sum() / (x - x.mean(0)).square().sum()
@@ -243,10 +243,10 @@ def test_dead_latents_are_named_with_their_knob():
 def test_a_jump_of_the_loss_after_resampling_is_no_divergence():
     sums = {"power": 1.0, "loss": 50.0, "vectors": 10, "active": 20, "squared_error": 50.0, "variance": 1.0}
     first = {"explained_variance": 0.0}
-    assert diagnose.trouble(sums, 13, first, RELU) is None  # resampled after step 12
-    assert "diverges" in diagnose.trouble(sums, 11, first, RELU)
-    assert "diverges" in diagnose.trouble(sums | {"squared_error": 2000.0}, 13, first, RELU)
-    assert diagnose.trouble(sums, 11, {"explained_variance": -40.0}, RELU) is None  # it started as badly
+    assert diagnose.diagnose(sums, 13, first, RELU) is None  # resampled after step 12
+    assert "diverges" in diagnose.diagnose(sums, 11, first, RELU)
+    assert "diverges" in diagnose.diagnose(sums | {"squared_error": 2000.0}, 13, first, RELU)
+    assert diagnose.diagnose(sums, 11, {"explained_variance": -40.0}, RELU) is None  # it started as badly
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_schema_and_training_know_the_same_keys():
     allowed = set(schema["properties"]["sae"]["properties"]["defaults"]["properties"])
     fields = {field.name for field in dataclasses.fields(SaeConfig)}
     assert allowed - {"seed"} == fields - {"rewarm_steps"}
-    named = {key for kind in KINDS.values() for key in (*kind.needs, *kind.may)}
+    named = {key for kind in ARCHITECTURES.values() for key in (*kind.required, *kind.optional)}
     assert named <= fields
     enum = schema["properties"]["sae"]["properties"]["defaults"]["properties"]["architecture"]["enum"]
-    assert enum == list(KINDS)
+    assert enum == list(ARCHITECTURES)

@@ -14,7 +14,7 @@ from scripts.monosem.evaluation.latents.interpret import subject_from
 from scripts.monosem.evaluation.latents.unit_activations import Subject
 from scripts.monosem.evaluation.representations.site_activations import LEAST_FIRINGS, chosen_windows, read_sites
 from scripts.monosem.evaluation.representations.texts import pieces
-from scripts.monosem.sae.csr import codes_of
+from scripts.monosem.sae.csr import encode_csr
 from scripts.monosem.text import corpus
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import TokenStream, load_tokens
@@ -59,7 +59,7 @@ def text_ablation(subject: Subject, tokenizer: Tokenizer, text: str, eos: int, r
     ids = [eos, *tokenizer.encode(text, add_special_tokens=False).ids][: subject.context]
     tokens = torch.tensor([ids], device=subject.model.device)
     activations = read_sites(subject.model, [subject.site.name], np.array([ids]), -1)
-    peak = codes_of(subject.sae, activations.by_site[subject.site.name][0, 1:]).max(0).toarray()[0]
+    peak = encode_csr(subject.sae, activations.by_site[subject.site.name][0, 1:]).max(0).toarray()[0]
     latent = int(peak.argmax())
     clean, ablated, *others = (
         pin.losses(subject.model, subject.site, subject.sae, tokens, unit)[0].cpu().numpy()
@@ -88,7 +88,7 @@ def pin_context_latents(
     tokenizer, validation = load_tokenizer(tokenizer_path), load_tokens(tokens_folder, "validation")
     tokens = chosen_windows(validation, subject.context, settings["tokens"], derive_seed(seed, "intervention windows"))
     activations = read_sites(subject.model, [subject.site.name], tokens, validation.eos_token_id)
-    codes = codes_of(subject.sae, activations.rows(subject.site.name))
+    codes = encode_csr(subject.sae, activations.rows(subject.site.name))
     largest, fired = codes.max(0).toarray()[0], codes.getnnz(0)
     chosen = {}
     for name, row in contexts["contexts"].items():

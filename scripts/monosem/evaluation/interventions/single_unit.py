@@ -23,7 +23,7 @@ from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.models.sites import Site
-from scripts.monosem.sae.csr import codes_of
+from scripts.monosem.sae.csr import encode_csr
 from scripts.monosem.sae.model import Sae, encode, open_sae
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import load_tokens
@@ -201,7 +201,7 @@ def pin_unit(
     if sae is None:
         largest, fired = rows.max(0), (rows > 0).sum(0)
     else:
-        codes = codes_of(sae, rows)
+        codes = encode_csr(sae, rows)
         largest, fired = codes.max(0).toarray()[0], codes.getnnz(0)
     unit, kind, levels = settings["unit"], "latent" if sae else "neuron", levels_of(settings)
     if largest[unit] <= 0 and any(level["dose"] for level in levels):

@@ -122,7 +122,7 @@ def layer_part(
             "shuffled": cka.shuffled_cka(rows, theirs, derive_seed(seed, "cka", peer)),
         }
         arrays[f"{peer}.cka"] = matrix
-    codes = {name: csr.codes_of(sae, activations.rows(name)) for name, sae in saes.items()}
+    codes = {name: csr.encode_csr(sae, activations.rows(name)) for name, sae in saes.items()}
     found["matched"], lines = cka.match_latents(codes, activations.window_of_row(), derive_seed(seed, "matched"))
     if found["matched"]:
         of_pairs = found["matched"].values()

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from scripts.monosem.figures import style
 from scripts.monosem.figures.toy.common import RULE, SIGNED
-from scripts.monosem.sae.kinds import KINDS, sparsity_knob
+from scripts.monosem.sae.architectures import ARCHITECTURES, sparsity_knob
 
 KNOBS = {"l1_coefficient": "L1 coefficient λ", "l0_coefficient": "L0 coefficient λ", "k": "k"}
 """Key that sets how sparse an autoencoder is -> its name on an axis."""
@@ -26,7 +26,7 @@ def _architectures(result: dict[str, Any]) -> list[str]:
 
 def _names(architecture: str) -> tuple[str, str]:
     """Title of an architecture, and the name of the knob that sets its sparsity."""
-    return KINDS[architecture].words, KNOBS[sparsity_knob(architecture)]
+    return ARCHITECTURES[architecture].label, KNOBS[sparsity_knob(architecture)]
 
 
 def band(result: dict[str, Any]) -> Figure:

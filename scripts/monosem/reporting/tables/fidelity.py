@@ -7,7 +7,7 @@ from scripts.monosem.evaluation.fidelity.by_layer import reference_row
 from scripts.monosem.evaluation.fidelity.document import in_sweeps
 from scripts.monosem.models.sites import layer_of
 from scripts.monosem.reporting.formats import cell, code, count, fixed, percent, table
-from scripts.monosem.sae.kinds import KINDS
+from scripts.monosem.sae.architectures import ARCHITECTURES
 
 
 def _with_interval(row: Mapping[str, Any], key: str, form: Any) -> str:
@@ -20,7 +20,7 @@ def saes(document: Mapping[str, Any]) -> str:
     """Fidelity of every autoencoder of one site, with 95 % intervals."""
     lines = [
         [
-            code(name), KINDS[row["architecture"]].words, count(row["d_sae"]),
+            code(name), ARCHITECTURES[row["architecture"]].label, count(row["d_sae"]),
             fixed(row["l0"], 1),
             _with_interval(row, "ce_loss_score", percent), _with_interval(row, "ce_increase_nats", fixed),
             fixed(row["explained_variance"]), fixed(row["kl_div_with_sae"]), percent(row["frac_alive"]),

@@ -270,10 +270,13 @@ def sum_rows(values, indices, offsets, table, out, column, first, last):
 
 
 @_compile
-def reconstruct(values, latents, offsets, table, target, slope, pull, squares, factor, nested, first, last):
+def reconstruct(
+    values, latents, offsets, table, target, grad_decoded, grad_values, squares, factor, nested, first, last
+):
     """One column block of kernels.Reconstruction for rows first … last − 1 of the target.
 
-    slope[group] · table[latents[e]] is added to pull[e] for its entries e, squared errors are added to squares[group].
+    grad_decoded[group] · table[latents[e]] is added to grad_values[e] for its entries e, squared errors are added to
+    squares[group].
     """
     error = np.empty(BLOCK, table.dtype)
     for r in range(first, last):
@@ -291,14 +294,14 @@ def reconstruct(values, latents, offsets, table, target, slope, pull, squares, f
                 v, i = values[e], latents[e]
                 for j in range(BLOCK):
                     error[j] += v * table[i, j]
-            square, own = table.dtype.type(0), slope[g]
+            square, own = table.dtype.type(0), grad_decoded[g]
             for j in range(BLOCK):
                 square += error[j] * error[j]
                 own[j] = error[j]
             squares[g] += square
         error[:] = 0
         for g in range((r + 1) * nested - 1, r * nested - 1, -1):
-            own = slope[g]
+            own = grad_decoded[g]
             for j in range(BLOCK):
                 error[j] += factor * own[j]
                 own[j] = error[j]
@@ -306,18 +309,18 @@ def reconstruct(values, latents, offsets, table, target, slope, pull, squares, f
             fours = start + (stop - start) // 4 * 4
             for e in range(start, fours, 4):
                 i0, i1, i2, i3 = latents[e], latents[e + 1], latents[e + 2], latents[e + 3]
-                d0, d1, d2, d3 = pull[e], pull[e + 1], pull[e + 2], pull[e + 3]
+                d0, d1, d2, d3 = grad_values[e], grad_values[e + 1], grad_values[e + 2], grad_values[e + 3]
                 for j in range(BLOCK):
                     d0 += error[j] * table[i0, j]
                     d1 += error[j] * table[i1, j]
                     d2 += error[j] * table[i2, j]
                     d3 += error[j] * table[i3, j]
-                pull[e], pull[e + 1], pull[e + 2], pull[e + 3] = d0, d1, d2, d3
+                grad_values[e], grad_values[e + 1], grad_values[e + 2], grad_values[e + 3] = d0, d1, d2, d3
             for e in range(fours, stop):
-                i, d0 = latents[e], pull[e]
+                i, d0 = latents[e], grad_values[e]
                 for j in range(BLOCK):
                     d0 += error[j] * table[i, j]
-                pull[e] = d0
+                grad_values[e] = d0
 
 
 @_compile
@@ -383,9 +386,9 @@ def adam_rows(weights, gradient, first_moment, second_moment, scalars, project, 
             for j in range(d):
                 along += g[j] * w[j]
         for j in range(d):
-            slope = g[j] - along * w[j]
-            m[j] = beta1 * m[j] + rest1 * slope
-            v[j] = beta2 * v[j] + rest2 * (slope * slope)
+            gradient_j = g[j] - along * w[j]
+            m[j] = beta1 * m[j] + rest1 * gradient_j
+            v[j] = beta2 * v[j] + rest2 * (gradient_j * gradient_j)
             w[j] -= rate * m[j] / (np.sqrt(v[j]) * correction + epsilon)
             square += w[j] * w[j]
         if unit_rows:

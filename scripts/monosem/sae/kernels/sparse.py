@@ -126,38 +126,42 @@ class Reconstruction:
     e_bs = (what the groups 0 … s decode to) − target_b.
     """
 
-    slope: Table  # row b · nested + s: factor · Σ_{t ≥ s} e_bt, the gradient of group s' part of what is decoded
-    pull: Float[Tensor, " nnz"]  # slope of the entry's group · decoder row of its latent: the gradient of its value
+    grad_decoded: Table  # row b · nested + s: factor · Σ_{t ≥ s} e_bt, the gradient of group s' part of what is decoded
+    grad_values: Float[
+        Tensor, " nnz"
+    ]  # grad_decoded of the entry's group · decoder row of its latent: the gradient of its value
     squares: Float[Tensor, " n*nested"]  # ‖e_bs‖²
 
 
 def reconstruct(
-    codes: Codes, decoder: Table, target: Table, factor: float, nested: int = 1, slope: Table | None = None
+    codes: Codes, decoder: Table, target: Table, factor: float, nested: int = 1, grad_decoded: Table | None = None
 ) -> Reconstruction:
     """Decode, compare with a target and differentiate factor/2 · Σ_bs ‖e_bs‖² in one pass over the decoder.
 
-    Args: codes: with `nested` groups per row of the target, each a row of `codes`; slope: memory for it (CPU).
+    Args: codes: with `nested` groups per row of the target, each a row of `codes`; grad_decoded: memory for it (CPU).
     """
     n = target.shape[-2]
     if target.dim() == 2:
-        values = codes.values.detach().requires_grad_()  # torch has the kernel of `pull` only as a backward
+        values = codes.values.detach().requires_grad_()  # torch has the kernel of `grad_values` only as a backward
         with torch.enable_grad():
             out = _bags(values, codes.latents, codes.offsets, decoder)
         errors = out.detach().view(n, nested, -1).cumsum(1) - target.unsqueeze(1)
-        slope = errors.mul(factor).flip(1).cumsum(1).flip(1).reshape(n * nested, -1)
-        return Reconstruction(slope, torch.autograd.grad(out, values, slope)[0], errors.square().sum(2).view(-1))
-    slope = empty(target, len(target), n * nested, numba_loops.BLOCK) if slope is None else slope
-    pull = torch.zeros(len(codes.latents), dtype=target.dtype)
+        grad_decoded = errors.mul(factor).flip(1).cumsum(1).flip(1).reshape(n * nested, -1)
+        return Reconstruction(
+            grad_decoded, torch.autograd.grad(out, values, grad_decoded)[0], errors.square().sum(2).view(-1)
+        )
+    grad_decoded = empty(target, len(target), n * nested, numba_loops.BLOCK) if grad_decoded is None else grad_decoded
+    grad_values = torch.zeros(len(codes.latents), dtype=target.dtype)
     squares = torch.zeros(n * nested, dtype=torch.float64)
     entries = (codes.values.numpy(), codes.latents.numpy(), codes.offsets.numpy())
-    into, scale = (pull.numpy(), squares.numpy()), slope[:0].numpy().dtype.type(factor)
+    into, scale = (grad_values.numpy(), squares.numpy()), grad_decoded[:0].numpy().dtype.type(factor)
 
     def work(first: int, last: int) -> None:
-        for rows, wanted, out in zip(decoder.numpy(), target.numpy(), slope.numpy(), strict=True):
+        for rows, wanted, out in zip(decoder.numpy(), target.numpy(), grad_decoded.numpy(), strict=True):
             numba_loops.reconstruct(*entries, rows, wanted, out, *into, scale, nested, first, last)
 
     over_rows(work, n)
-    return Reconstruction(slope, pull, squares)
+    return Reconstruction(grad_decoded, grad_values, squares)
 
 
 def by_latent(codes: Codes, d_sae: int) -> ByLatent:

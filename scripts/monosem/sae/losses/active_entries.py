@@ -38,7 +38,7 @@ class Sparse:
     nested: int = 1  # rows of the code per vector; see kernels.Reconstruction
 
     @property
-    def own(self) -> Float[Tensor, " nnz"]:
+    def pre_acts(self) -> Float[Tensor, " nnz"]:
         """Active pre-activations."""
         return self.codes.values
 
@@ -47,23 +47,23 @@ class Sparse:
         """How many entries are active."""
         return torch.tensor(len(self.codes.latents))
 
-    def column(self, per_latent: float | Float[Tensor, " d_sae"]) -> float | Float[Tensor, " nnz"]:
+    def per_latent(self, value: float | Float[Tensor, " d_sae"]) -> float | Float[Tensor, " nnz"]:
         """A number, or one per latent, at its active entries."""
-        return per_latent[self.codes.latents] if isinstance(per_latent, Tensor) else per_latent
+        return value[self.codes.latents] if isinstance(value, Tensor) else value
 
     def reconstruct(self, values: Float[Tensor, " nnz"], factor: float) -> Reconstruction:
         """Σ_i values_bi decoder_i against x − b_dec."""
         decoder, target = self.weights.decoder, self.centred.table
         memory = {}
         if target.dim() == 3:
-            shapes = {"decoder": sparse_kernels.table_shape(*decoder.shape), "slope": list(target.shape)}
-            shapes["slope"][1] *= self.nested
+            shapes = {"decoder": sparse_kernels.table_shape(*decoder.shape), "grad_decoded": list(target.shape)}
+            shapes["grad_decoded"][1] *= self.nested
             memory = {
                 name: sparse_kernels.scratch(self.buffers, name, decoder, *shape) for name, shape in shapes.items()
             }
         codes = sparse_kernels.Codes(values, self.codes.latents, self.codes.offsets)
         table = sparse_kernels.table_of(decoder, memory.get("decoder"))
-        return sparse_kernels.reconstruct(codes, table, target, factor, self.nested, memory.get("slope"))
+        return sparse_kernels.reconstruct(codes, table, target, factor, self.nested, memory.get("grad_decoded"))
 
     def outer(
         self, name: str, values: Float[Tensor, " nnz"], rows: sparse_kernels.Table
@@ -82,13 +82,13 @@ class Sparse:
         """Σ_b values_bi for every latent i."""
         return sparse_kernels.totals_by_latent(self.entries, values)
 
-    def over_vectors(self, slope: sparse_kernels.Table) -> Float[Tensor, " d_in"]:
-        """Sum of the slopes of all that is decoded."""
-        return sparse_kernels.column_sums(slope[..., :: self.nested, :], self.weights.decoder.shape[1])
+    def over_vectors(self, grad_decoded: sparse_kernels.Table) -> Float[Tensor, " d_in"]:
+        """Sum over the vectors of the gradient of all that is decoded."""
+        return sparse_kernels.column_sums(grad_decoded[..., :: self.nested, :], self.weights.decoder.shape[1])
 
-    def error(self, slope: sparse_kernels.Table, factor: float) -> Float[Tensor, "n d_in"]:
-        """x̂ − x, from the slope that `reconstruct` returned."""
-        last = slope[..., self.nested - 1 :: self.nested, :].contiguous()
+    def error(self, grad_decoded: sparse_kernels.Table, factor: float) -> Float[Tensor, "n d_in"]:
+        """x̂ − x, from the gradient that `reconstruct` returned."""
+        last = grad_decoded[..., self.nested - 1 :: self.nested, :].contiguous()
         return sparse_kernels.matrix_of(last, self.weights.decoder.shape[1]) / factor
 
     @property
@@ -103,7 +103,7 @@ class Dense:
     no other: passes over them take as long as the products.
     """
 
-    own: Float[Tensor, "n d_sae"]  # active pre-activations
+    pre_acts: Float[Tensor, "n d_sae"]  # active pre-activations
     mask: Float[Tensor, "n d_sae"]  # 1 where active, else 0
     weights: Parameters
     centred: Centred
@@ -114,16 +114,16 @@ class Dense:
         """How many entries are active."""
         return self.total(self.mask).sum(dtype=torch.float64)
 
-    def column(self, per_latent: float | Float[Tensor, " d_sae"]) -> Float[Tensor, "n d_sae"]:
+    def per_latent(self, value: float | Float[Tensor, " d_sae"]) -> Float[Tensor, "n d_sae"]:
         """A number, or one per latent, at its active entries."""
-        return self.mask * per_latent
+        return self.mask * value
 
     def reconstruct(self, values: Float[Tensor, "n d_sae"], factor: float) -> Reconstruction:
         """Σ_i values_bi decoder_i against x − b_dec."""
         error = product(values, self.weights.decoder, self.precision) - self.centred.rows
-        slope = error * factor
-        pull = product(slope, self.weights.decoder.t(), self.precision).mul_(self.mask)
-        return Reconstruction(slope, pull, error.square().sum(1))
+        grad_decoded = error * factor
+        grad_values = product(grad_decoded, self.weights.decoder.t(), self.precision).mul_(self.mask)
+        return Reconstruction(grad_decoded, grad_values, error.square().sum(1))
 
     def outer(
         self, name: str, values: Float[Tensor, "n d_sae"], rows: Float[Tensor, "n d_in"]
@@ -135,9 +135,9 @@ class Dense:
         """Σ_b values_bi for every latent i."""
         return sparse_kernels.sum_columns(values)
 
-    def over_vectors(self, slope: Float[Tensor, "n d_in"]) -> Float[Tensor, " d_in"]:
-        """Sum of the slopes of all that is decoded."""
-        return slope.sum(0)
+    def over_vectors(self, grad_decoded: Float[Tensor, "n d_in"]) -> Float[Tensor, " d_in"]:
+        """Sum over the vectors of the gradient of all that is decoded."""
+        return grad_decoded.sum(0)
 
     @property
     def inputs(self) -> Float[Tensor, "n d_in"]:
@@ -171,14 +171,14 @@ def support_above(
     return Dense(pre * mask, mask, weights, centred, precision)
 
 
-def gradients(support: Support, value_slope: Tensor, f: Tensor, slope: Tensor) -> Parameters:
+def gradients(support: Support, grad_pre_acts: Tensor, f: Tensor, grad_decoded: Tensor) -> Parameters:
     """Of any loss through a code: from ∂L/∂pre of its active entries, their values f, and ∂L/∂x̂."""
-    b_enc = support.total(value_slope)
+    b_enc = support.total(grad_pre_acts)
     return Parameters(
-        encoder=support.outer("encoder", value_slope, support.inputs),
+        encoder=support.outer("encoder", grad_pre_acts, support.inputs),
         b_enc=b_enc,
-        decoder=support.outer("decoder", f, slope),
-        b_dec=support.over_vectors(slope) - b_enc @ support.weights.encoder,
+        decoder=support.outer("decoder", f, grad_decoded),
+        b_dec=support.over_vectors(grad_decoded) - b_enc @ support.weights.encoder,
     )
 
 

@@ -29,20 +29,20 @@ def step(
     """Loss and gradients of one batch."""
     n, scale = len(x), weights.r_mag.exp()
     support = support_above(weights, x, 0.0, precision, buffers)
-    gate = support.own
+    gate = support.pre_acts
     via_gate = support.reconstruct(gate, 2 / n)
-    gate_slope = via_gate.pull + support.column(l1 / n)  # ∂L/∂π
+    grad_gate = via_gate.grad_values + support.per_latent(l1 / n)  # ∂L/∂π
 
-    c, scale_at = gate - support.column(weights.b_enc), support.column(scale)
-    f = (c * scale_at + support.column(weights.b_mag)).relu_()
+    c, scale_at = gate - support.per_latent(weights.b_enc), support.per_latent(scale)
+    f = (c * scale_at + support.per_latent(weights.b_mag)).relu_()
     result = support.reconstruct(f, 2 / n)
-    magnitude_slope = result.pull * (f > 0)  # ∂L/∂m
-    scaled_slope = magnitude_slope * scale_at
+    grad_magnitude = result.grad_values * (f > 0)  # ∂L/∂m
+    grad_scaled = grad_magnitude * scale_at
     found = replace(
-        gradients(support, gate_slope + scaled_slope, f, result.slope),  # the first is ∂L/∂c
-        b_enc=support.total(gate_slope),
-        r_mag=support.total(scaled_slope * c),
-        b_mag=support.total(magnitude_slope),
+        gradients(support, grad_gate + grad_scaled, f, result.grad_decoded),  # the first is ∂L/∂c
+        b_enc=support.total(grad_gate),
+        r_mag=support.total(grad_scaled * c),
+        b_mag=support.total(grad_magnitude),
     )
     squared_error = result.squares.sum()
     loss = squared_error + l1 * support.total(gate).sum() + via_gate.squares.sum()

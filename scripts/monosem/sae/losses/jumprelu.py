@@ -40,13 +40,15 @@ def step(
     """
     n = len(x)
     support = support_above(weights, x, weights.threshold - bandwidth / 2, precision, buffers)
-    threshold = support.column(weights.threshold)
-    distance = support.own - threshold
+    threshold = support.per_latent(weights.threshold)
+    distance = support.pre_acts - threshold
     on = distance > 0
-    f = support.own * on
-    result = support.reconstruct(f, 2 / n)  # its pull is ∂L/∂f, also where f is 0
-    near = support.column(1.0) * (distance.abs() < bandwidth / 2)  # K
-    threshold_slope = near * (result.pull * threshold + l0 / n) * (-1 / bandwidth)
-    found = replace(gradients(support, result.pull * on, f, result.slope), threshold=support.total(threshold_slope))
+    f = support.pre_acts * on
+    result = support.reconstruct(f, 2 / n)  # its grad_values is ∂L/∂f, also where f is 0
+    near = support.per_latent(1.0) * (distance.abs() < bandwidth / 2)  # K
+    grad_threshold = near * (result.grad_values * threshold + l0 / n) * (-1 / bandwidth)
+    found = replace(
+        gradients(support, result.grad_values * on, f, result.grad_decoded), threshold=support.total(grad_threshold)
+    )
     squared_error, active = result.squares.sum(), torch.count_nonzero(f)
     return Outcome(found, fired(f, support), squared_error + l0 * active.to(squared_error), squared_error, active)

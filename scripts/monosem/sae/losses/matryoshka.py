@@ -34,7 +34,7 @@ def step(
 ) -> Outcome:
     """Loss and gradients of one batch; `widths` rise to d_sae.
 
-    A latent between two widths takes part in the reconstructions of the wider ones: its slope is the sum of theirs.
+    A latent between two widths takes part in the reconstructions of the wider ones: its gradient is the sum of theirs.
     """
     codes, smallest_kept, centred = encode_batch_topk(weights, x, k, precision, buffers)
     auxiliary, groups = (dead, aux_k, aux_coefficient), nested_groups(codes, widths)

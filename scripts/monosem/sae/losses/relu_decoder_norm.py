@@ -27,9 +27,9 @@ def step(
     """Loss and gradients of one batch."""
     n, norms = len(x), torch.linalg.vector_norm(weights.decoder, dim=1)
     support = support_above(weights, x, 0.0, precision, buffers)
-    f = support.own
+    f = support.pre_acts
     result = support.reconstruct(f, 2 / n)
     mass, squared_error = support.total(f), result.squares.sum()
-    found = gradients(support, result.pull + support.column(norms * (l1 / n)), f, result.slope)
+    found = gradients(support, result.grad_values + support.per_latent(norms * (l1 / n)), f, result.grad_decoded)
     found.decoder.addcmul_(weights.decoder, (mass * (l1 / n) / norms.clamp_min(1e-12)).unsqueeze(1))
     return Outcome(found, mass > 0, squared_error + l1 * (mass @ norms), squared_error, support.active)

@@ -27,9 +27,9 @@ def step(
     """Loss and gradients of one batch: dense while many latents are active, sparse as soon as few are."""
     n = len(x)
     support = support_above(weights, x, 0.0, precision, buffers)
-    f = support.own
+    f = support.pre_acts
     result = support.reconstruct(f, 2 / n)
-    found = gradients(support, result.pull + support.column(l1 / n), f, result.slope)
+    found = gradients(support, result.grad_values + support.per_latent(l1 / n), f, result.grad_decoded)
     mass, squared_error = support.total(f), result.squares.sum()
     return Outcome(found, mass > 0, squared_error + l1 * mass.sum(), squared_error, support.active)
 

@@ -57,10 +57,10 @@ def from_codes(
     factor = 2 / (n * variance)
     support, f = sparse(weights, codes, centred, buffers, nested), codes.values
     result = support.reconstruct(f, factor)
-    found = gradients(support, result.pull * (f > 0), f, result.slope)
+    found = gradients(support, result.grad_values * (f > 0), f, result.grad_decoded)
     loss = result.squares.sum() / variance
     if aux_coefficient and bool(dead.any()):
-        error, among = support.error(result.slope, factor), dead.nonzero().squeeze(1)
+        error, among = support.error(result.grad_decoded, factor), dead.nonzero().squeeze(1)
         loss = loss + n * add_auxiliary_(found, weights, centred.rows, error, among, aux_k, aux_coefficient, precision)
     squared_error = result.squares[nested - 1 :: nested].sum()
     return Outcome(found, fired(f, support), loss, squared_error, torch.count_nonzero(f))
@@ -87,11 +87,11 @@ def add_auxiliary_(
         f *= f >= values.amin(1, keepdim=True)
     rest = product(f, decoder, precision) + error  # ê − e
     spread = (error - error.mean(0)).square().sum().clamp_min(1e-30)
-    slope = rest * (2 * aux_coefficient / spread)
-    value_slope = product(slope, decoder.t(), precision) * (f > 0)
-    b_enc = value_slope.sum(0).to(f.dtype)
-    gradients.decoder.index_add_(0, dead, product(f.t(), slope, precision).to(f.dtype))
-    gradients.encoder.index_add_(0, dead, product(value_slope.t(), centred, precision).to(f.dtype))
+    grad_decoded = rest * (2 * aux_coefficient / spread)
+    grad_pre_acts = product(grad_decoded, decoder.t(), precision) * (f > 0)
+    b_enc = grad_pre_acts.sum(0).to(f.dtype)
+    gradients.decoder.index_add_(0, dead, product(f.t(), grad_decoded, precision).to(f.dtype))
+    gradients.encoder.index_add_(0, dead, product(grad_pre_acts.t(), centred, precision).to(f.dtype))
     gradients.b_enc.index_add_(0, dead, b_enc)
     gradients.b_dec.sub_(b_enc @ encoder)
     return aux_coefficient * rest.square().sum() / spread

@@ -23,7 +23,7 @@ class TrainingState:
     second_moment: Parameters
     since_fired: Int[Tensor, " d_sae"]  # vectors seen since each latent last fired
     statistics: Statistics
-    kept_above: Float[Tensor, ""] = field(
+    inference_threshold: Float[Tensor, ""] = field(
         default_factory=lambda: torch.zeros(())
     )  # batchtopk: mean smallest kept value
     step: int = 0  # steps done
@@ -40,19 +40,19 @@ class TrainingState:
 
         self.weights = moved(self.weights)
         self.first_moment, self.second_moment = moved(self.first_moment), moved(self.second_moment)
-        self.since_fired, self.kept_above = self.since_fired.to(device), self.kept_above.to(device)
+        self.since_fired, self.inference_threshold = self.since_fired.to(device), self.inference_threshold.to(device)
         return self
 
 
 _GROUPS = ("weights", "first_moment", "second_moment")
-_TENSORS = ("since_fired", "kept_above")
+_TENSORS = {"since_fired": "since_fired", "inference_threshold": "kept_above"}  # field -> key in the file
 _PLAIN = ("step", "resampled", "sums", "curve", "seconds")
 
 
 def save(state: TrainingState, path: Path, identity: str) -> None:
     """Write the state atomically; `identity` is the digest of configuration, seed and data."""
     tensors = {f"{group}.{name}": t for group in _GROUPS for name, t in getattr(state, group).tensors().items()}
-    tensors |= {name: getattr(state, name) for name in _TENSORS}
+    tensors |= {key: getattr(state, name) for name, key in _TENSORS.items()}
     plain = {name: getattr(state, name) for name in _PLAIN}
     plain["statistics"] = [state.statistics.scale, state.statistics.variance]
     artefacts.save_tensors(tensors, path, {"identity": identity, "state": json.dumps(plain)})
@@ -76,7 +76,9 @@ def load(path: Path, identity: str) -> tuple[TrainingState | None, str]:
             for group in _GROUPS
         }
         statistics = Statistics(*plain.pop("statistics"))
-        state = TrainingState(**groups, **{name: tensors[name] for name in _TENSORS}, statistics=statistics, **plain)
+        state = TrainingState(
+            **groups, **{name: tensors[key] for name, key in _TENSORS.items()}, statistics=statistics, **plain
+        )
     except (artefacts.ArtefactError, KeyError, TypeError, ValueError) as error:
         return None, f"{path} is not a whole checkpoint ({error}): ignored, starting from the beginning"
     return state, f"resuming from {path} at step {state.step:,}"

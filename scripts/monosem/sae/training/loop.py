@@ -121,8 +121,8 @@ def _resample_(state: TrainingState, config: SaeConfig, read: Rows, seed: int) -
         state.resampled.append([state.step, 0])
 
 
-def _trouble(state: TrainingState, config: SaeConfig, sums: dict[str, float]) -> str | None:
-    return diagnose.trouble(sums, state.step, next(iter(state.curve), None), config)
+def _diagnosis(state: TrainingState, config: SaeConfig, sums: dict[str, float]) -> str | None:
+    return diagnose.diagnose(sums, state.step, next(iter(state.curve), None), config)
 
 
 def _record(state: TrainingState, config: SaeConfig, seconds: float) -> dict[str, float]:
@@ -133,7 +133,7 @@ def _record(state: TrainingState, config: SaeConfig, seconds: float) -> dict[str
     sums = {name: float(value) for name, value in state.sums.items()}
     n, raw = sums["vectors"], 1 / state.statistics.scale**2
     dead = (state.since_fired > config.dead_after).float().mean().item()
-    sentence = _trouble(state, config, sums) or diagnose.all_dead(dead, config)
+    sentence = _diagnosis(state, config, sums) or diagnose.all_dead(dead, config)
     if sentence is None and not diagnose.all_finite(state.weights.tensors()):
         sentence = f"the weights are not finite; lower learning_rate ({config.learning_rate})"
     if sentence is not None:
@@ -223,7 +223,7 @@ def train(
         say(warning)
     state.to("cpu")
     checkpoint.unlink(missing_ok=True)
-    return folded(state.weights, state.statistics.scale, config, summary["kept_above_scaled"]), summary
+    return folded(state.weights, state.statistics.scale, config, summary["inference_threshold_scaled"]), summary
 
 
 def _accumulate_(sums: dict[str, Any], x: Float[Tensor, "b d"], result: Outcome) -> None:
@@ -244,7 +244,7 @@ def _accumulate_(sums: dict[str, Any], x: Float[Tensor, "b d"], result: Outcome)
 def _save(state: TrainingState, path: Path, identity: str, config: SaeConfig) -> None:
     """Replace the checkpoint, unless something is wrong with the state: then the last good one stays."""
     state.sums = {name: float(value) for name, value in state.sums.items()}
-    well = not state.sums or _trouble(state, config, state.sums) is None
+    well = not state.sums or _diagnosis(state, config, state.sums) is None
     groups = (state.weights, state.first_moment, state.second_moment)
     if well and all(diagnose.all_finite(group.tensors()) for group in groups):
         checkpoints.save(state, path, identity)
@@ -267,7 +267,7 @@ def _summary(state: TrainingState, config: SaeConfig, seed: int, n_rows: int) ->
         "data_scale": state.statistics.scale,
         "l1_coefficient_raw": None if l1 is None else l1 / state.statistics.scale,
         "l0_coefficient_raw": None if l0 is None else l0 / state.statistics.scale**2,
-        "kept_above_scaled": float(state.kept_above) if by_batch else None,
+        "inference_threshold_scaled": float(state.inference_threshold) if by_batch else None,
         "config": dataclasses.asdict(config),
         "seed": seed,
         "threads": torch.get_num_threads(),

@@ -67,4 +67,4 @@ def per_input(state: TrainingState, config: SaeConfig, x: Float[Tensor, "b d"]) 
 def remember_smallest_(state: TrainingState, config: SaeConfig, smallest: Float[Tensor, ""]) -> None:
     """Running mean of the smallest kept values: of all steps at first, then of about the last MEMORY_SHARE."""
     share = max(1 / (state.step + 1), 1 / max(1.0, MEMORY_SHARE * config.steps))
-    state.kept_above = torch.lerp(state.kept_above, smallest.to(state.kept_above), share)
+    state.inference_threshold = torch.lerp(state.inference_threshold, smallest.to(state.inference_threshold), share)

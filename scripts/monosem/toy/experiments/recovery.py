@@ -18,7 +18,7 @@ from scripts.monosem.core import job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.metrics import fidelity, matching
 from scripts.monosem.sae import model
-from scripts.monosem.sae.kinds import sparsity_knob
+from scripts.monosem.sae.architectures import sparsity_knob
 from scripts.monosem.toy import acceptance, baseline_dictionaries, ground_truth, train_sae
 from scripts.monosem.toy.settings import Grid, RecoveryConfig
 

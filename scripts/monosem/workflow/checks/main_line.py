@@ -8,7 +8,7 @@ from typing import Any
 from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.models import cost, model_folder, sites
 from scripts.monosem.models.families import family_of, shape_of
-from scripts.monosem.sae.kinds import KINDS, foreign_keys, missing_key
+from scripts.monosem.sae.architectures import ARCHITECTURES, foreign_keys, missing_key
 from scripts.monosem.workflow import outputs_toy, plan, sweeps
 from scripts.monosem.workflow.checks import interventions, pretrained_saes, toy
 from scripts.monosem.workflow.checks import text_files as analysis_checks
@@ -121,7 +121,7 @@ def _runs(config: Config) -> None:
         for key in foreign_keys(architecture):
             if key in run:
                 raise ConfigError(f"{where}.{key}: the architecture {architecture} has none")
-        if merged.get("k", 0) > merged["d_sae"] and "k" in KINDS[architecture].needs:
+        if merged.get("k", 0) > merged["d_sae"] and "k" in ARCHITECTURES[architecture].required:
             raise ConfigError(f"{where}.k: expected at most d_sae = {merged['d_sae']}, found {merged['k']}")
         if merged.get("start_l0", 0) > merged["d_sae"] and architecture == "jumprelu":
             start = merged["start_l0"]

@@ -43,7 +43,7 @@ def resolved(run: Run, site: str) -> dict[str, Any]:
 def files(run: Run) -> list[str]:
     """The files of a pretrained run."""
     folder = folder_of(run)
-    return [str(folder / name) for name in formats.FILES[formats.form_of(folder)]]
+    return [str(folder / name) for name in formats.FILES[formats.format_of(folder)]]
 
 
 def _unstated(what: str, path: Path, key: str, where: str) -> ValueError:
@@ -69,32 +69,32 @@ def check(run: Run, where: str, model: tuple[str, ...], shape: Mapping[str, Any]
             f"{where}.name: '{below}' is neither a folder with {formats.NEEDED} nor in the hub cache of this machine; "
             f"`python -m scripts.fetch_model {source['name']}{sub}{at}` fetches it where there is a network"
         )
-    told = formats.read(folder)
-    name, hook = source.get("model_name", told.model), source.get("hook_name", told.hook)
+    declared = formats.read(folder)
+    name, hook = source.get("model_name", declared.model), source.get("hook_name", declared.hook)
     if hook is None:
-        raise _unstated("at which hook the autoencoder reads", told.path, "hook_name", where)
+        raise _unstated("at which hook the autoencoder reads", declared.path, "hook_name", where)
     if hook != site:
         raise ValueError(f"{where}: the autoencoder reads '{hook}', sae.use puts it at '{site}'; give it its own site")
     width = sites.parse(site, shape)[2]
-    if told.d_in != width:
+    if declared.d_in != width:
         raise ValueError(
-            f"{where}: the autoencoder reads vectors of width {told.d_in} ({told.path.name}), '{site}' of '{model[0]}' "
-            f"is {width} wide; give it its own model"
+            f"{where}: the autoencoder reads vectors of width {declared.d_in} ({declared.path.name}), '{site}' of "
+            f"'{model[0]}' is {width} wide; give it its own model"
         )
     if name is None:
-        raise _unstated("which model the autoencoder was trained on", told.path, "model_name", where)
+        raise _unstated("which model the autoencoder was trained on", declared.path, "model_name", where)
     if not formats.same_model(name, model):
         raise ValueError(
             f"{where}: the autoencoder was trained on '{name}', sae.use puts it on '{model[0]}' "
             f"({', '.join(dict.fromkeys(model))}); give it its own model, or say model_name: {model[0]} if they are one"
         )
-    if told.normalisation != "none" and source.get("norm_scaling_factor") is None:
+    if declared.normalisation != "none" and source.get("norm_scaling_factor") is None:
         raise ValueError(
-            f"{where}.norm_scaling_factor is missing: {told.path} says normalize_activations: {told.normalisation}, so "
-            "the weights need the factor that its release states"
+            f"{where}.norm_scaling_factor is missing: {declared.path} says normalize_activations: "
+            f"{declared.normalisation}, so the weights need the factor that its release states"
         )
     family = family_of(shape)
-    centred = source.get("centred", told.centred) and sites.inner_of(site) in CENTRED
+    centred = source.get("centred", declared.centred) and sites.inner_of(site) in CENTRED
     if centred and family is not None and not family.centred_norm:
         raise ValueError(
             f"{where}.centred: the norms of '{model[0]}' do not take the mean away, so x cannot be centred"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from scripts.monosem.sae import config as sae_config
-from scripts.monosem.sae.kinds import sparsity_knob
+from scripts.monosem.sae.architectures import sparsity_knob
 
 Settings = dict[str, Any]
 
