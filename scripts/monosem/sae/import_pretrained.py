@@ -28,8 +28,8 @@ def import_pretrained(
     trained_on = metadata.get("model_sha256")
     if trained_on is not None and trained_on != model_sha256:
         raise artefacts.ArtefactError(
-            f"{declared.path}: this autoencoder was trained on '{declared.model}' with the sha256 {trained_on[:12]}, the "
-            f"model here has {model_sha256[:12]}; give its own model"
+            f"{declared.path}: this autoencoder was trained on '{declared.model}' with the sha256 {trained_on[:12]}, "
+            f"the model here has {model_sha256[:12]}; give its own model"
         )
     weights = folder / formats.FILES[declared.format][1]
     origin = {
