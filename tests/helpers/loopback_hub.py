@@ -1,4 +1,4 @@
-"""A hub of one model on the loopback interface, as far as huggingface_hub's client asks for it."""
+"""A hub of one model on the loopback interface: the requests that huggingface_hub's client makes for files."""
 
 import hashlib
 import threading
@@ -10,12 +10,12 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """What it serves, what goes wrong, and what it was asked."""
+    """Files to serve, faults to make, and the requests for parts of files."""
 
     def __init__(self, repository: str, files: dict[str, bytes]) -> None:
         self.repository, self.files = repository, files
         self.cut_once: dict[str, int] = {}  # file -> bytes after which the connection breaks, once
-        self.corrupt: set[str] = set()  # files whose content is not what their stated sha256 says
+        self.corrupt: set[str] = set()  # files whose content does not have the declared sha256
         self.ranges: list[tuple[str, str]] = []  # (file, Range) of every request for a part
 
 
@@ -49,7 +49,7 @@ def handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             if name not in hub.files:
                 return self.refuse("EntryNotFound")
             content = hub.files[name]
-            stated = hashlib.sha256(content).hexdigest()
+            declared = hashlib.sha256(content).hexdigest()
             if name in hub.corrupt:
                 content = content[:-1] + bytes([content[-1] ^ 1])
             first = 0
@@ -60,8 +60,8 @@ def handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             self.send_response(206 if asked else 200)
             if asked:
                 self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-            self.send_header("ETag", f'"{stated}"')
-            self.send_header("X-Linked-Etag", f'"{stated}"')
+            self.send_header("ETag", f'"{declared}"')
+            self.send_header("X-Linked-Etag", f'"{declared}"')
             self.send_header("X-Linked-Size", str(len(content)))
             self.send_header("X-Repo-Commit", COMMIT)
             self.send_header("Content-Length", str(len(body)))

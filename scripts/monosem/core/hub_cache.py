@@ -1,4 +1,8 @@
-"""The Hugging Face hub and its cache: snapshots on this machine, and plain sentences for what fails in between."""
+"""The Hugging Face hub and its cache: snapshots on this machine, and plain sentences for failed requests.
+
+The Snakefile lists snapshots while it is parsed. huggingface_hub.scan_cache_dir takes 0.2 s to import, looks at every
+file of every repository, and fails without a cache; one repository's folder is two globs.
+"""
 
 import os
 import re
@@ -13,7 +17,7 @@ HUB = "https://huggingface.co"
 
 
 def cache_folder() -> Path:
-    """Where huggingface_hub keeps what it fetched: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub."""
+    """Folder in which huggingface_hub keeps what it fetched: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub."""
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
 
@@ -25,16 +29,16 @@ def repositories(name: str) -> tuple[str, ...]:
 
 def snapshots(name: str, revision: str | None = None) -> list[Path]:
     """Snapshots of a repository in the hub cache, newest first; with a revision (commit, tag or branch) only that."""
-    found: list[Path] = []
+    chosen: list[Path] = []
     for repository in repositories(name):
         cached = cache_folder() / ("models--" + repository.replace("/", "--"))
-        here = sorted(cached.glob("snapshots/*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        newest_first = sorted(cached.glob("snapshots/*"), key=lambda path: path.stat().st_mtime, reverse=True)
         if revision is not None:
-            named = cached / "refs" / revision
-            commit = named.read_text().strip() if named.is_file() else revision
-            here = [snapshot for snapshot in here if snapshot.name == commit]
-        found += here
-    return found
+            reference = cached / "refs" / revision
+            commit = reference.read_text().strip() if reference.is_file() else revision
+            newest_first = [snapshot for snapshot in newest_first if snapshot.name == commit]
+        chosen += newest_first
+    return chosen
 
 
 def _by_hand(needed: str) -> str:
@@ -49,7 +53,7 @@ def _offline(name: str, needed: str) -> artefacts.ArtefactError:
 
 
 def require_answer(name: str, url: str, needed: str) -> None:
-    """One short attempt of our own: without a network the hub's client tries for half a minute."""
+    """Raises: ArtefactError if nobody answers soon; without a network the hub's client tries for half a minute."""
     try:
         urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PATIENCE_S).close()
     except urllib.error.HTTPError:
@@ -59,7 +63,7 @@ def require_answer(name: str, url: str, needed: str) -> None:
 
 
 def explain(name: str, revision: str | None, error: Exception, needed: str) -> artefacts.ArtefactError:
-    """One plain sentence for whatever stood between here and the hub."""
+    """One plain sentence for an error of the hub's client."""
     from huggingface_hub import errors
 
     endpoint = os.environ.get("HF_ENDPOINT", HUB)
@@ -79,9 +83,9 @@ def explain(name: str, revision: str | None, error: Exception, needed: str) -> a
 
 
 def verify(path: Path) -> str:
-    """sha256 of a fetched file, held against the one that the hub states: the name of the file behind the link.
+    """sha256 of a fetched file, checked against the one that the hub declares: the name of the file behind the link.
 
-    Raises: ArtefactError for another content; the file is removed, so that the next attempt fetches it anew.
+    Raises: ArtefactError if they differ; the file is removed, so that the next attempt fetches it anew.
     """
     blob = path.resolve()
     digest = artefacts.sha256(blob)
@@ -89,6 +93,6 @@ def verify(path: Path) -> str:
         path.unlink()
         blob.unlink(missing_ok=True)
         raise artefacts.ArtefactError(
-            f"{path.name} has the sha256 {digest}, the hub states {blob.name}; the file was removed, fetch it again"
+            f"{path.name} has the sha256 {digest}, the hub declares {blob.name}; the file was removed, fetch it again"
         )
     return digest

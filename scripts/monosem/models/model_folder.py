@@ -1,6 +1,6 @@
 """Model folders in Hugging Face's layout: their files, and the options that the workflow stores in config.json.
 
-Imports neither torch nor transformers, and never touches the network.
+Imports neither torch nor transformers, and never uses the network.
 """
 
 from pathlib import Path
@@ -11,9 +11,14 @@ from scripts.monosem.core.artefacts import ArtefactError, read_json, sha256
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
 WEIGHTS, INDEX, PICKLED = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
-SHARDS = "shards"  # folder within results/models/{model} that holds the links to a model's several weight files
+SHARDS = "shards"  # folder within results/models/{model} of the links to a model's several weight files
 OPTIONS = "monosem"  # key of config.json under which `models.<name>.pretrained` is stored
 NEEDED = f"{CONFIG}, {WEIGHTS} (or {INDEX} and its files) and {TOKENIZER}"
+
+
+def indexed_files(folder: Path) -> list[str]:
+    """Names of the weight files that a folder's index lists."""
+    return sorted(set(read_json(folder / INDEX)["weight_map"].values()))
 
 
 def weight_files(folder: Path, allow_pickle: bool = False) -> list[str]:
@@ -21,15 +26,15 @@ def weight_files(folder: Path, allow_pickle: bool = False) -> list[str]:
     if (folder / WEIGHTS).is_file():
         return [WEIGHTS]
     if (folder / INDEX).is_file():
-        names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+        names = indexed_files(folder)
         return names if all((folder / name).is_file() for name in names) else []
     return [PICKLED] if allow_pickle and (folder / PICKLED).is_file() else []
 
 
 def is_model_folder(folder: Path, allow_pickle: bool = False) -> bool:
     """True if a folder has every file that the workflow reads of a model."""
-    there = (folder / CONFIG).is_file() and (folder / TOKENIZER).is_file()
-    return there and bool(weight_files(folder, allow_pickle))
+    described = (folder / CONFIG).is_file() and (folder / TOKENIZER).is_file()
+    return described and bool(weight_files(folder, allow_pickle))
 
 
 def find_pretrained(name: str, revision: str | None = None, allow_pickle: bool = False) -> Path | None:
@@ -37,11 +42,8 @@ def find_pretrained(name: str, revision: str | None = None, allow_pickle: bool =
 
     With a revision (commit, tag or branch) only that snapshot counts; without one the newest.
     """
-    folder = Path(name).expanduser()
-    if is_model_folder(folder, allow_pickle):
-        return folder
-    found = (place for place in hub_cache.snapshots(name, revision) if is_model_folder(place, allow_pickle))
-    return next(found, None)
+    places = (Path(name).expanduser(), *hub_cache.snapshots(name, revision))
+    return next((place for place in places if is_model_folder(place, allow_pickle)), None)
 
 
 def options_of(folder: Path) -> dict[str, Any]:

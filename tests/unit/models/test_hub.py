@@ -66,7 +66,7 @@ def test_a_model_in_several_files(hub, fetch):
     assert model_folder.weight_files(model_folder.find_pretrained(REPOSITORY)) == names
 
 
-def test_a_cut_connection_is_taken_up_where_it_broke(hub, fetch):
+def test_a_cut_connection_is_resumed(hub, fetch):
     """The client writes 10 MiB at a time, so that is where it goes on."""
     hub.files["model.safetensors"] += bytes(12 * 2**20)
     hub.cut_once["model.safetensors"] = 11 * 2**20
@@ -78,10 +78,10 @@ def test_a_cut_connection_is_taken_up_where_it_broke(hub, fetch):
     assert (folder / "model.safetensors").read_bytes() == hub.files["model.safetensors"]
 
 
-def test_another_content_than_the_hub_states_is_refused_and_removed(hub, fetch):
+def test_a_file_without_the_declared_sha256_is_refused_and_removed(hub, fetch):
     hub.corrupt.add("model.safetensors")
     with serving(hub) as endpoint:
-        assert "the hub states" in sentence(fetch(endpoint))
+        assert "the hub declares" in sentence(fetch(endpoint))
         assert model_folder.find_pretrained(REPOSITORY) is None
         hub.corrupt.clear()
         assert fetch(endpoint).returncode == 0
@@ -95,7 +95,7 @@ def test_another_content_than_the_hub_states_is_refused_and_removed(hub, fetch):
         ((REPOSITORY, "--revision", "v9"), "has no revision 'v9'"),
     ],
 )
-def test_what_the_hub_does_not_have_is_said_in_one_sentence(hub, fetch, words, expected):
+def test_an_unknown_model_or_revision_is_one_sentence(hub, fetch, words, expected):
     with serving(hub) as endpoint:
         assert expected in sentence(fetch(endpoint, *words))
 
@@ -106,7 +106,7 @@ def test_a_missing_tokenizer_is_named(hub, fetch):
         assert "lacks a file that the workflow needs" in sentence(fetch(endpoint))
 
 
-def test_pickled_weights_are_taken_only_where_that_is_asked_for(hub, fetch):
+def test_pickled_weights_are_fetched_only_if_allowed(hub, fetch):
     hub.files["pytorch_model.bin"] = hub.files.pop("model.safetensors")
     with serving(hub) as endpoint:
         assert "only where allow_pickle is true" in sentence(fetch(endpoint))
@@ -122,8 +122,8 @@ def test_an_autoencoder_in_a_folder_of_its_repository(fetch):
     with serving(hub) as endpoint:
         done = fetch(endpoint, REPOSITORY, "--sae", "layer.1", "--revision", "v1")
         assert done.returncode == 0, done.stderr
-        elsewhere = fetch(endpoint, REPOSITORY, "--sae", "layer.2")
-        assert "has no cfg.json and sae_weights.safetensors" in sentence(elsewhere)
+        other = fetch(endpoint, REPOSITORY, "--sae", "layer.2")
+        assert "has no cfg.json and sae_weights.safetensors" in sentence(other)
         assert "there is no model 'someone/other'" in sentence(fetch(endpoint, "someone/other", "--sae", "layer.1"))
     folder = formats.find(REPOSITORY, "layer.1", "v1")
     assert done.stdout.strip() == str(folder) and folder.parent.name == COMMIT
@@ -132,6 +132,6 @@ def test_an_autoencoder_in_a_folder_of_its_repository(fetch):
 
 
 def test_without_a_network_one_plain_sentence(fetch):
-    said = sentence(fetch("http://127.0.0.1:9"))
-    assert "cannot be reached (no network?)" in said and "give its path as the name" in said
+    line = sentence(fetch("http://127.0.0.1:9"))
+    assert "cannot be reached (no network?)" in line and "give its path as the name" in line
     assert fetch("http://127.0.0.1:9", REPOSITORY, "--optional").returncode == 0
