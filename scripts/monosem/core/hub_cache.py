@@ -17,7 +17,7 @@ HUB = "https://huggingface.co"
 
 
 def cache_folder() -> Path:
-    """Folder in which huggingface_hub keeps what it fetched: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub."""
+    """Folder of the cache: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub."""
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
 
