@@ -6,6 +6,7 @@ from scripts.monosem.core.job import Job, run
 
 def main(job: Job) -> None:
     device = job.device
+    from scripts.monosem.evaluation.documents import to_json
     from scripts.monosem.evaluation.fidelity import site
 
     result, densities = site.evaluate_site(
@@ -20,7 +21,7 @@ def main(job: Job) -> None:
         job.folder("neighbour"),
     )
     artefacts.save_npz(job.output.densities, **densities)
-    artefacts.write_json(result, job.output.fidelity)
+    artefacts.write_json(to_json(result), job.output.fidelity)
 
 
 if __name__ == "__main__":

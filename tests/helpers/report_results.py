@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.fidelity import seed_pairs
 from scripts.monosem.evaluation.latents import contexts as context_scores
 from scripts.monosem.workflow import sweeps
@@ -190,7 +191,7 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], control: bool) 
                       for n, numbers in ways.items()},
         "identities": {"sae_plus_error_ce_change_nats": 1e-7, "zero_reconstruction_recovered": 0.0,
                        "identity_recovered": 1.0, "identity_kl_nats": 1e-9, "n_tokens": 4096},
-        "sweeps": {n: seed_pairs.compare(described, v) for n, v in sweeps.trained(CONFIG, runs).items()},
+        "sweeps": {n: to_json(seed_pairs.compare(described, v)) for n, v in sweeps.trained(CONFIG, runs).items()},
     }  # fmt: skip
     folder = root / f"evaluation/{model}/{site}"
     _write(folder / "fidelity.json", document)

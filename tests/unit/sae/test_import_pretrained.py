@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from scripts.monosem.core import artefacts
+from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.fidelity import site as fidelity_site
 from scripts.monosem.sae import convert, formats, import_pretrained, saelens
 from scripts.monosem.sae.config import from_params
@@ -55,9 +56,10 @@ def imported(world, folder: Path, target: Path, site: str = POST, **options) -> 
 
 
 def evaluate(world, sae: Path) -> tuple[dict, dict]:
-    return fidelity_site.evaluate_site(
+    result, densities = fidelity_site.evaluate_site(
         world["model"], world["tokens"], world["activations"], [sae], None, EVALUATION, 0, "cpu"
     )
+    return to_json(result), densities
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,227 @@
-"""Runs of a fidelity.json that belong to a sweep, and those that figures draw one by one. No torch."""
+"""Contents of fidelity.json. No torch."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-MOST_ALONE = 30  # runs of one site that figures draw one by one
+from scripts.monosem.evaluation.documents import FLAT
+
+MOST_ALONE = 30
+"""Runs of one site that figures draw one by one."""
 
 
-def in_sweeps(document: dict[str, Any]) -> set[str]:
-    """Runs of a fidelity.json that belong to a sweep."""
+@dataclass(frozen=True)
+class Fidelity:
+    """Fidelity of one reconstruction; names are SAEBench's where it has one, intervals are 95 % over documents."""
+
+    explained_variance: float | None
+    """1 − Σ‖x−x̂‖² / Σ‖x−x̄‖²; None if the activations do not vary."""
+    explained_variance_legacy: float
+    """Mean over tokens of 1 − ‖x−x̂‖² / ‖x−c‖², c the training mean."""
+    mse: float
+    """‖x−x̂‖², summed over dimensions, mean over tokens."""
+    cossim: float
+    """Mean cosine of x and x̂."""
+    l2_norm_in: float
+    """Mean ‖x‖."""
+    l2_norm_out: float
+    """Mean ‖x̂‖."""
+    l2_ratio: float
+    """Mean ‖x̂‖ / ‖x‖."""
+    relative_reconstruction_bias: float | None
+    """E‖x̂‖² / E[x·x̂]; None for a reconstruction of zeros."""
+    l0: float
+    """Latents above 0 per token; for baselines the numbers kept per token."""
+    l1: float
+    """Sum of latent activations per token."""
+    ce_loss_without_sae: float
+    """Cross-entropy of the clean model, nats per token."""
+    ce_loss_with_sae: float
+    """Cross-entropy with the reconstruction, nats per token."""
+    ce_loss_with_ablation: float
+    """Cross-entropy with zeros, nats per token."""
+    ce_loss_with_mean_ablation: float
+    """Cross-entropy with the training mean, nats per token; not in SAEBench."""
+    ce_loss_score: float | None
+    """Share of the loss recovered, against zero ablation."""
+    ce_loss_score_mean_ablation: float | None
+    """Share of the loss recovered, against mean ablation; not in SAEBench."""
+    ce_increase_nats: float
+    """Cross-entropy added by the reconstruction, nats per token; not in SAEBench."""
+    kl_div_with_sae: float
+    """KL(clean || replaced), nats per token."""
+    kl_div_with_ablation: float
+    """The same with zeros, nats per token."""
+    kl_div_score: float | None
+    """Share of the divergence avoided, against zero ablation."""
+    explained_variance_low: float | None
+    explained_variance_high: float | None
+    l0_low: float | None
+    l0_high: float | None
+    ce_loss_with_sae_low: float | None
+    ce_loss_with_sae_high: float | None
+    ce_loss_score_low: float | None
+    ce_loss_score_high: float | None
+    ce_increase_nats_low: float | None
+    ce_increase_nats_high: float | None
+    kl_div_with_sae_low: float | None
+    kl_div_with_sae_high: float | None
+
+
+@dataclass(frozen=True)
+class Densities:
+    """Shares of latents by density, the share of tokens on which a latent is above 0; names are SAEBench's."""
+
+    frac_alive: float
+    """Latents with a density above 0."""
+    freq_over_1_percent: float
+    """Latents with a density above 0.01."""
+    freq_over_10_percent: float
+    """Latents with a density above 0.1."""
+    normalized_freq_over_1_percent: float | None
+    """Share of the summed density that latents above 0.01 have."""
+    normalized_freq_over_10_percent: float | None
+    """Share of the summed density that latents above 0.1 have."""
+
+
+@dataclass(frozen=True)
+class SaeRow:
+    """One autoencoder of the site."""
+
+    fidelity: Fidelity = field(metadata=FLAT)
+    densities: Densities = field(metadata=FLAT)
+    average_max_decoder_cosine_sim: float
+    """Mean over latents of the largest cosine of a decoder row with another (SAEBench)."""
+    architecture: str
+    """That of training, a key of sae/kinds.py."""
+    d_in: int
+    """Width of the activations."""
+    d_sae: int
+    """Number of latents."""
+    k: int | None
+    """Active latents per token, where the architecture fixes them."""
+    l1_coefficient: float | None
+    """Weight of the L1 penalty, where the architecture has one."""
+    l0_coefficient: float | None
+    """Weight of the L0 penalty, where the architecture has one."""
+    vectors: int | None
+    """Activation vectors trained on; None for one that was imported."""
+
+
+@dataclass(frozen=True)
+class BaselineRow:
+    """One reconstruction that the autoencoders are compared with."""
+
+    what: str
+    """One sentence for the reader of the table."""
+    fidelity: Fidelity = field(metadata=FLAT)
+    densities: Densities | None = field(metadata=FLAT, default=None)
+    """For baselines that are autoencoders."""
+
+
+@dataclass(frozen=True)
+class CleanModel:
+    """The model with nothing replaced."""
+
+    ce_loss_without_sae: float
+    """Cross-entropy, nats per token."""
+    ce_loss_without_sae_low: float
+    ce_loss_without_sae_high: float
+    activation_mean_norm: float
+    """Mean ‖x‖."""
+    activation_rms_norm: float
+    """√ of the mean ‖x‖²."""
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Identities that were asserted on the first batches, and by how much they were missed."""
+
+    sae_plus_error_ce_change_nats: float | None
+    """Largest change of the loss by SAE(x) + error."""
+    zero_reconstruction_recovered: float | None
+    """Share of the loss that an autoencoder of zeros recovers: exactly 0."""
+    identity_recovered: float | None
+    """Share of the loss that the activations themselves recover: 1."""
+    identity_kl_nats: float
+    """KL(clean || the activations themselves)."""
+    n_tokens: int
+    """Tokens of those batches."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A variant less the first one of its sweep, seed by seed."""
+
+    difference: float
+    """Mean over seeds."""
+    difference_low: float | None
+    """95 % interval by Student's t; None for a single seed."""
+    difference_high: float | None
+    smallest_difference: float
+    largest_difference: float
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """One measure of a variant over its seeds."""
+
+    values: tuple[float, ...]
+    """In the order of the seeds."""
+    mean: float
+    lowest: float
+    highest: float
+    difference: Difference | None = field(metadata=FLAT, default=None)
+    """None for the first variant."""
+    spread: float | None = None
+    """Highest less lowest; of the first variant only."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One variant of a sweep."""
+
+    runs: tuple[str, ...]
+    """In the order of the seeds."""
+    explained_variance: OverSeeds
+    ce_increase_nats: OverSeeds
+    l0: OverSeeds
+    frac_alive: OverSeeds
+
+
+@dataclass(frozen=True)
+class SiteFidelity:
+    """fidelity.json: everything about the autoencoders of one site."""
+
+    model: str
+    site: str
+    """Hook name."""
+    reference: str | None
+    """Run whose L0 the baselines get."""
+    conventions: dict[str, str]
+    """Definition of each measure."""
+    split: str
+    """Split of the text that was read."""
+    context: int
+    """Tokens per window."""
+    drop_first_position: bool
+    """True if the first position of a window is neither replaced nor scored."""
+    bootstrap_resamplings: int
+    n_tokens: int
+    """Positions that were replaced."""
+    n_scored_tokens: int
+    """Positions whose next token was scored."""
+    n_documents: int
+    clean: CleanModel
+    runs: dict[str, SaeRow]
+    baselines: dict[str, BaselineRow]
+    identities: Identities
+    sweeps: dict[str, dict[str, Variant]]
+    """Sweep -> variant."""
+
+
+def in_sweeps(document: Mapping[str, Any]) -> set[str]:
+    """Runs of a fidelity.json (as read from JSON) that belong to a sweep."""
     return {
         run
         for variants in document.get("sweeps", {}).values()
@@ -15,10 +230,10 @@ def in_sweeps(document: dict[str, Any]) -> set[str]:
     }
 
 
-def drawn_alone(document: dict[str, Any]) -> list[str]:
+def drawn_alone(document: Mapping[str, Any]) -> list[str]:
     """Runs of a fidelity.json that figures draw one by one: not those of sweeps, and of many only the first.
 
-    The reference run is among them. A figure with a row per run says nothing from a few dozen rows on.
+    The reference run is among them. A figure with a row per run shows nothing from a few dozen rows on.
     """
     swept = in_sweeps(document)
     alone = [run for run in document["runs"] if run not in swept]

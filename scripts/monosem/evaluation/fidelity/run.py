@@ -17,6 +17,7 @@ from scripts.monosem.core.job import Progress
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.fidelity import baselines
 from scripts.monosem.evaluation.fidelity.baselines import Reconstructor
+from scripts.monosem.evaluation.fidelity.document import Identities
 from scripts.monosem.metrics import fidelity, sparsity
 from scripts.monosem.models import splice
 from scripts.monosem.models.sites import Site
@@ -61,6 +62,20 @@ class Tally:
             values = values.double().cpu().numpy() if isinstance(values, Tensor) else values
             summed = np.bincount(document, weights=values, minlength=n_documents)
             self.documents[name] = self.documents.get(name, 0.0) + summed
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Sums over the text, from which fidelity.json follows."""
+
+    tallies: dict[str, Tally]
+    """By reconstructor: SAEs by run, baselines by name."""
+    clean: Tally
+    """Of the model with nothing replaced."""
+    drift: Float[np.ndarray, " d"]
+    """Σ (x − centre) over all evaluated tokens."""
+    identities: Identities | None
+    """None if there was no text."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +152,7 @@ def add_batch(
     tally.add({"loss": loss, "kl": divergence}, batch.scored_documents, n_docs)
 
 
-def check_identities(
-    model: nn.Module, site: Site, batches: list[Batch], saes: Mapping[str, Sae]
-) -> dict[str, float | int | None]:
+def check_identities(model: nn.Module, site: Site, batches: list[Batch], saes: Mapping[str, Sae]) -> Identities:
     """Assert what must hold by definition, through the very code that produces the results.
 
     Raises: IdentityViolated if SAE(x) + error changes the loss, a zero reconstruction recovers anything, or the
@@ -176,13 +189,13 @@ def check_identities(
     everything = fidelity.ce_loss_score(clean, identity, zero)
     if everything is not None and abs(everything - 1) > RECOVERED_TOLERANCE:
         raise IdentityViolated(f"the identity recovers {everything:.6f} of the loss instead of all of it")
-    return {
-        "sae_plus_error_ce_change_nats": worst if saes else None,
-        "zero_reconstruction_recovered": nothing,
-        "identity_recovered": everything,
-        "identity_kl_nats": identity_kl,
-        "n_tokens": sum(len(batch.x) for batch in batches),
-    }
+    return Identities(
+        sae_plus_error_ce_change_nats=worst if saes else None,
+        zero_reconstruction_recovered=nothing,
+        identity_recovered=everything,
+        identity_kl_nats=identity_kl,
+        n_tokens=sum(len(batch.x) for batch in batches),
+    )
 
 
 def mean_l0(sae: Sae, x: Float[Tensor, "n d"]) -> float:
@@ -225,17 +238,16 @@ def evaluate(
     controls: Mapping[str, Reconstructor],
     centre: Float[Tensor, " d"],
     settings: Settings,
-) -> tuple[dict[str, Tally], Tally, Float[np.ndarray, " d"], dict[str, float | int | None]]:
-    """Run everything over the text.
+) -> Evaluated:
+    """Run everything over the text; the identities are asserted on the first batches.
 
-    Returns: sums per reconstructor (SAEs by run name, baselines by theirs), the clean model's sums, Σ(x − centre), and
-    the identities, which were asserted on the first batches.
+    Raises: IdentityViolated.
     """
     starts = windows(stream, settings.context, settings.tokens, derive_seed(settings.seed, "evaluation windows"))
     everything = {name: sae_reconstructor(sae, name) for name, sae in saes.items()} | dict(controls)
     tallies = {name: Tally({}) for name in everything}
     clean, drift, n_docs = Tally({}), np.zeros(site.d), len(stream.documents) - 1
-    progress, first, identities = Progress(len(starts) * settings.context, "tokens"), [], {}
+    progress, first, identities = Progress(len(starts) * settings.context, "tokens"), [], None
     for begin in range(0, len(starts), settings.batch_size):
         batch = make_batch(model, site, stream, starts[begin : begin + settings.batch_size], settings)
         if begin < IDENTITY_BATCHES * settings.batch_size:
@@ -250,4 +262,4 @@ def evaluate(
         if first and (len(first) == IDENTITY_BATCHES or begin + settings.batch_size >= len(starts)):
             identities, first = check_identities(model, site, first, saes), []
         progress.update(min(begin + settings.batch_size, len(starts)) * settings.context)
-    return tallies, clean, drift, identities
+    return Evaluated(tallies, clean, drift, identities)

@@ -1,41 +1,51 @@
 """Open what belongs to one site, refuse what does not, evaluate it, and shape fidelity.json and densities.npz."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import nn
 
 from scripts.monosem.activations.store import Activations, open_activations
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.fidelity import run, seed_pairs
+from scripts.monosem.evaluation.fidelity.baselines import Reconstructor
+from scripts.monosem.evaluation.fidelity.document import BaselineRow, Densities, Fidelity, SaeRow, SiteFidelity
 from scripts.monosem.evaluation.fidelity.summary import summarise
-from scripts.monosem.metrics import fidelity as fidelity_metrics
 from scripts.monosem.metrics import matching
+from scripts.monosem.metrics.fidelity import CONVENTIONS
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
+from scripts.monosem.models.sites import Site
 from scripts.monosem.sae.model import Sae, load_sae, open_sae
 from scripts.monosem.text.tokens import load_tokens
 
-SAMPLE_BYTES = 2**27  # of training activations for PCA and the random dictionary
+SAMPLE_BYTES = 2**27
+"""Of training activations, for PCA and the random dictionary."""
+POSITIONS = "kept positions only are replaced and scored; the last of a window predicts nothing"
 
 
-def training_sample(activations: Activations, seed: int) -> torch.Tensor:
-    """Seeded random rows of the stored training activations, float32 [n, d]."""
+def training_sample(activations: Activations, seed: int) -> Float[torch.Tensor, "n d"]:
+    """Seeded random rows of the stored training activations, float32."""
     n = min(activations.n_tokens, SAMPLE_BYTES // (4 * activations.d_in))
     random = np.random.default_rng(derive_seed(seed, "evaluation sample"))
     return activations.gather(random.choice(activations.n_tokens, n, replace=False))
 
 
 def trained_as(sae: Sae) -> str:
-    """The architecture of training: files name that of inference, which several share."""
+    """The architecture of training: cfg.json names that of inference, which several share."""
     named = sae.cfg.get("metadata", {}).get("training_architecture") or sae.cfg["architecture"]
     return "relu" if named == "standard" else named
 
 
-def latent_statistics(sae: Sae) -> dict[str, torch.Tensor]:
+def latent_statistics(sae: Sae) -> dict[str, Float[torch.Tensor, " d_sae"]]:
     """Per latent: encoder bias and norm, cosine of encoder and decoder, largest decoder cosine with another latent."""
     encoder = sae.W_enc.T
     return {
@@ -44,6 +54,87 @@ def latent_statistics(sae: Sae) -> dict[str, torch.Tensor]:
         "encoder_decoder_cosine_sim": torch.nn.functional.cosine_similarity(encoder, sae.W_dec, dim=-1),
         "max_decoder_cosine_sim": matching.max_cosines(sae.W_dec),
     }
+
+
+@dataclass(frozen=True)
+class SiteInputs:
+    """Everything that is opened for one site, after checking that it belongs together."""
+
+    model: nn.Module
+    """In eval mode."""
+    site: Site
+    saes: dict[str, Sae]
+    """By run."""
+    control: Sae | None
+    """Of the model with shuffled weights, at the same site."""
+    neighbour: Sae | None
+    """Of another layer of this model."""
+    reference: str | None
+    """Run whose L0 the baselines get."""
+    activations: Activations
+    """Stored training activations of the site."""
+
+
+def open_inputs(
+    model_folder: Path, activations_folder: Path, sae_folders: list[Path], control_folder: Path | None,
+    neighbour_folder: Path | None, reference: str | None, device: str,
+) -> SiteInputs:  # fmt: skip
+    """Open model, activations and autoencoders.
+
+    Raises: ArtefactError for files that do not belong together.
+    """
+    activations = open_activations(activations_folder)
+    digest = weights_sha256(model_folder)
+    if activations.manifest["model_sha256"] != digest:
+        raise artefacts.ArtefactError(
+            f"{activations_folder / 'manifest.json'}: the activations are of another model than {model_folder}; "
+            "delete the manifest and run again"
+        )
+    model = load_model(model_folder, device)
+    site = sites.resolve(model, activations.manifest["site"])
+    saes = {folder.name: open_sae(folder, site.name, site.d, device, digest) for folder in sae_folders}
+    return SiteInputs(
+        model=model,
+        site=site,
+        saes=saes,
+        control=open_sae(control_folder, site.name, site.d, device) if control_folder else None,
+        neighbour=load_sae(neighbour_folder, digest, site.d, device) if neighbour_folder else None,
+        reference=reference if reference in saes else next(iter(saes), None),
+        activations=activations,
+    )
+
+
+def baselines_of(
+    inputs: SiteInputs, centre: Float[torch.Tensor, " d"], seed: int, device: str
+) -> dict[str, Reconstructor]:
+    """The baselines of a site, fitted to a sample of its training activations."""
+    sample = training_sample(inputs.activations, seed).to(device)
+    reference = inputs.saes.get(inputs.reference)
+    return run.make_baselines(sample, centre, reference, inputs.control, inputs.neighbour, seed)
+
+
+def latent_arrays(saes: Mapping[str, Sae], tallies: Mapping[str, run.Tally], n_tokens: int) -> dict[str, np.ndarray]:
+    """Contents of densities.npz: `n_tokens`, and per run and latent `<run>.<statistic>`."""
+    arrays = {"n_tokens": np.array(n_tokens)}
+    for name, sae in saes.items():
+        statistics = {key: value.cpu().numpy() for key, value in latent_statistics(sae).items()}
+        statistics |= {"density": tallies[name].counts / n_tokens, "max_activation": tallies[name].maxima}
+        arrays |= {f"{name}.{key}": value.astype(np.float32) for key, value in statistics.items()}
+    return arrays
+
+
+def sae_row(sae: Sae, fidelity: Fidelity, densities: Densities, max_cosines: Float[np.ndarray, " d_sae"]) -> SaeRow:
+    """Row of one run."""
+    training = sae.cfg.get("metadata", {}).get("training", {})
+    return SaeRow(
+        fidelity=fidelity,
+        densities=densities,
+        average_max_decoder_cosine_sim=float(max_cosines.mean()),
+        architecture=trained_as(sae),
+        d_in=sae.d_in,
+        d_sae=sae.d_sae,
+        **{key: training.get(key) for key in ("k", "l1_coefficient", "l0_coefficient", "vectors")},
+    )
 
 
 def evaluate_site(
@@ -56,7 +147,7 @@ def evaluate_site(
     seed: int,
     device: str,
     neighbour_folder: Path | None = None,
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+) -> tuple[SiteFidelity, dict[str, np.ndarray]]:
     """Evaluate every SAE of a site on held-out text.
 
     Args:
@@ -69,26 +160,11 @@ def evaluate_site(
     Returns: the contents of fidelity.json and of densities.npz.
     Raises: ArtefactError for files that do not belong together; IdentityViolated.
     """
-    activations = open_activations(activations_folder)
-    manifest = activations.manifest
-    digest = weights_sha256(model_folder)
-    if manifest["model_sha256"] != digest:
-        raise artefacts.ArtefactError(
-            f"{activations_folder / 'manifest.json'}: the activations are of another model than {model_folder}; "
-            "delete the manifest and run again"
-        )
-    model = load_model(model_folder, device)
-    site = sites.resolve(model, manifest["site"])
-    saes = {folder.name: open_sae(folder, site.name, site.d, device, digest) for folder in sae_folders}
-    control = open_sae(control_folder, site.name, site.d, device) if control_folder else None
-    neighbour = load_sae(neighbour_folder, digest, site.d, device) if neighbour_folder else None
-    wanted = evaluation.get("reference")
-    reference = wanted if wanted in saes else next(iter(saes), None)
-
-    centre = torch.tensor(manifest["mean"], dtype=torch.float32, device=device)
-    sample = training_sample(activations, seed).to(device)
-    controls = run.make_baselines(sample, centre, saes.get(reference), control, neighbour, seed)
-    del sample
+    inputs = open_inputs(
+        model_folder, activations_folder, sae_folders, control_folder, neighbour_folder, evaluation.get("reference"),
+        device,
+    )  # fmt: skip
+    manifest, split = inputs.activations.manifest, evaluation.get("split", "test")
     settings = run.Settings(
         tokens=evaluation["tokens"],
         bootstrap=evaluation["bootstrap"],
@@ -96,45 +172,45 @@ def evaluate_site(
         drop_first_position=manifest["drop_first_position"],
         seed=seed,
     )
-    split = evaluation.get("split", "test")
-    stream = load_tokens(tokens_folder, split)
-    tallies, clean, drift, identities = run.evaluate(model, site, stream, saes, controls, centre, settings)
-    described, results = summarise(tallies, clean, drift, settings.bootstrap, derive_seed(seed, "bootstrap"))
-
-    runs, densities = {}, {"n_tokens": np.array(described["n_tokens"])}
-    for name, sae in saes.items():
-        statistics = {key: value.cpu().numpy() for key, value in latent_statistics(sae).items()}
-        statistics["density"] = tallies[name].counts / described["n_tokens"]
-        statistics["max_activation"] = tallies[name].maxima
-        densities |= {f"{name}.{key}": value.astype(np.float32) for key, value in statistics.items()}
-        training = sae.cfg.get("metadata", {}).get("training", {})
-        runs[name] = results[name] | {
-            "average_max_decoder_cosine_sim": float(statistics["max_decoder_cosine_sim"].mean()),
-            "architecture": trained_as(sae),
-            "d_in": site.d,
-            "d_sae": sae.d_sae,
-            **{key: training.get(key) for key in ("k", "l1_coefficient", "l0_coefficient", "vectors")},
-        }
-        job.say(
-            f"{name}: L0 {runs[name]['l0']:.1f}, loss {described['ce_loss_without_sae']:.3f} -> "
-            f"{runs[name]['ce_loss_with_sae']:.3f} (zero ablation {runs[name]['ce_loss_with_ablation']:.3f}), "
-            f"explained variance {runs[name]['explained_variance']:.3f}"
-        )
-    result = {
-        "model": model_folder.name,
-        "site": site.name,
-        "reference": reference,
-        "conventions": fidelity_metrics.CONVENTIONS
-        | {"positions": "kept positions only are replaced and scored; the last of a window predicts nothing"},
-        "split": split,
-        "context": settings.context,
-        "drop_first_position": settings.drop_first_position,
-        "bootstrap_resamplings": settings.bootstrap,
-        **{key: described.pop(key) for key in ("n_tokens", "n_scored_tokens", "n_documents")},
-        "clean": described,
-        "runs": runs,
-        "baselines": {name: {"what": controls[name].what} | results[name] for name in controls},
-        "identities": identities,
-        "sweeps": {name: seed_pairs.compare(runs, variants) for name, variants in evaluation.get("sweeps", {}).items()},
+    centre = torch.tensor(manifest["mean"], dtype=torch.float32, device=device)
+    baselines = baselines_of(inputs, centre, seed, device)
+    evaluated = run.evaluate(
+        inputs.model, inputs.site, load_tokens(tokens_folder, split), inputs.saes, baselines, centre, settings
+    )
+    summary = summarise(evaluated, settings.bootstrap, derive_seed(seed, "bootstrap"))
+    arrays = latent_arrays(inputs.saes, evaluated.tallies, summary.n_tokens)
+    rows = {
+        name: sae_row(sae, summary.fidelity[name], summary.densities[name], arrays[f"{name}.max_decoder_cosine_sim"])
+        for name, sae in inputs.saes.items()
     }
-    return result, densities
+    for name, row in rows.items():
+        job.say(
+            f"{name}: L0 {row.fidelity.l0:.1f}, loss {row.fidelity.ce_loss_without_sae:.3f} -> "
+            f"{row.fidelity.ce_loss_with_sae:.3f} (zero ablation {row.fidelity.ce_loss_with_ablation:.3f}), "
+            f"explained variance {row.fidelity.explained_variance:.3f}"
+        )
+    measures = {name: to_json(row) for name, row in rows.items()}
+    result = SiteFidelity(
+        model=model_folder.name,
+        site=inputs.site.name,
+        reference=inputs.reference,
+        conventions=CONVENTIONS | {"positions": POSITIONS},
+        split=split,
+        context=settings.context,
+        drop_first_position=settings.drop_first_position,
+        bootstrap_resamplings=settings.bootstrap,
+        n_tokens=summary.n_tokens,
+        n_scored_tokens=summary.n_scored_tokens,
+        n_documents=summary.n_documents,
+        clean=summary.clean,
+        runs=rows,
+        baselines={
+            name: BaselineRow(baseline.what, summary.fidelity[name], summary.densities.get(name))
+            for name, baseline in baselines.items()
+        },
+        identities=evaluated.identities,
+        sweeps={
+            name: seed_pairs.compare(measures, variants) for name, variants in evaluation.get("sweeps", {}).items()
+        },
+    )
+    return result, arrays

@@ -1,12 +1,13 @@
 """From sums per document to the numbers of fidelity.json: pooled ratios with bootstrap intervals over documents."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from scripts.monosem.evaluation.fidelity.run import Tally
+from scripts.monosem.evaluation.fidelity.document import CleanModel, Densities, Fidelity
+from scripts.monosem.evaluation.fidelity.run import Evaluated, Tally
 from scripts.monosem.metrics import bootstrap, fidelity, sparsity
 
 
@@ -61,19 +62,52 @@ def _columns(tally: Tally, present: np.ndarray, spread: float) -> dict[str, np.n
     return {"l0": silent, "l1": silent, **terms, "variance": variance}
 
 
-def summarise(
-    tallies: Mapping[str, Tally],
-    clean: Tally,
-    drift: Float[np.ndarray, " d"],
-    resamplings: int,
-    seed: int,
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Metrics of the clean model and of every reconstructor (keys of SAEBench, intervals as `…_low`, `…_high`)."""
+@dataclass(frozen=True)
+class Summary:
+    """Everything about a site that follows from the sums."""
+
+    clean: CleanModel
+    fidelity: dict[str, Fidelity]
+    """By run or baseline."""
+    densities: dict[str, Densities]
+    """Of those that are autoencoders."""
+    n_tokens: int
+    """Positions that were replaced."""
+    n_scored_tokens: int
+    """Positions whose next token was scored."""
+    n_documents: int
+    """Documents that any of them are in."""
+
+
+def loss_metrics(loss: float, kl: float, clean: float, zero: float, zero_kl: float, mean: float) -> dict[str, Any]:
+    """Losses, divergences and the shares recovered, from pooled means in nats.
+
+    Args:
+        clean, zero, mean: losses of the clean model, with zero ablation and with mean ablation.
+    """
+    return {
+        "ce_loss_without_sae": clean,
+        "ce_loss_with_sae": loss,
+        "ce_loss_with_ablation": zero,
+        "ce_loss_with_mean_ablation": mean,
+        "ce_loss_score": fidelity.ce_loss_score(clean, loss, zero),
+        "ce_loss_score_mean_ablation": fidelity.ce_loss_score(clean, loss, mean),
+        "ce_increase_nats": loss - clean,
+        "kl_div_with_sae": kl,
+        "kl_div_with_ablation": zero_kl,
+        "kl_div_score": fidelity.kl_div_score(kl, zero_kl),
+    }
+
+
+def summarise(evaluated: Evaluated, resamplings: int, seed: int) -> Summary:
+    """Metrics of the clean model and of every reconstructor."""
+    clean, drift = evaluated.clean, evaluated.drift
     present = present_documents(clean)
     clean_columns = {name: column[present] for name, column in clean.documents.items()}
     clean_totals = {name: column.sum() for name, column in clean_columns.items()}
-    spread = float(np.square(drift).sum()) / clean_totals["n"] ** 2
-    columns = {name: _columns(tally, present, spread) for name, tally in tallies.items()}
+    n, n_scored = clean_totals["n"], clean_totals["n_scored"]
+    spread = float(np.square(drift).sum()) / n**2
+    columns = {name: _columns(tally, present, spread) for name, tally in evaluated.tallies.items()}
     totals = {name: {term: column.sum() for term, column in terms.items()} for name, terms in columns.items()}
     needed = ("n", "squared_error", "variance", "l0", "loss", "kl")
     bounds = intervals(
@@ -81,38 +115,31 @@ def summarise(
         resamplings,
         seed,
     )
-    n, n_scored = clean_totals["n"], clean_totals["n_scored"]
+    nats = {name: (float(total["loss"] / n_scored), float(total["kl"] / n_scored)) for name, total in totals.items()}
     clean_loss = float(clean_totals["loss"] / n_scored)
-    zero_loss, mean_loss = (float(totals[name]["loss"] / n_scored) for name in ("zero_ablation", "mean_ablation"))
-    zero_kl = float(totals["zero_ablation"]["kl"] / n_scored)
-    results = {}
-    for name, total in totals.items():
-        loss, divergence = float(total["loss"] / n_scored), float(total["kl"] / n_scored)
-        results[name] = {
-            **fidelity.reconstruction_metrics(total, drift),
-            "l0": float(total["l0"] / n),
-            "l1": float(total["l1"] / n),
-            "ce_loss_without_sae": clean_loss,
-            "ce_loss_with_sae": loss,
-            "ce_loss_with_ablation": zero_loss,
-            "ce_loss_with_mean_ablation": mean_loss,
-            "ce_loss_score": fidelity.ce_loss_score(clean_loss, loss, zero_loss),
-            "ce_loss_score_mean_ablation": fidelity.ce_loss_score(clean_loss, loss, mean_loss),
-            "ce_increase_nats": loss - clean_loss,
-            "kl_div_with_sae": divergence,
-            "kl_div_with_ablation": zero_kl,
-            "kl_div_score": fidelity.kl_div_score(divergence, zero_kl),
-            **bounds[name],
-        }
-        if tallies[name].counts is not None:
-            results[name] |= sparsity.density_metrics(tallies[name].counts, int(n))
-    described = {
-        "ce_loss_without_sae": clean_loss,
-        **bounds["clean"],
-        "activation_mean_norm": float(clean_totals["norm"] / n),
-        "activation_rms_norm": float((clean_totals["square"] / n) ** 0.5),
-        "n_tokens": int(n),
-        "n_scored_tokens": int(n_scored),
-        "n_documents": len(present),
-    }
-    return described, results
+    return Summary(
+        clean=CleanModel(
+            ce_loss_without_sae=clean_loss,
+            **bounds["clean"],
+            activation_mean_norm=float(clean_totals["norm"] / n),
+            activation_rms_norm=float((clean_totals["square"] / n) ** 0.5),
+        ),
+        fidelity={
+            name: Fidelity(
+                **fidelity.reconstruction_metrics(total, drift),
+                l0=float(total["l0"] / n),
+                l1=float(total["l1"] / n),
+                **loss_metrics(*nats[name], clean_loss, *nats["zero_ablation"], nats["mean_ablation"][0]),
+                **bounds[name],
+            )
+            for name, total in totals.items()
+        },
+        densities={
+            name: Densities(**sparsity.density_metrics(tally.counts, int(n)))
+            for name, tally in evaluated.tallies.items()
+            if tally.counts is not None
+        },
+        n_tokens=int(n),
+        n_scored_tokens=int(n_scored),
+        n_documents=len(present),
+    )

@@ -3,6 +3,7 @@
 import pytest
 
 from scripts.monosem.core import artefacts
+from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.fidelity import by_layer
 from scripts.monosem.evaluation.fidelity import site as fidelity_site
 from scripts.monosem.figures import fidelity_by_layer
@@ -64,6 +65,7 @@ def test_the_autoencoder_of_another_layer_fails_where_the_own_one_is_exact(tmp_p
     result, _ = fidelity_site.evaluate_site(
         folders["model"], folders["tokens"], folders["activations"], [folders["exact"]], None, settings, 0, "cpu", other
     )
+    result = to_json(result)
     control = result["baselines"]["other_layer_sae"]
     assert control["what"] == "the SAE of blocks.1.mlp.hook_post, applied here; at its own L0"
     assert abs(result["runs"]["exact"]["ce_increase_nats"]) < 1e-5 < 0.01 < control["ce_increase_nats"]

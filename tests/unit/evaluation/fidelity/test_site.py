@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from scripts.monosem.core import artefacts
+from scripts.monosem.evaluation.documents import from_json, to_json
 from scripts.monosem.evaluation.fidelity import run as fidelity_run
 from scripts.monosem.evaluation.fidelity import site as fidelity_site
+from scripts.monosem.evaluation.fidelity.document import SiteFidelity
 from scripts.monosem.evaluation.fidelity.summary import ratios
 from scripts.monosem.models import sites, splice
 from scripts.monosem.models.load import load_model
@@ -31,7 +33,11 @@ def evaluated(folders):
     result, densities = fidelity_site.evaluate_site(
         folders["model"], folders["tokens"], folders["activations"], saes, folders["random"], EVALUATION, 0, "cpu"
     )
-    return json.loads(json.dumps(artefacts.plain(result), allow_nan=False)), densities
+    return json.loads(json.dumps(to_json(result), allow_nan=False)), densities
+
+
+def test_the_document_comes_back_from_json(evaluated):
+    assert to_json(from_json(SiteFidelity, evaluated[0])) == evaluated[0]
 
 
 def test_an_exact_autoencoder_is_perfect(evaluated):
@@ -131,8 +137,8 @@ def test_results_do_not_depend_on_batching(folders):
 
     def losses(batch_size):
         settings = fidelity_run.Settings(800, 10, world.CONTEXT, True, 0, batch_size)
-        tallies, *_ = fidelity_run.evaluate(model, site, stream, {"random": sae}, {}, torch.zeros(site.d), settings)
-        return {name: column.sum() for name, column in tallies["random"].documents.items()}
+        evaluated = fidelity_run.evaluate(model, site, stream, {"random": sae}, {}, torch.zeros(site.d), settings)
+        return {name: column.sum() for name, column in evaluated.tallies["random"].documents.items()}
 
     assert losses(3) == pytest.approx(losses(16), rel=1e-5)
 
@@ -141,7 +147,7 @@ def test_a_site_without_autoencoders_still_has_its_ablations(folders):
     result, densities = fidelity_site.evaluate_site(
         folders["model"], folders["tokens"], folders["activations"], [], None, EVALUATION, 0, "cpu"
     )
-    assert result["runs"] == {} and set(result["baselines"]) == {"zero_ablation", "mean_ablation"}
+    assert result.runs == {} and set(result.baselines) == {"zero_ablation", "mean_ablation"}
     assert list(densities) == ["n_tokens"]
 
 
@@ -152,8 +158,8 @@ def test_the_split_is_test_unless_another_is_named(folders):
         )[0]
 
     unnamed, test, validation = scored(), scored(split="test"), scored(split="validation")
-    assert (unnamed["split"], test["split"], validation["split"]) == ("test", "test", "validation")
-    assert unnamed["clean"] == test["clean"] != validation["clean"]
+    assert (unnamed.split, test.split, validation.split) == ("test", "test", "validation")
+    assert unnamed.clean == test.clean != validation.clean
 
 
 def test_a_broken_identity_stops_the_run(folders, monkeypatch):

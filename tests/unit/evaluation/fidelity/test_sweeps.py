@@ -4,8 +4,9 @@ import copy
 
 import pytest
 
+from scripts.monosem.evaluation.documents import from_json, to_json
 from scripts.monosem.evaluation.fidelity import seed_pairs
-from scripts.monosem.evaluation.fidelity.document import MOST_ALONE, drawn_alone
+from scripts.monosem.evaluation.fidelity.document import MOST_ALONE, Variant, drawn_alone
 from scripts.monosem.workflow import sweeps
 
 CONFIG = {
@@ -55,12 +56,15 @@ def test_pairs_take_out_what_the_seeds_have_in_common():
     # the seeds differ by 10, the variants by 1, 2 and 3
     rows = {"a0": row(0.0), "a1": row(10.0), "a2": row(20.0), "b0": row(1.0), "b1": row(12.0), "b2": row(23.0)}
     first, second = seed_pairs.compare(rows, {"a": ["a0", "a1", "a2"], "b": ["b0", "b1", "b2"]}).values()
-    assert "difference" not in first["l0"] and first["l0"]["spread"] == 20.0
-    l0 = second["l0"]
-    assert (l0["mean"], l0["difference"], l0["smallest_difference"], l0["largest_difference"]) == (12.0, 2.0, 1.0, 3.0)
+    assert first.l0.difference is None and first.l0.spread == 20.0
+    assert (second.l0.mean, second.l0.spread) == (12.0, None)
+    paired = second.l0.difference
+    assert (paired.difference, paired.smallest_difference, paired.largest_difference) == (2.0, 1.0, 3.0)
     # t(0.975; 2) = 4.3027, standard deviation 1, n = 3
-    assert l0["difference_high"] - l0["difference"] == pytest.approx(4.30265 / 3**0.5, rel=1e-5)
-    assert l0["difference_low"] == pytest.approx(4 - l0["difference_high"])
+    assert paired.difference_high - paired.difference == pytest.approx(4.30265 / 3**0.5, rel=1e-5)
+    assert paired.difference_low == pytest.approx(4 - paired.difference_high)
+    for variant in (first, second):
+        assert from_json(Variant, to_json(variant)) == variant
 
 
 def test_of_many_runs_figures_draw_the_first_and_the_reference():
