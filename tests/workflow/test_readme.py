@@ -1,5 +1,7 @@
-"""What the README tells a user to write is what the workflow takes: each snippet is planned, the cheap ones are run."""
+"""README and docs: links lead somewhere, commands exist, each snippet is planned, the cheap ones are run."""
 
+import ast
+import importlib
 import json
 import random
 import re
@@ -13,10 +15,14 @@ import yaml
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel
 
-README = Path("README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)
+PAGES = {
+    str(path): path.read_text(encoding="utf-8") for path in (Path("README.md"), *sorted(Path("docs").glob("*.md")))
+}
+TEXT = "\n".join(PAGES.values())
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.M | re.S)
+COMMANDS = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines() if line.strip()]
 SNIPPETS = [text for language, text in BLOCKS if language == "yaml"]
-ADDED = ("topk-8192", "res-jb")  # of these the README says "add to config.yaml": their uses join the others
+ADDED = ("topk-8192", "res-jb")  # added to the configuration: their uses join the others
 SITE = "blocks.8.hook_resid_pre"
 
 
@@ -37,7 +43,7 @@ def tiny_model(folder: Path, n_layer: int) -> None:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet)
-    tokenizer.train_from_iterator([README], trainer)
+    tokenizer.train_from_iterator([TEXT], trainer)
     torch.manual_seed(0)
     config = GPT2Config(
         n_layer=n_layer, n_embd=32, n_head=2, n_positions=128, vocab_size=tokenizer.get_vocab_size(), bos_token_id=0,
@@ -50,13 +56,13 @@ def tiny_model(folder: Path, n_layer: int) -> None:
 
 @pytest.fixture
 def user(clone, tmp_path, monkeypatch):
-    """A copy of the repository with the folders and hub models that the README speaks of."""
+    """A copy of the repository with the folders and hub models that the pages name."""
     folder = tmp_path / "repository"
     shutil.copytree(clone, folder)
     cache = tmp_path / "hub"
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
     for number in range(120):  # letters that share no passage, or they would count as copies
-        words = random.Random(number).sample(README.split(), 300)
+        words = random.Random(number).sample(TEXT.split(), 300)
         write(folder / f"path/to/text/{number}.txt", f"Letter {number}. {' '.join(words)}")
     tiny_model(folder / "path/to/folder", 4)
     write(folder / "path/to/polite.yaml", yaml.safe_dump([f"Would you kindly take seat {n}?" for n in range(8)]))
@@ -88,17 +94,70 @@ def merged(base: dict, snippet: dict) -> dict:
 
 
 def overlay(folder: Path, snippet: str) -> None:
-    """mine.yaml of a user who follows the README."""
-    told = yaml.safe_load(snippet)
+    """mine.yaml of a user who follows a page."""
+    settings = yaml.safe_load(snippet)
     if any(name in snippet for name in ADDED):
-        told = {"sae": merged(yaml.safe_load((folder / "config.yaml").read_text())["sae"], told["sae"])}
-    write(folder / "mine.yaml", yaml.safe_dump(told, sort_keys=False))
+        settings = {"sae": merged(yaml.safe_load((folder / "config.yaml").read_text())["sae"], settings["sae"])}
+    write(folder / "mine.yaml", yaml.safe_dump(settings, sort_keys=False))
 
 
-def test_the_readme_has_a_snippet_for_each_thing_of_ones_own():
-    said = " ".join(SNIPPETS)
+def anchors(text: str) -> set[str]:
+    """Anchors that headings of a page get: lower case, words joined by hyphens."""
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        path = Path(page).parent / file if file else Path(page)
+        assert path.exists(), f"{page}: {target}"
+        assert not anchor or anchor in anchors(path.read_text(encoding="utf-8")), f"{page}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_in_code_quotes_exist(page):
+    quoted = re.findall(r"`((?:scripts|tests|paper|rules|profiles|envs|config|docs)/[\w./-]+)`", PAGES[page])
+    assert not [path for path in quoted if not Path(path).exists()]
+
+
+def test_pages_are_reached_from_the_readme():
+    linked = {target for target in re.findall(r"\]\(([^)#\s]+)", PAGES["README.md"])}
+    assert set(PAGES) - {"README.md"} <= linked
+
+
+def test_the_readme_is_one_page():
+    assert len(PAGES["README.md"].splitlines()) <= 120
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_exist(command):
+    program, *words = shlex.split(command, comments=True)
+    if program == "make":
+        assert re.search(rf"^{words[0]}:", Path("Makefile").read_text(), re.M)
+    elif program == "python":
+        assert words[0] == "-m" and Path(*words[1].split(".")).with_suffix(".py").is_file()
+    else:
+        assert program == "snakemake"
+        named = [words[i + 1] for i, word in enumerate(words) if word in ("--configfile", "--workflow-profile")]
+        assert not [path for path in named if path != "mine.yaml" and not Path(path).exists()]
+
+
+@pytest.mark.parametrize("snippet", [text for language, text in BLOCKS if language == "python"])
+def test_imports_of_python_snippets_exist(snippet):
+    for node in ast.walk(ast.parse(snippet)):
+        if isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(node.module)
+            assert not [alias.name for alias in node.names if not hasattr(module, alias.name)]
+
+
+def test_there_is_a_snippet_for_each_thing_of_ones_own():
+    snippets = " ".join(SNIPPETS)
     for words in ("folder: path/to/text", "name: path/to/folder", "path/to/polite.yaml", "pretrained:", "named:"):
-        assert words in said
+        assert words in snippets
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=map(title, SNIPPETS))
@@ -112,20 +171,20 @@ def test_every_snippet_can_be_planned(user, snakemake, snippet):
         assert re.search(r"^pin_unit +1$", done.stdout, re.M)
 
 
-@pytest.mark.parametrize("wrong, sentence", [("d_in", "width 64"), ("hook_point", "the autoencoder reads 'elsewhere'")])
+@pytest.mark.parametrize("wrong, sentence", [("d_in", "width 64"), ("hook_point", "the autoencoder reads 'another'")])
 def test_a_snippet_that_does_not_fit_is_refused_before_any_job(user, snakemake, wrong, sentence):
     overlay(user, next(snippet for snippet in SNIPPETS if "res-jb" in snippet))
     (path,) = user.parent.glob(f"hub/*/snapshots/main/{SITE}/cfg.json")
-    write(path, json.loads(path.read_text()) | {wrong: {"d_in": 64, "hook_point": "elsewhere"}[wrong]})
+    write(path, json.loads(path.read_text()) | {wrong: {"d_in": 64, "hook_point": "another"}[wrong]})
     done = snakemake(user, "-n", configfile="mine.yaml")
     assert done.returncode == 1 and sentence in done.stdout.splitlines()[-1]
 
 
 def test_own_text_and_own_model_are_run(user, snakemake):
     """The corpus of the user's folder, and the user's model on it up to the evaluation of an autoencoder."""
-    told = [next(s for s in SNIPPETS if words in s) for words in ("path/to/text", "path/to/folder")]
+    snippets = [next(s for s in SNIPPETS if words in s) for words in ("path/to/text", "path/to/folder")]
     settings = yaml.safe_load((user / "tests/smoke.yaml").read_text())
-    for snippet in told:
+    for snippet in snippets:
         settings = merged(settings, yaml.safe_load(snippet))
     settings["activations"]["tokens"]["mine"] = 4000
     settings["sae"]["runs"]["topk-256"]["vectors"] = 2000
@@ -151,8 +210,8 @@ def test_the_interventions_are_run(changed, snakemake):
     settings = merged(yaml.safe_load((changed / "tests/smoke.yaml").read_text()), yaml.safe_load(snippet))
     # a latent that fires: whichever the finished run found for a context
     (contexts,) = changed.glob("results/evaluation/*/*/topk-256/contexts.json")
-    found = json.loads(contexts.read_text())["contexts"]
-    settings["interventions"]["named"]["seventeen"]["unit"] = next(iter(found.values()))["latent"]["index"]
+    best = json.loads(contexts.read_text())["contexts"]
+    settings["interventions"]["named"]["seventeen"]["unit"] = next(iter(best.values()))["latent"]["index"]
     (changed / "mine.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     folder = changed / "results/interventions/seventeen"
     done = snakemake(changed, "results/interventions/seventeen/intervention.md", configfile="mine.yaml")

@@ -1,0 +1,47 @@
+"""docs/code.md agrees with the code: import table, rules, files, glossary."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_rooms import LIBRARY, MAY_IMPORT
+
+PAGE = Path("docs/code.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    """Text below a heading."""
+    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S).group(1)
+
+
+def rows(title: str) -> list[list[str]]:
+    """Cells of the first table of a section, without its head."""
+    table = re.search(r"^\|.*?(?=^[^|]|\Z)", section(title), re.M | re.S).group()
+    return [[cell.strip() for cell in line.strip("|\n").split(" | ")] for line in table.splitlines()[2:]]
+
+
+def test_the_import_table_is_that_of_the_code():
+    table = {row[0].strip(" `"): tuple(re.findall(r"`([\w.]+)`", row[-1])) for row in rows("Map")}
+    assert list(table.items()) == list(MAY_IMPORT.items())
+
+
+def test_every_rule_is_in_the_data_flow():
+    rules = re.findall(r"^rule (\w+):", "".join(path.read_text() for path in Path("rules").glob("*.smk")), re.M)
+    assert sorted(name for row in rows("Data flow") for name in re.findall(r"`(\w+)`", row[0])) == sorted(rules)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w./]+/[\w.]*\w\.(?:py|yaml|smk))\b", PAGE))))
+def test_named_files_exist(path):
+    assert Path(path).is_file() or (LIBRARY / path).is_file()
+
+
+@pytest.mark.parametrize("title", ["Glossary", "Axis names"])
+def test_terms_are_listed_once(title):
+    terms = [row[0] for row in rows(title)]
+    assert len(set(terms)) == len(terms)
+
+
+def test_the_glossary_is_in_alphabetical_order():
+    terms = [row[0].lower() for row in rows("Glossary")]
+    assert terms == sorted(terms)
