@@ -7,7 +7,7 @@ results/activations/{model}/{site}/                     shards and their manifes
 results/sae/{model}/{site}/{run}/                       sparse autoencoders in SAELens' format
 results/evaluation/{model}/{site}/{run}/{what}.json     fidelity (one per site), latents, contexts
 results/analysis/{model}/…                              tokens, similarity, layers
-results/interventions/{intervention}/                    latents and neurons pinned, as interventions.named asks
+results/interventions/{intervention}/                   latents and neurons pinned, as interventions.named asks
 results/figures/{chapter}/{figure}.svg and .png
 results/notebooks/{notebook}.ipynb and .html
 results/metrics.json, claims.json, report.md, report.html; toy.md, toy.html (`snakemake toy`)
