@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from scripts.monosem.core import session, timing
-from scripts.monosem.models.sites import inner_of
+from scripts.monosem.models.site_names import inner_of
 from scripts.monosem.workflow import (
     code_inputs,
     outputs,

@@ -21,16 +21,17 @@ MAY_IMPORT = {
     "evaluation": ("core", "metrics", "text", "models", "activations", "sae"),
     # torch-free
     "figures": (
-        "core", "sae.architectures", "models.sites", "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
+        "core", "sae.architectures", "models.site_names",
+        "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
         "toy.geometry", "toy.neuron_roles", "toy.polytopes", "toy.theory",
     ),
     "reporting": (
-        "core", "metrics.permutation", "text.visible", "sae.architectures", "models.sites",
+        "core", "metrics.permutation", "text.visible", "sae.architectures", "models.site_names",
         "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
     ),
     "workflow": (
         "core", "sae.architectures", "sae.config", "sae.formats",
-        "models.families", "models.sites", "models.model_folder", "models.cost",
+        "models.families", "models.site_names", "models.model_folder", "models.cost",
     ),
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from scripts.monosem.activations.run_pass import Extraction, extract_all
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.job import say
 from scripts.monosem.core.runtime import derive_seed, free_memory, matrix_product_rate, note_cost
-from scripts.monosem.models import cost, load, model_folder, sites
+from scripts.monosem.models import cost, load, model_folder, site_names, sites
 from scripts.monosem.models.families import family_of, shape_of
 from scripts.monosem.text.tokens import TokenStream, windows
 
@@ -44,7 +44,7 @@ def extract_sites(
     config = artefacts.read_json(folder / model_folder.CONFIG)
     options = model_folder.options_of(folder)
     dtype, across = options.get("dtype", "float32"), options.get("attention_across_documents", True)
-    layers = [sites.parse(name, config)[0] for name in folders]
+    layers = [site_names.parse(name, config)[0] for name in folders]
     last = None if None in layers else max(layers)
     note_cost(dtype, device)
     _announce(config, dtype, device, last, context, extraction, f"extracting {', '.join(folders)}")

@@ -35,24 +35,36 @@ Read = Callable[[Int[Tensor, "batch context"]], list[Float[Tensor, "batch contex
 class Extraction:
     """What to extract."""
 
-    tokens: int  # at least this many rows are wanted; fewer if the split is shorter
-    dtype: str  # "float16" or "bfloat16" on disk; float16 gives way to bfloat16 where a value is too large for it
-    drop_first_position: bool  # also drop position 0 of every window (<|endoftext|> is always dropped)
-    batch_size: int = 32  # windows per forward pass, at most
+    tokens: int
+    """At least this many rows are wanted; fewer if the split is shorter."""
+    dtype: str
+    """"float16" or "bfloat16" on disk; float16 gives way to bfloat16 where a value is too large for it."""
+    drop_first_position: bool
+    """Also drop position 0 of every window (<|endoftext|> is always dropped)."""
+    batch_size: int = 32
+    """Windows per forward pass, at most."""
 
 
 @dataclass(eq=False)
 class Sink:
     """Where the rows of one site go, and their sums so far."""
 
-    site: Site  # what is stored
-    dtype: str  # on disk
-    writer: ShardWriter  # shards
-    total: Float[Tensor, " d"]  # sum of the rows, float64
-    norm: float = 0.0  # sum of the rows' norms
-    square: float = 0.0  # sum of their squared norms
-    largest: float = 0.0  # largest absolute value
-    positions: list[Int[np.ndarray, " n"]] = field(default_factory=list)  # place of each row in its window
+    site: Site
+    """What is stored."""
+    dtype: str
+    """On disk."""
+    writer: ShardWriter
+    """Shards."""
+    total: Float[Tensor, " d"]
+    """Sum of the rows, float64."""
+    norm: float = 0.0
+    """Sum of the rows' norms."""
+    square: float = 0.0
+    """Sum of their squared norms."""
+    largest: float = 0.0
+    """Largest absolute value."""
+    positions: list[Int[np.ndarray, " n"]] = field(default_factory=list)
+    """Place of each row in its window."""
 
     def add(self, rows: Float[Tensor, "n d"], place: Int[np.ndarray, " n"]) -> bool:
         """Store rows; False if float16 cannot hold them. Raises: ArtefactError for NaN or infinity."""

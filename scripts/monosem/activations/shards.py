@@ -17,13 +17,20 @@ SHARD_BYTES = 256 * 2**20
 class ShardWriter:
     """Open until `close`; a shard gets its name when it is whole."""
 
-    folder: Path  # where shards go
-    d: int  # numbers per row
-    shards: list[dict[str, Any]] = field(default_factory=list)  # of each finished shard: file, rows, bytes, sha256
-    rows: int = 0  # in the shard that is open
-    file: BinaryIO | None = None  # the shard that is open
-    path: Path | None = None  # its name once it is whole
-    open_shard: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)  # moves it into place, or removes it
+    folder: Path
+    """Where shards go."""
+    d: int
+    """Numbers per row."""
+    shards: list[dict[str, Any]] = field(default_factory=list)
+    """Of each finished shard: file, rows, bytes, sha256."""
+    rows: int = 0
+    """In the shard that is open."""
+    file: BinaryIO | None = None
+    """The shard that is open."""
+    path: Path | None = None
+    """Its name once it is whole."""
+    open_shard: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    """Moves it into place, or removes it."""
 
     @property
     def rows_per_shard(self) -> int:

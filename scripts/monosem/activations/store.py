@@ -28,10 +28,14 @@ def as_bits(values: Tensor) -> np.ndarray:
 class Activations:
     """Stored activations, opened for reading; rows come from memory-mapped shards."""
 
-    folder: Path  # where the manifest lies
-    manifest: dict[str, Any]  # as `run_pass` writes it
-    shards: tuple[np.ndarray, ...]  # per shard: uint16 bits [rows, d_in], memory-mapped
-    first_rows: Int[np.ndarray, "shards+1"]  # global number of each shard's first row, then n_tokens
+    folder: Path
+    """Where the manifest lies."""
+    manifest: dict[str, Any]
+    """As `run_pass` writes it."""
+    shards: tuple[np.ndarray, ...]
+    """Per shard: uint16 bits [rows, d_in], memory-mapped."""
+    first_rows: Int[np.ndarray, "shards+1"]
+    """Global number of each shard's first row, then n_tokens."""
 
     @property
     def n_tokens(self) -> int:

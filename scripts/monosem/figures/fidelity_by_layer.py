@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from scripts.monosem.evaluation.fidelity.by_layer import columns, reference_row
 from scripts.monosem.figures import style
-from scripts.monosem.models.sites import layer_of
+from scripts.monosem.models.site_names import layer_of
 
 LEAST_SHARE = -1.0  # the axis of shares ends here: a percentage of a small gap can be any number
 LOOKS = {  # row of a fidelity.json -> colour, marker, filling, words

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from scripts.monosem.figures import style
-from scripts.monosem.models.sites import layer_of
+from scripts.monosem.models.site_names import layer_of
 
 
 def site_label(site: str) -> str:

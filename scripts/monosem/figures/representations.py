@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from scripts.monosem.figures import representation_layers, style, text_activations
-from scripts.monosem.models.sites import layer_of
+from scripts.monosem.models.site_names import layer_of
 
 
 def blocks_passed(site: str) -> int:

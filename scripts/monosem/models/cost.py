@@ -23,10 +23,14 @@ ROW_BYTES = 2  # of the context position that is stored with each activation vec
 class Size:
     """Parameters of a model, by what they belong to."""
 
-    block: int  # each block
-    n_blocks: int  # blocks
-    embeddings: int  # of tokens, and of positions where they are learned
-    head: int  # unembedding, 0 where it is the embedding
+    block: int
+    """Each block."""
+    n_blocks: int
+    """Blocks."""
+    embeddings: int
+    """Of tokens, and of positions where they are learned."""
+    head: int
+    """Unembedding, 0 where it is the embedding."""
 
     @property
     def total(self) -> int:

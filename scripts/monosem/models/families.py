@@ -14,26 +14,40 @@ Place = tuple[str, str, str]  # module path within the block ("" is the block), 
 class Family:
     """Where the parts of a model are, and under which keys its config.json states its shape."""
 
-    model_types: tuple[str, ...]  # `model_type` of config.json
-    body: str  # within the causal language model: everything but the unembedding
-    blocks: str  # list of blocks within the body
-    after_blocks: tuple[
-        str, ...
-    ]  # modules of the body between the last block and the unembedding; absent ones are None
-    attention: str  # within a block
-    before_post: tuple[str, ...]  # modules of the MLP whose results mlp.hook_post replaces
-    down: str  # the module that maps mlp.hook_post back to the residual stream
-    sites: Mapping[str, Place]  # hook name within a block -> place
-    keys: Mapping[str, str]  # n_layer, d_model, d_mlp, n_positions, n_head -> key of config.json
+    model_types: tuple[str, ...]
+    """`model_type` of config.json."""
+    body: str
+    """Within the causal language model: everything but the unembedding."""
+    blocks: str
+    """List of blocks within the body."""
+    after_blocks: tuple[str, ...]
+    """Modules of the body between the last block and the unembedding; absent ones are None."""
+    attention: str
+    """Within a block."""
+    before_post: tuple[str, ...]
+    """Modules of the MLP whose results mlp.hook_post replaces."""
+    down: str
+    """The module that maps mlp.hook_post back to the residual stream."""
+    sites: Mapping[str, Place]
+    """Hook name within a block -> place."""
+    keys: Mapping[str, str]
+    """N_layer, d_model, d_mlp, n_positions, n_head -> key of config.json."""
     absent_when: Mapping[str, tuple[str, Any, str]] = field(default_factory=dict)
     """Site -> (key, value, reason): a model with this value (a key that is missing counts as such) lacks the site."""
-    centred_norm: bool = True  # LayerNorm takes the mean away, RMSNorm does not
-    norm_gain_offset: float = 0.0  # the final norm multiplies by weight + offset
-    norm_after_mlp: str | None = None  # norm between the MLP and the residual stream
-    gated: bool = False  # three matrices per MLP instead of two
-    learned_positions: bool = False  # a position embedding of [n_positions, d_model]
-    tied_by_default: bool = True  # `tie_word_embeddings` where config.json does not say
-    packed_by_mask: bool = False  # documents are kept apart by a 4-d mask; else by positions that start anew
+    centred_norm: bool = True
+    """LayerNorm takes the mean away, RMSNorm does not."""
+    norm_gain_offset: float = 0.0
+    """The final norm multiplies by weight + offset."""
+    norm_after_mlp: str | None = None
+    """Norm between the MLP and the residual stream."""
+    gated: bool = False
+    """Three matrices per MLP instead of two."""
+    learned_positions: bool = False
+    """A position embedding of [n_positions, d_model]."""
+    tied_by_default: bool = True
+    """`tie_word_embeddings` where config.json does not say."""
+    packed_by_mask: bool = False
+    """Documents are kept apart by a 4-d mask; else by positions that start anew."""
 
 
 _HF_KEYS = {
@@ -158,14 +172,22 @@ def known() -> str:
 class Shape:
     """Sizes of a model."""
 
-    n_layer: int  # blocks
-    d_model: int  # width of the residual stream
-    d_mlp: int  # neurons of each MLP
-    n_positions: int  # longest window, in tokens
-    n_head: int  # attention heads
-    n_kv_head: int  # heads of keys and values
-    d_head: int  # width of a head
-    n_vocab: int  # rows of the embedding; 0 if not stated
+    n_layer: int
+    """Blocks."""
+    d_model: int
+    """Width of the residual stream."""
+    d_mlp: int
+    """Neurons of each MLP."""
+    n_positions: int
+    """Longest window, in tokens."""
+    n_head: int
+    """Attention heads."""
+    n_kv_head: int
+    """Heads of keys and values."""
+    d_head: int
+    """Width of a head."""
+    n_vocab: int
+    """Rows of the embedding; 0 if not stated."""
 
 
 def shape_of(config: Mapping[str, Any], family: Family) -> Shape:

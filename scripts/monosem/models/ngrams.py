@@ -13,9 +13,12 @@ from jaxtyping import Float, Int
 class NGrams:
     """Sorted n-gram keys and their counts, for orders 1 to 3."""
 
-    vocab_size: int  # V; a key of order n is the n tokens read as digits of a number in base V
-    keys: tuple[Int[np.ndarray, "kinds"], ...]  # per order, sorted
-    counts: tuple[Float[np.ndarray, "kinds"], ...]  # per order: occurrences at order `top`, continuations below it
+    vocab_size: int
+    """V; a key of order n is the n tokens read as digits of a number in base V."""
+    keys: tuple[Int[np.ndarray, "kinds"], ...]
+    """Per order, sorted."""
+    counts: tuple[Float[np.ndarray, "kinds"], ...]
+    """Per order: occurrences at order `top`, continuations below it."""
 
 
 def _join(tokens: Int[np.ndarray, "n"], order: int, vocab_size: int) -> Int[np.ndarray, "n-order+1"]:

@@ -39,13 +39,20 @@ def replace_kept(
 class Clean:
     """What one clean pass leaves for the replacements that follow."""
 
-    activations: Float[Tensor, "batch context d"]  # at the site
-    shape: torch.Size  # of the tensor at the site: some models work on flat rows
-    block_input: Float[Tensor, "batch context d_model"] | None  # residual stream entering the site's block
-    attention: Any  # what the attention of that block gave
-    arguments: tuple[tuple[tuple, dict], ...]  # per block from the site's on: what else it is handed (mask, positions)
-    final: Float[Tensor, "batch context d_model"]  # after the last norm: the input of the unembedding
-    inputs: tuple[Tensor, dict[str, Tensor]]  # the pass itself: tokens, and what parts documents
+    activations: Float[Tensor, "batch context d"]
+    """At the site."""
+    shape: torch.Size
+    """Of the tensor at the site: some models work on flat rows."""
+    block_input: Float[Tensor, "batch context d_model"] | None
+    """Residual stream entering the site's block."""
+    attention: Any
+    """What the attention of that block gave."""
+    arguments: tuple[tuple[tuple, dict], ...]
+    """Per block from the site's on: what else it is handed (mask, positions)."""
+    final: Float[Tensor, "batch context d_model"]
+    """After the last norm: the input of the unembedding."""
+    inputs: tuple[Tensor, dict[str, Tensor]]
+    """The pass itself: tokens, and what parts documents."""
 
 
 @torch.inference_mode()
@@ -183,9 +190,12 @@ def run_suffix(
 class Unembedding:
     """How the final hidden state becomes logits."""
 
-    weight: Float[Tensor, "vocab d_model"]  # one row per token
-    bias: Float[Tensor, " vocab"] | None = None  # added to the logits
-    softcap: float | None = None  # logits are capped smoothly at this size, as in Gemma 2
+    weight: Float[Tensor, "vocab d_model"]
+    """One row per token."""
+    bias: Float[Tensor, " vocab"] | None = None
+    """Added to the logits."""
+    softcap: float | None = None
+    """Logits are capped smoothly at this size, as in Gemma 2."""
 
     def logits(self, hidden: Float[Tensor, "n d_model"]) -> Float[Tensor, "n vocab"]:
         """In float32, whatever the model computes in."""
@@ -219,12 +229,16 @@ def run_spliced(
 class Reference:
     """The clean model's predictions at the scored positions, as far as loss and divergence need them."""
 
-    hidden: Float[Tensor, "n d_model"]  # final hidden state
-    targets: Int[Tensor, " n"]  # the token that follows
-    log_normaliser: Float[Tensor, " n"]  # log sum exp of the logits
+    hidden: Float[Tensor, "n d_model"]
+    """Final hidden state."""
+    targets: Int[Tensor, " n"]
+    """The token that follows."""
+    log_normaliser: Float[Tensor, " n"]
+    """Log sum exp of the logits."""
     expected_embedding: Float[Tensor, "n d_model"] | None
     """Sum over tokens of p(token) times its unembedding vector; None where logits are capped, thus not linear."""
-    loss: Float[Tensor, " n"]  # cross-entropy, nats
+    loss: Float[Tensor, " n"]
+    """Cross-entropy, nats."""
 
 
 def _row_chunks(n_rows: int, vocab: int) -> list[slice]:

@@ -12,7 +12,7 @@ from scripts.monosem.core.artefacts import read_json
 from scripts.monosem.models.cost import disk_bytes, memory_bytes
 from scripts.monosem.models.families import family_of
 from scripts.monosem.models.model_folder import OPTIONS, find_pretrained
-from scripts.monosem.models.sites import layer_of, parse
+from scripts.monosem.models.site_names import layer_of, parse
 from scripts.monosem.workflow.checks import pretrained_saes
 
 CHAPTER_GPT2 = "chapters.gpt2"  # in place of a model's name: the model that chapter 3 runs on

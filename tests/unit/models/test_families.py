@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from scripts.monosem.evaluation.latents.logit_weights import logit_weights, reason_unavailable
-from scripts.monosem.models import sites, splice
+from scripts.monosem.models import site_names, sites, splice
 from scripts.monosem.models.families import family_of, shape_of
 from tests.helpers.family_models import CONFIGS, SEPARATOR, VOCAB, model, tokens
 
@@ -15,7 +15,7 @@ TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}
 
 def names(name: str) -> list[str]:
     config = CONFIGS[name].to_dict()
-    return [inner for inner, reason in sites.sites_of(family_of(config), config).items() if reason is None]
+    return [inner for inner, reason in site_names.sites_of(family_of(config), config).items() if reason is None]
 
 
 EVERYWHERE = [(name, f"blocks.{layer}.{inner}") for name in CONFIGS for inner in names(name) for layer in (0, 1)]
@@ -60,7 +60,7 @@ def test_mlp_output_recomputed_from_captured_activations(name):
 
 @pytest.mark.parametrize("name, site", EVERYWHERE)
 def test_widths_are_known_from_the_configuration_alone(name, site):
-    layer, inner, width = sites.parse(site, CONFIGS[name].to_dict())
+    layer, inner, width = site_names.parse(site, CONFIGS[name].to_dict())
     assert site == f"blocks.{layer}.{inner}" and at(name, site).shape == (*tokens().shape, width)
 
 
@@ -211,13 +211,13 @@ def test_logit_weights_are_the_derivative_of_the_logits_up_to_one_scale(name):
 
 def test_a_parallel_block_has_no_middle():
     with pytest.raises(ValueError, match="read the same residual stream.*nearest is 'blocks.0.hook_resid_p"):
-        sites.parse("blocks.0.hook_resid_mid", CONFIGS["pythia"].to_dict())
+        site_names.parse("blocks.0.hook_resid_mid", CONFIGS["pythia"].to_dict())
 
 
 def test_an_unknown_family_says_where_it_looked_and_how_to_name_a_module():
     config = {"model_type": "unheard_of"}
     with pytest.raises(ValueError) as caught:
-        sites.parse("blocks.0.mlp.hook_post", config)
+        site_names.parse("blocks.0.mlp.hook_post", config)
     for words in ("'unheard_of'", "transformer.h", "model.decoder.layers", "models.<name>.pretrained.sites", ":input:"):
         assert words in str(caught.value)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from scripts.monosem.models import sites
+from scripts.monosem.models import site_names, sites
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +64,13 @@ def test_early_exit_equals_the_full_forward_and_runs_nothing_later(model):
 
 @pytest.mark.parametrize("inner, width", [("mlp.hook_post", 40), ("mlp.hook_pre", 40), ("hook_resid_mid", 16)])
 def test_widths_are_known_from_the_configuration_alone(model, inner, width):
-    assert sites.parse(f"blocks.1.{inner}", model.config.to_dict()) == (1, inner, width)
+    assert site_names.parse(f"blocks.1.{inner}", model.config.to_dict()) == (1, inner, width)
     assert at(model, f"blocks.1.{inner}").shape == (2, 12, width)
 
 
 def test_gpt2s_default_mlp_width_is_four_times_the_residual():
     assert (
-        sites.parse(
+        site_names.parse(
             "blocks.0.mlp.hook_post", {"n_layer": 1, "n_embd": 768, "n_inner": None, "n_positions": 1024, "n_head": 12}
         )[2]
         == 3072

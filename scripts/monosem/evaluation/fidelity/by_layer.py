@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts.monosem.models.sites import layer_of
+from scripts.monosem.models.site_names import layer_of
 
 Document = Mapping[str, Any]  # a fidelity.json
 

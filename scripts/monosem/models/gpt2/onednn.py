@@ -31,7 +31,8 @@ FUSED = {
 class Linear:
     """x W + b with the weights in oneDNN's own layout."""
 
-    weight: Tensor  # packed, as [d_out, d_in]
+    weight: Tensor
+    """Packed, as [d_out, d_in]."""
     bias: Float[Tensor, " d_out"]
 
     def plain(self, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_out"]:

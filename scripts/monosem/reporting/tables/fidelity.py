@@ -5,7 +5,7 @@ from typing import Any
 
 from scripts.monosem.evaluation.fidelity.by_layer import reference_row
 from scripts.monosem.evaluation.fidelity.document import in_sweeps
-from scripts.monosem.models.sites import layer_of
+from scripts.monosem.models.site_names import layer_of
 from scripts.monosem.reporting.formats import cell, code, count, fixed, percent, table
 from scripts.monosem.sae.architectures import ARCHITECTURES
 

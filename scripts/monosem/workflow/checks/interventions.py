@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scripts.monosem.models import sites
+from scripts.monosem.models import site_names
 from scripts.monosem.workflow import plan
 from scripts.monosem.workflow.checks import pretrained_saes
 
@@ -33,7 +33,7 @@ def n_units(config: Config, entry: dict[str, Any]) -> int:
     """How many latents the autoencoder has, or how many neurons the site."""
     if "run" in entry:
         return pretrained_saes.d_sae(config["sae"]["runs"][entry["run"]])
-    return sites.parse(entry["site"], plan.architecture(config, entry["model"]))[2]
+    return site_names.parse(entry["site"], plan.architecture(config, entry["model"]))[2]
 
 
 def problem(config: Config, name: str) -> str | None:

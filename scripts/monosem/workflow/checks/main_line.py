@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from scripts.monosem.core.artefacts import ArtefactError
-from scripts.monosem.models import cost, model_folder, sites
+from scripts.monosem.models import cost, model_folder, site_names
 from scripts.monosem.models.families import family_of, shape_of
 from scripts.monosem.sae.architectures import ARCHITECTURES, foreign_keys, missing_key
 from scripts.monosem.workflow import outputs_toy, plan, sweeps
@@ -85,7 +85,7 @@ def _site(config: Config, model: str, site: str, where: str) -> None:
             f"cache of this machine; `python -m scripts.fetch_model {name}` fetches it where there is a network"
         )
     try:
-        layer = sites.parse(site, shape)[0]
+        layer = site_names.parse(site, shape)[0]
     except ValueError as error:
         raise ConfigError(f"{where}.site: for the model '{model}', {error}") from None
     family = family_of(shape)

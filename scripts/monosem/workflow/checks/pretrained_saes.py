@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.monosem.models import sites
+from scripts.monosem.models import site_names
 from scripts.monosem.models.families import family_of
 from scripts.monosem.sae import formats
 
@@ -34,7 +34,7 @@ def d_sae(run: Run) -> int:
 def resolved(run: Run, site: str) -> dict[str, Any]:
     """What is configured about a pretrained run, with the folder found, its snapshot, and whether x is centred."""
     source, folder = dict(run["pretrained"]), folder_of(run)
-    centred = source.get("centred", formats.read(folder).centred) and sites.inner_of(site) in CENTRED
+    centred = source.get("centred", formats.read(folder).centred) and site_names.inner_of(site) in CENTRED
     place = folder.parents[len(Path(source.get("subfolder") or "").parts) - 1] if source.get("subfolder") else folder
     snapshot = place.name if place.parent.name == "snapshots" else None
     return source | {"folder": str(folder), "centred": centred, "snapshot": snapshot}
@@ -75,7 +75,7 @@ def check(run: Run, where: str, model: tuple[str, ...], shape: Mapping[str, Any]
         raise _unstated("at which hook the autoencoder reads", declared.path, "hook_name", where)
     if hook != site:
         raise ValueError(f"{where}: the autoencoder reads '{hook}', sae.use puts it at '{site}'; give it its own site")
-    width = sites.parse(site, shape)[2]
+    width = site_names.parse(site, shape)[2]
     if declared.d_in != width:
         raise ValueError(
             f"{where}: the autoencoder reads vectors of width {declared.d_in} ({declared.path.name}), '{site}' of "
@@ -94,7 +94,7 @@ def check(run: Run, where: str, model: tuple[str, ...], shape: Mapping[str, Any]
             f"{declared.normalisation}, so the weights need the factor that its release states"
         )
     family = family_of(shape)
-    centred = source.get("centred", declared.centred) and sites.inner_of(site) in CENTRED
+    centred = source.get("centred", declared.centred) and site_names.inner_of(site) in CENTRED
     if centred and family is not None and not family.centred_norm:
         raise ValueError(
             f"{where}.centred: the norms of '{model[0]}' do not take the mean away, so x cannot be centred"
