@@ -1,4 +1,4 @@
-"""Figures of how faithfully autoencoders reconstruct a site: frontier, headline bars, densities, training curves."""
+"""Figures of the fidelity of autoencoders: the headline beside every baseline, and all sites and models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from scripts.monosem.evaluation.fidelity.document import drawn_alone
 from scripts.monosem.figures import style
 from scripts.monosem.sae.architectures import ARCHITECTURES
 
-MARKERS = dict(zip(ARCHITECTURES, "^vospDX", strict=True))  # of architectures
+MARKERS = dict(zip(ARCHITECTURES, "^vospDX", strict=True))
+"""Marker of each architecture."""
 BASELINES = {
     "zero_ablation": "zero ablation",
     "mean_ablation": "mean ablation",
@@ -29,12 +30,14 @@ class Bar:
     """Loss recovered and loss added by one way to replace the activations, with 95 % intervals."""
 
     name: str
-    l0: float | None  # None where nothing is kept
+    l0: float | None
+    """None if nothing is kept."""
     recovered: float | None
     recovered_interval: tuple[float, float] | None
     added_nats: float
     added_interval: tuple[float, float] | None
-    ours: bool  # whether this is an autoencoder of this site
+    ours: bool
+    """True for an autoencoder of this site, False for a baseline."""
 
 
 def _interval(row: Mapping[str, Any], key: str) -> tuple[float, float] | None:

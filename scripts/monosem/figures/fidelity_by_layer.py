@@ -9,28 +9,31 @@ from scripts.monosem.evaluation.fidelity.by_layer import columns, reference_row
 from scripts.monosem.figures import style
 from scripts.monosem.models.site_names import layer_of
 
-LEAST_SHARE = -1.0  # the axis of shares ends here: a percentage of a small gap can be any number
-LOOKS = {  # row of a fidelity.json -> colour, marker, filling, words
+LEAST_SHARE = -1.0
+"""Lower end of the axis of shares: a percentage of a small gap can be any number."""
+
+LOOKS = {
     "zero_ablation": (style.GREY, "s", style.GREY, "zero ablation (the gap)"),
     "mean_ablation": (style.GREY, "s", "white", "mean ablation"),
     "random_dictionary": (style.BASELINE, "v", "white", "random dictionary"),
     "other_layer_sae": (style.BASELINE, "o", style.BASELINE, "autoencoder of another layer"),
-    "own": (style.OURS, "o", style.OURS, "autoencoder of the layer"),
+    "layer": (style.OURS, "o", style.OURS, "autoencoder of the layer"),
 }
+"""Row of a fidelity.json -> colour, marker, filling, label."""
 
 
 def layers(documents: Sequence[Mapping[str, Any]]) -> Figure:
-    """Loss added in nats (left, logarithmic) and what of it is recovered (right) by layer, with 95 % intervals."""
-    found = columns(documents)
-    if not found:
+    """Loss added in nats (left, logarithmic) and loss recovered (right) by layer, with 95 % intervals."""
+    by_place = columns(documents)
+    if not by_place:
         return style.empty_figure("no place of this model has autoencoders at two layers")
-    figure = style.new_figure(height=0.6 + 2.6 * len(found))
-    axes = figure.subplots(len(found), 2, squeeze=False)
-    for (left, right), column in zip(axes, found, strict=True):
+    figure = style.new_figure(height=0.6 + 2.6 * len(by_place))
+    axes = figure.subplots(len(by_place), 2, squeeze=False)
+    for (left, right), column in zip(axes, by_place, strict=True):
         numbers = [layer_of(document["site"])[0] for document in column]
         for name, (colour, marker, filling, words) in LOOKS.items():
             rows = [
-                reference_row(document) if name == "own" else document["baselines"].get(name) for document in column
+                reference_row(document) if name == "layer" else document["baselines"].get(name) for document in column
             ]
             for axis, key in ((left, "ce_increase_nats"), (right, "ce_loss_score")):
                 drawn = [(x, row) for x, row in zip(numbers, rows, strict=True) if row and row[key] is not None]

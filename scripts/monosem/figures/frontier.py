@@ -73,7 +73,7 @@ def frontier(points: Sequence[Point]) -> Figure:
     axes = figure.subplots(1, 2)
     widths = sorted({point.width for point in points if point.width})
     colours = dict(zip(widths, style.sequence(len(widths)), strict=True))
-    lines: dict[tuple, list[Point]] = {}  # an ablation's start is a line of its own
+    lines: dict[tuple, list[Point]] = {}  # the start of an ablation is a separate line
     for point in sorted(points, key=lambda point: point.l0):
         if point.width:
             lines.setdefault((point.architecture, point.width, point.name if point.starts_ablation else ""), []).append(

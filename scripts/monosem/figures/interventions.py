@@ -1,4 +1,4 @@
-"""Figures of latents that are held at a value: dose-response curves, and what ablation costs token by token."""
+"""Figures of pinned and ablated latents: dose-response curves, and loss added token by token."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,12 @@ from matplotlib.figure import Figure
 
 from scripts.monosem.figures import style
 
-LABEL_POINTS = 420  # points of width that the tokens of a text share
+LABEL_POINTS = 420
+"""Points of width that the tokens of a text share."""
 
 
 def dose_response(document: Mapping[str, Any]) -> Figure:
-    """Share of the sampled text that is of the latent's context, against the value at which the latent is held."""
+    """Share of the sampled text that is of the latent's context, against the value at which the latent is pinned."""
     contexts = document["pinned"]
     if not contexts:
         return style.empty_figure("no planted context has a latent")
@@ -74,11 +75,13 @@ def unit_dose_response(document: Mapping[str, Any]) -> Figure:
     drawn = {name: keys for name, keys in parts.items() if document[name]}
     figure = style.new_figure(height=2.9)
     axes = figure.subplots(1, len(drawn), squeeze=False)[0]
-    for axis, (name, (own, mean, largest, label)) in zip(axes, drawn.items(), strict=True):
+    for axis, (name, (change, mean, largest, label)) in zip(axes, drawn.items(), strict=True):
         rows = document[name]["levels"]
         by_dose = rows[0]["dose"] is not None
         x = [row["dose" if by_dose else "value"] for row in rows]
-        axis.plot(x, [row[own] for row in rows], "o-", color=style.OURS, label=f"{document['kind']} {document['unit']}")
+        axis.plot(
+            x, [row[change] for row in rows], "o-", color=style.OURS, label=f"{document['kind']} {document['unit']}"
+        )
         if rows[0][mean] is not None:
             axis.plot(x, [row[mean] for row in rows], "o--", color=style.GREY, mfc="white", label="random units, mean")
             axis.plot(
@@ -91,7 +94,7 @@ def unit_dose_response(document: Mapping[str, Any]) -> Figure:
 
 
 def loss_by_token(document: Mapping[str, Any]) -> Figure:
-    """The unit's activation by token, and for each value a row of bars: what holding it adds to each token's loss."""
+    """The unit's activation by token, and for each pinned value a row of bars: loss added to each token."""
     part = document["reading"]
     if not part:
         return style.empty_figure("no text is read in this intervention")
@@ -100,7 +103,7 @@ def loss_by_token(document: Mapping[str, Any]) -> Figure:
     axes = figure.subplots(len(rows) + 1, 1, sharex=True)
     x = range(len(names))
     axes[0].bar(x, part["activations"], color=style.GREY)
-    axes[0].set(ylabel="activation", title=f"{document['kind']} {document['unit']} left alone")
+    axes[0].set(ylabel="activation", title=f"{document['kind']} {document['unit']}, unpinned")
     for axis, row in zip(axes[1:], rows, strict=True):
         axis.bar(x, row["change_nats"], color=style.OURS, label="loss added")
         if row["random_change_nats"]:

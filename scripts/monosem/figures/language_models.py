@@ -1,4 +1,4 @@
-"""Figures of the language models: how they learn, their worth beside n-gram models and without their MLP."""
+"""Figures of the language models: training curves, and held-out loss beside n-gram models and without MLPs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -62,7 +62,7 @@ def losses(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
     for name in NGRAMS:
         nats = reference[name]["nats_per_token"]
         axis.axvline(nats, color=style.GREY, lw=0.9, ls=(0, (4, 3)), zorder=0)
-        side = {"trigram": "right", "bigram": "left"}.get(name, "center")  # these two stand close together
+        side = {"trigram": "right", "bigram": "left"}.get(name, "center")  # the two lines are close to each other
         axis.annotate(name, (nats, -0.62), ha=side, va="bottom", color=style.GREY)
     axis.set(yticks=range(len(names)), yticklabels=names, xlabel="loss on held-out natural text (nats per token)")
     axis.set_ylim(len(names) - 0.5, -0.95)

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from scripts.monosem.figures import style
 
 
-def density(densities: Mapping[str, Float[np.ndarray, " latents"]], n_tokens: int) -> Figure:
-    """Histogram of log10 density per autoencoder; latents that never fired are counted in words, not drawn.
+def density(densities: Mapping[str, Float[np.ndarray, " latent"]], n_tokens: int) -> Figure:
+    """Histogram of log10 density per autoencoder; latents that never fired are counted in the title, not drawn.
 
     Args:
         densities: share of evaluated tokens on which each latent is above zero.
@@ -40,12 +40,12 @@ def density(densities: Mapping[str, Float[np.ndarray, " latents"]], n_tokens: in
 
 
 def density_bias_cosine(
-    density: Float[np.ndarray, " latents"],
-    bias: Float[np.ndarray, " latents"],
-    cosine: Float[np.ndarray, " latents"],
+    density: Float[np.ndarray, " latent"],
+    bias: Float[np.ndarray, " latent"],
+    cosine: Float[np.ndarray, " latent"],
     name: str,
 ) -> Figure:
-    """Encoder bias and encoder·decoder cosine against density: where ultralow-density latents separate."""
+    """Encoder bias and encoder·decoder cosine against density, which separate ultralow-density latents."""
     figure = style.new_figure(height=3.0)
     axes = figure.subplots(1, 2)
     alive = density > 0

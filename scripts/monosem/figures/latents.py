@@ -1,4 +1,4 @@
-"""Figures of what single latents and neurons respond to, on text whose planted contexts are labelled token by token."""
+"""Figures of single latents and neurons, on text whose planted contexts are labelled token by token."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,16 @@ LABELS = tuple(style.LABELS)
 
 @dataclass(frozen=True)
 class Histogram:
-    """How often a unit takes which activation, by the label of the token; zeros are not counted."""
+    """Tokens by the activation of a unit and by label; zeros are not counted."""
 
-    name: str  # "latent 12" or "neuron 3"
-    context: str  # the planted context that the unit was chosen for
-    edges: Float[np.ndarray, " bins+1"]  # activation
-    counts: Int[np.ndarray, "labels bins"]  # tokens, labels as in style.LABELS
+    name: str
+    """For instance "latent 12" or "neuron 3"."""
+    context: str
+    """The planted context that the unit was chosen for."""
+    counts: Int[np.ndarray, "label bin"]
+    """Tokens; labels in the order of style.LABELS."""
+    edges: Float[np.ndarray, " bin+1"]
+    """Activations that bound the bins."""
 
 
 def pairs(scored: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, np.ndarray]) -> list[tuple[Histogram, ...]]:
@@ -31,7 +35,7 @@ def pairs(scored: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, np.ndarr
     return [
         tuple(
             Histogram(
-                f"{kind} {row[kind]['index']}", context, *(arrays[f"{context}.{kind}.{p}"] for p in ("edges", "counts"))
+                f"{kind} {row[kind]['index']}", context, *(arrays[f"{context}.{kind}.{p}"] for p in ("counts", "edges"))
             )
             for kind in KINDS
         )
@@ -41,13 +45,13 @@ def pairs(scored: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, np.ndarr
 
 def _draw_histogram(axis: Axes, histogram: Histogram) -> None:
     bottom = np.zeros(histogram.counts.shape[1])
-    own = LABELS.index(histogram.context)
-    for index in [own, *(i for i in range(len(LABELS)) if i != own)]:
+    context = LABELS.index(histogram.context)
+    for index in [context, *(i for i in range(len(LABELS)) if i != context)]:
         if histogram.counts[index].any():
             top = bottom + histogram.counts[index]
             axis.stairs(top, histogram.edges, baseline=bottom, fill=True, color=style.LABELS[LABELS[index]], lw=0)
             bottom = top
-    firing, inside = int(histogram.counts.sum()), int(histogram.counts[own].sum())
+    firing, inside = int(histogram.counts.sum()), int(histogram.counts[context].sum())
     share = f"fires on {firing:,} tokens, {100 * inside / firing:.0f} % in context" if firing else "never fires"
     axis.set_xlim(0, histogram.edges[-1])
     axis.set_ylim(bottom=0)
@@ -58,7 +62,7 @@ def _draw_histogram(axis: Axes, histogram: Histogram) -> None:
 def activation_histograms(pairs: Sequence[tuple[Histogram, ...]]) -> Figure:
     """Activations of the best latent (left) and the best neuron (right) of each context, stacked by label."""
     if not pairs:
-        return style.empty_figure("no planted context stands in the evaluated text")
+        return style.empty_figure("no planted context occurs in the evaluated text")
     figure = style.new_figure(height=0.7 + 1.5 * len(pairs))
     axes = figure.subplots(len(pairs), 2, squeeze=False)
     for row, pair in zip(axes, pairs, strict=True):
@@ -75,7 +79,7 @@ def activation_histograms(pairs: Sequence[tuple[Histogram, ...]]) -> Figure:
 def specificity(scored: Mapping[str, Mapping[str, Any]], least: int = 5) -> Figure:
     """Share of firing tokens that are in context, as the activation rises; bins of fewer than `least` left out."""
     if not scored:
-        return style.empty_figure("no planted context stands in the evaluated text")
+        return style.empty_figure("no planted context occurs in the evaluated text")
     figure = style.new_figure(height=2.3)
     axes = figure.subplots(1, len(scored), sharey=True, squeeze=False)
     for axis, (context, row) in zip(axes[0], scored.items(), strict=True):
@@ -98,7 +102,7 @@ def specificity(scored: Mapping[str, Mapping[str, Any]], least: int = 5) -> Figu
 def precision_recall(scored: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Precision, recall and correlation of the best latent and the best neuron of each context, on the test split."""
     if not scored:
-        return style.empty_figure("no planted context stands in the evaluated text")
+        return style.empty_figure("no planted context occurs in the evaluated text")
     measures = {"precision": "precision", "recall": "recall", "pearson": "correlation with the label"}
     figure = style.new_figure(height=1.1 + 0.36 * len(scored))
     axes = figure.subplots(1, 3, sharey=True)
@@ -119,9 +123,9 @@ def precision_recall(scored: Mapping[str, Mapping[str, Any]]) -> Figure:
 
 
 def confusion(scored: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """How often each context's latent fires on tokens of every label, as shares of that label's tokens."""
+    """Share of the tokens of every label on which each context's latent fires."""
     if not scored:
-        return style.empty_figure("no planted context stands in the evaluated text")
+        return style.empty_figure("no planted context occurs in the evaluated text")
     rates = np.array([[row["firing_rate"].get(name) or 0.0 for name in LABELS] for row in scored.values()])
     figure = style.new_figure(height=0.9 + 0.42 * len(scored), width=5.2)
     axis = figure.subplots()
@@ -138,9 +142,7 @@ def confusion(scored: Mapping[str, Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def entropies(
-    documents: Mapping[str, Mapping[str, Any]], control: str | None
-) -> dict[str, Float[np.ndarray, " units"]]:
+def entropies(documents: Mapping[str, Mapping[str, Any]], control: str | None) -> dict[str, Float[np.ndarray, " unit"]]:
     """Token entropies of all sampled units: latents and neurons of each model, latents alone of the control."""
     groups = {}
     for model, document in documents.items():
@@ -150,7 +152,7 @@ def entropies(
     return groups
 
 
-def token_entropy(groups: Mapping[str, Float[np.ndarray, " units"]]) -> Figure:
+def token_entropy(groups: Mapping[str, Float[np.ndarray, " unit"]]) -> Figure:
     """Histogram of token-distribution entropies (nats), one row per group of units, with the median marked."""
     figure = style.new_figure(height=0.7 + len(groups))
     axes = figure.subplots(len(groups), 1, sharex=True, squeeze=False)

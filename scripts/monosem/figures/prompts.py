@@ -51,7 +51,7 @@ def dots(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Figur
 
 
 def ranking(document: Mapping[str, Any]) -> Figure:
-    """What ranks highest by mean correlation on the first half, and its AUC on the second, per set."""
+    """Latents that rank highest by mean correlation on the first half, with their AUC on the second, per set."""
     sets = document["sets"]
     figure = style.new_figure(height=3.0)
     axes = figure.subplots(1, len(sets), sharex=True, squeeze=False)[0]

@@ -1,4 +1,4 @@
-"""Figures of what activations show, layer by layer: statistics, similarity, positions, words."""
+"""Figures of representations, layer by layer: statistics, similarity of tokens, positions, words."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -131,7 +131,7 @@ def positions(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
 
 
 def words(document: Mapping[str, Any]) -> Figure:
-    """Mean cosine within groups of similar words, beside deals of equal frequency, by layer."""
+    """Mean cosine within groups of similar words by layer, beside permutations of equal frequency."""
     if "words" not in document:
         return style.empty_figure("this tokenizer keeps the words of too few groups whole")
     sites = document["words"]["sites"]
@@ -141,9 +141,9 @@ def words(document: Mapping[str, Any]) -> Figure:
     for axis, (kind, title) in zip(axes, {"in_context": "in context", "alone": "word alone"}.items(), strict=True):
         rows = [row[kind] for row in sites.values()]
         axis.plot(x, [row["similar"] for row in rows], "o-", color=style.OURS, label="words of one group")
-        axis.plot(x, [row["control"] for row in rows], "o--", color=style.GREY, mfc="white", label="dealt, mean")
+        axis.plot(x, [row["control"] for row in rows], "o--", color=style.GREY, mfc="white", label="permuted, mean")
         low, high = ([row[f"control_{end}"] for row in rows] for end in ("low", "high"))
-        axis.fill_between(x, low, high, color=style.GREY, alpha=0.25, lw=0, label="dealt, 95 % of deals")
+        axis.fill_between(x, low, high, color=style.GREY, alpha=0.25, lw=0, label="permuted, 95 % interval")
         axis.set(title=title, xlabel="blocks passed", xticks=_ticks(len(x)), ylim=(min(0, *low), 1))
     axes[0].set_ylabel("mean cosine of two words")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)

@@ -9,7 +9,7 @@ from scripts.monosem.figures import style
 
 
 def training_curves(curves: Mapping[str, Sequence[Mapping]], measures: Mapping[str, str]) -> Figure:
-    """How the autoencoders of a site learn: one panel per logged measure, one line per run.
+    """Training curves of the autoencoders of a site: one panel per logged measure, one line per run.
 
     Args:
         curves: per run the lines of training.jsonl, with `vectors`.

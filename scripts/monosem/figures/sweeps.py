@@ -1,4 +1,4 @@
-"""Figures of what the parts of a recipe do: differences paired by seed, dead latents over training, shrinkage."""
+"""Figures of the parts of a recipe: differences paired by seed, dead latents over training, shrinkage."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Published claims against our numbers: an acceptance rule is data, a verdict is computed, a control must fail.
+"""Verdicts on published claims: acceptance rules are data, verdicts are computed, every control must fail.
 
 A claim in paper/claims.yaml:
 
@@ -13,8 +13,8 @@ A claim in paper/claims.yaml:
       controls:                         # each must break at least one condition
         - {name: top-k neurons, accept: [{quantity: ..., value: ..., at_least: 0.79}]}
 
-or `status: not attempted` with a `reason` instead of accept and controls. An `explanation` says why we think a claim is
-missed; it is printed only if it is. An operand is a number, a key of
+or `status: not attempted` with a `reason` instead of accept and controls. An `explanation` is
+printed only if the claim is missed. An operand is a number, a key of
 results/metrics.json (roles in braces are filled in), or one of
 
     {max: [operands]}  {min: [operands]}  {mean: [operands]}      keys in the list may hold `*`
@@ -45,15 +45,22 @@ VERDICTS = ("reproduced", "not reproduced", "not attempted")
 
 @dataclass(frozen=True)
 class Condition:
-    """One compared quantity."""
+    """One quantity compared with its bar."""
 
-    quantity: str  # what is compared, in words
-    value: float | None  # ours
-    sign: str  # ≥ ≤ > <
-    bar: float | None  # what it is compared with
+    quantity: str
+    """The compared quantity, in words."""
+    value: float | None
+    """Ours."""
+    sign: str
+    """≥ ≤ > <"""
+    bar: float | None
+    """The number that ours is compared with."""
     holds: bool
-    format: str  # how both are printed: percent, nats, number, count
-    bar_label: str  # words for a bar that is computed ("best neuron"), else ""
+    """True if ours clears the bar."""
+    format: str
+    """Name in `formats.FORMATS` under which both are printed."""
+    bar_label: str
+    """Words for a bar that is computed ("best neuron"), else ""."""
 
 
 def _both(values: list[float | None], combine: Any) -> float | None:
@@ -144,8 +151,8 @@ def check_claim(claim: Mapping[str, Any], values: Values) -> dict[str, Any]:
     failed = [condition for condition in ours if not condition.holds]
     passing = [control["name"] for control in row["controls"] if control["passes"]]
     if failed:
-        what = "not defined" if all(condition.value is None for condition in failed) else "bar missed"
-        reason = f"{', '.join(condition.quantity for condition in failed)}: {what}"
+        failure = "not defined" if all(condition.value is None for condition in failed) else "bar missed"
+        reason = f"{', '.join(condition.quantity for condition in failed)}: {failure}"
         return row | {"verdict": "not reproduced", "reason": reason}
     if passing:
         return row | {"verdict": "not reproduced", "reason": f"the control passes too: {', '.join(passing)}"}

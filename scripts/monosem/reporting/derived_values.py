@@ -5,23 +5,24 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from scripts.monosem.evaluation.fidelity.document import in_sweeps
 from scripts.monosem.metrics.permutation import PERMUTATIONS
 
 
-def _ordered(pairs: Sequence[tuple[int, int]], losses: np.ndarray) -> np.ndarray:
-    """Share of pairs (lesser, greater) of runs whose greater member adds less loss, for losses [..., run]."""
+def _ordered(pairs: Sequence[tuple[int, int]], losses: Float[np.ndarray, "*n run"]) -> Float[np.ndarray, "*n"]:
+    """Share of pairs (lesser, greater) of runs whose greater member adds less loss."""
     lesser, greater = np.array(pairs).T
     return (losses[..., greater] < losses[..., lesser]).mean(-1)
 
 
 def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
-    """Whether loss added falls with L0 at equal architecture and width, and with width at equal architecture and k.
+    """Share of pairs of runs in which loss added falls with L0 (equal width), and with width (equal k).
 
-    Only runs of equal length are compared, and for L0 only those that were set to different sparsities (k, L1 or L0).
-    `…_by_chance` is the share of ordered pairs that one in twenty deals reaches when the same losses are dealt to the
-    same runs at random. Quantities for which a configuration has no pair of runs are left out.
+    Only runs of one architecture and equal length are compared, and for L0 only those that were set to different
+    sparsities (k, L1 or L0). `…_by_chance` is the share of ordered pairs that one in twenty random permutations of the
+    losses reaches. Quantities for which a configuration has no pair of runs are left out.
     """
     sparsity, width = [], []
     numbered = list(enumerate(runs.values()))
@@ -33,16 +34,17 @@ def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
             sparsity.append((i, j) if a["l0"] < b["l0"] else (j, i))
         if a["d_sae"] != b["d_sae"] and a["k"] is not None and a["k"] == b["k"]:
             width.append((i, j) if a["d_sae"] < b["d_sae"] else (j, i))
-    losses, found = np.array([run["ce_increase_nats"] for run in runs.values()]), {}
+    losses = np.array([run["ce_increase_nats"] for run in runs.values()])
+    shares = {}
     for name, pairs in (("sparsity", sparsity), ("width", width)):
         if pairs:
             compared = np.unique(pairs)
-            dealt = np.tile(losses, (PERMUTATIONS, 1))
-            dealt[:, compared] = np.random.default_rng(0).permuted(dealt[:, compared], axis=1)
-            chance = float(np.quantile(_ordered(pairs, dealt), 0.95, method="higher"))
-            found |= {f"{name}_pairs": len(pairs), f"{name}_ordered": float(_ordered(pairs, losses))}
-            found[f"{name}_ordered_by_chance"] = chance
-    return found
+            permuted = np.tile(losses, (PERMUTATIONS, 1))
+            permuted[:, compared] = np.random.default_rng(0).permuted(permuted[:, compared], axis=1)
+            chance = float(np.quantile(_ordered(pairs, permuted), 0.95, method="higher"))
+            shares |= {f"{name}_pairs": len(pairs), f"{name}_ordered": float(_ordered(pairs, losses))}
+            shares[f"{name}_ordered_by_chance"] = chance
+    return shares
 
 
 def specificity(bins: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
@@ -58,20 +60,20 @@ def specificity(bins: Sequence[Mapping[str, Any]]) -> tuple[float | None, float 
 
 
 def contexts(scored: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Over all contexts, the worst case of specificity of the best latents and of the best neurons."""
-    found = {}
+    """Least specificity over all contexts, of the best latents and of the best neurons."""
+    worst = {}
     for kind in ("latent", "neuron"):
         shares = [specificity(row[kind]["specificity_by_activation"]) for row in scored.values()]
         defined = bool(shares) and all(None not in pair for pair in shares)
-        found[kind] = {
+        worst[kind] = {
             "upper_half_specificity": min(upper for _, upper in shares) if defined else None,
             "specificity_rise": min(upper - low for low, upper in shares) if defined else None,
         }
-    return found
+    return worst
 
 
 def derive(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What can be derived from one result: `frontier` of a fidelity.json, `summary` of a contexts.json."""
+    """Derived numbers of one result: `frontier` of a fidelity.json, `summary` of a contexts.json."""
     if "runs" in document and "baselines" in document:
         swept = in_sweeps(document)
         return {"frontier": frontier({name: run for name, run in document["runs"].items() if name not in swept})}

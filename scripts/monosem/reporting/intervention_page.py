@@ -1,4 +1,4 @@
-"""An intervention as a page to read: tables and continuations in Markdown. No torch."""
+"""An intervention as a page: tables and continuations in Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,8 +26,8 @@ def _reading(part: Mapping[str, Any]) -> list[str]:
         for row in part["levels"]
     ]  # fmt: skip
     header = [
-        "held at", "loss added (nats per token)", "random units, mean", "largest of them", "token that changes most",
-        "expected there, free", "expected there, held",
+        "pinned at", "loss added (nats per token)", "random units, mean", "largest of them", "token that changes most",
+        "expected there, unpinned", "expected there, pinned",
     ]  # fmt: skip
     cut = " It was cut to the context." if part["cut"] else ""
     return [
@@ -37,7 +37,7 @@ def _reading(part: Mapping[str, Any]) -> list[str]:
 
 
 def _writing(part: Mapping[str, Any]) -> list[str]:
-    lines = [["left alone", "–", "–", "–", _tokens(part["next"])]]
+    lines = [["unpinned", "–", "–", "–", _tokens(part["next"])]]
     lines += [
         [
             _level(row), fixed(row["kl_nats"], 4), fixed(row["random_mean_kl_nats"], 4),
@@ -45,16 +45,23 @@ def _writing(part: Mapping[str, Any]) -> list[str]:
         ]
         for row in part["levels"]
     ]  # fmt: skip
-    header = ["held at", "KL of the next token (nats)", "random units, mean", "largest of them", "next tokens"]
-    said = ["### Continuations", "", "left alone:", "", *(f"- {code(text)}" for text in part["continuations"]), ""]
+    header = ["pinned at", "KL of the next token (nats)", "random units, mean", "largest of them", "next tokens"]
+    continuations = [
+        "### Continuations",
+        "",
+        "unpinned:",
+        "",
+        *(f"- {code(text)}" for text in part["continuations"]),
+        "",
+    ]
     for row in part["levels"]:
-        said += [f"held at {_level(row)}:", "", *(f"- {code(text)}" for text in row["continuations"])]
+        continuations += [f"pinned at {_level(row)}:", "", *(f"- {code(text)}" for text in row["continuations"])]
         if row["random_continuation"] is not None:
-            said += [f"- *a random unit at the same level*: {code(row['random_continuation'])}"]
-        said.append("")
+            continuations += [f"- *a random unit at the same level*: {code(row['random_continuation'])}"]
+        continuations.append("")
     return [
         "## While the model writes", "", f"It continues {code(part['prompt'])} with {part['n_tokens']} tokens.", "",
-        table(header, lines, "rrrrl"), "", *said,
+        table(header, lines, "rrrrl"), "", *continuations,
     ]  # fmt: skip
 
 
@@ -67,7 +74,7 @@ def page(name: str, document: Mapping[str, Any]) -> str:
         f"The {unit} {whose}at `{document['site']}` of `{document['model']}`. It is above 0 on "
         f"{percent(document['density'], 2)} of {document['n_tokens']:,} tokens of the validation split, at most "
         f"{number(document['largest_activation'])}. Beside it, as control, {len(document['random_units'])} random "
-        f"{document['kind']}s held in the same way.", "",
+        f"{document['kind']}s pinned in the same way.", "",
         "![dose-response](dose-response.svg)", "",
     ]  # fmt: skip
     if document["reading"]:

@@ -10,10 +10,9 @@ from typing import Any
 from scripts.monosem.core import artefacts
 from scripts.monosem.reporting import derived_values
 
-# what a unit looks like (text with activations): the report's cards show it, it is no number of the run
 NOT_NUMBERS = {"examples", "ranking", "top_tokens", "logit_weights"}
+"""Parts of results that describe single units: the report's cards show them, they are no numbers of the run."""
 
-# the last name of a key, or its ending -> unit; the first that fits wins
 UNITS = (
     ("nats_per_token", "nats per token"),
     ("bits_per_character", "bits per character"),
@@ -32,19 +31,23 @@ UNITS = (
     ("ce_loss_without_sae", "nats"),
     ("l0", "latents per token"),
 )
+"""Ending of a key -> unit; the first that fits is taken."""
 
 
 @dataclass(frozen=True)
 class Value:
     """One number of the run."""
 
-    value: float | int | bool | None  # None: the quantity is not defined in this run
-    unit: str  # "" for shares, ratios and counts
-    source: str  # the file that it comes from
+    value: float | int | bool | None
+    """None if the quantity is not defined in this run."""
+    unit: str
+    """"" for shares, ratios and counts."""
+    source: str
+    """File that the number comes from."""
 
 
 def unit_of(key: str) -> str:
-    """Unit by the key's ending; "" where the name says nothing."""
+    """Unit by the key's ending; "" for an ending without one."""
     name = key.rsplit("/", 1)[-1]
     return next((unit for ending, unit in UNITS if name.endswith(ending)), "")
 
@@ -52,8 +55,8 @@ def unit_of(key: str) -> str:
 def flatten(document: Any, prefix: str = "") -> dict[str, float | int | bool | None]:
     """Leaves of nested mappings that are numbers, truth values or null, with their path as key.
 
-    Lists of mappings are entered by position; plain lists (curves, mean vectors) and text are left out: they are read
-    from their files by what draws or prints them.
+    Lists of mappings are entered by position; plain lists (curves, mean vectors) and text are left out: figures and
+    tables read them from their files.
     """
     if isinstance(document, bool | int | float) or document is None:
         return {prefix: document}
@@ -81,7 +84,7 @@ def collect(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
 
 
 class MissingValues(KeyError):
-    """Keys that no result holds; the message lists all of them with the file each should come from."""
+    """Keys that no result has; the message lists all of them with the file each should come from."""
 
     def __init__(self, keys: Iterable[str], known: Iterable[str]) -> None:
         self.keys = sorted(set(keys))
@@ -89,7 +92,7 @@ class MissingValues(KeyError):
         lines = [f"{len(self.keys)} value(s) are missing from results/metrics.json:"]
         for key in self.keys:
             nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-            hint = f"; the nearest that is there: {nearest[0]}" if nearest else ""
+            hint = f"; the nearest existing key: {nearest[0]}" if nearest else ""
             lines.append(f"  {key}  (should come from {artefacts.source_of(key)}{hint})")
         self.message = "\n".join(lines)
         super().__init__(self.message)
@@ -99,11 +102,11 @@ class MissingValues(KeyError):
 
 
 class Values:
-    """Look-up in a table of values that remembers what was asked for and what was not there.
+    """Look-up in a table of values that records which keys were used and which were missing.
 
     `roles` are names for parts of keys, so that text never names a run: with `{"fidelity": "evaluation/m/s/fidelity"}`
-    the key `{fidelity}:clean` is looked up as `evaluation/m/s/fidelity:clean`. A role that is None is one that this
-    configuration leaves out: its keys count as missing.
+    the key `{fidelity}:clean` is looked up as `evaluation/m/s/fidelity:clean`. A role that is None is left out of this
+    configuration: its keys count as missing.
     """
 
     def __init__(self, table: Mapping[str, Mapping[str, Any]], roles: Mapping[str, str | None]) -> None:
@@ -120,7 +123,7 @@ class Values:
         return self.expand(key) in self.table
 
     def get(self, key: str) -> float | int | bool | None:
-        """The number at a key; an absent one is remembered and None is returned."""
+        """The number at a key; None for an absent key, which is recorded as missing."""
         key = self.expand(key)
         if key not in self.table:
             self.missing.add(key)
@@ -134,7 +137,7 @@ class Values:
         return None if a is None or b is None else a - b
 
     def matching(self, pattern: str) -> list[str]:
-        """Keys that fit a pattern with `*`, in order; a pattern that fits none is remembered as missing."""
+        """Keys that fit a pattern with `*`, in order; a pattern that fits none is recorded as missing."""
         pattern = self.expand(pattern)
         keys = [key for key in self.table if fnmatch.fnmatchcase(key, pattern)]
         if not keys:
@@ -142,10 +145,10 @@ class Values:
         return keys
 
     def unused(self) -> list[str]:
-        """Keys that nothing has asked for."""
+        """Keys that were never looked up."""
         return [key for key in self.table if key not in self.used]
 
     def require(self) -> None:
-        """Raise MissingValues if anything that was asked for was not there."""
+        """Raise MissingValues if any key that was looked up is absent."""
         if self.missing:
             raise MissingValues(self.missing, self.table)

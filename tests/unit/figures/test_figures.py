@@ -81,7 +81,7 @@ def test_density_counts_the_silent():
     assert sum(patch.get_data().values.sum() for patch in figure.axes[0].patches if isinstance(patch, StepPatch)) == 3
 
 
-def test_a_site_without_contexts_gets_a_figure_that_says_so():
+def test_a_site_without_contexts_gets_a_figure_with_the_reason():
     for draw in (latents.activation_histograms, latents.specificity, latents.confusion):
         assert draw({}).axes[0].texts[0].get_text().startswith("no planted context")
 

@@ -48,34 +48,34 @@ def test_figures_of_interventions(tmp_path):
     assert interventions.dose_response(nothing).axes[0].texts and interventions.ablation(nothing).axes[0].texts
 
 
-def test_what_a_model_lacks_is_said(drawn):
+def test_a_figure_without_data_states_the_reason(drawn):
     parts, arrays = drawn
     without = {part: {k: v for k, v in document.items() if k != "words"} for part, document in parts.items()}
     without["layers"] = parts["layers"] | {"matched": {}}
     without["tokens"] = parts["tokens"] | {"examples": {"some-text": {}}}
-    said = {name: draw().axes[0].texts for name, draw in representations.figures(without, arrays).items()}
+    reasons = {name: draw().axes[0].texts for name, draw in representations.figures(without, arrays).items()}
     for name in ("words", "matched", "text-some-text"):
-        assert len(said[name]) == 1
+        assert len(reasons[name]) == 1
 
 
 @pytest.mark.parametrize(
-    ("contents", "said"),
+    ("contents", "message"),
     [
         ("- one\n" * 8, None),
         ("- one\n", "has 1 prompts"),
         ("- one: two\n" * 8, "quote a prompt that holds a colon"),
     ],
 )
-def test_files_of_prompts(tmp_path, contents, said):
+def test_files_of_prompts(tmp_path, contents, message):
     path = tmp_path / "prompts.yaml"
     path.write_text(contents)
     problems = list(text_files.prompts({"one": str(path)}, "one"))
-    assert (said is None and not problems) or said in problems[0]
+    assert (message is None and not problems) or message in problems[0]
     assert "expected one of prompts.sets (one)" in next(text_files.prompts({"one": str(path)}, "other"))
 
 
 @pytest.mark.parametrize(
-    ("contents", "said"),
+    ("contents", "message"),
     [
         ("- [a, b]\n- [c, yes]\n", "quote words"),
         ("- [a, b]\n- [b, c]\n", "the word 'b' twice"),
@@ -84,11 +84,11 @@ def test_files_of_prompts(tmp_path, contents, said):
         ("- [a, b]\n- [c, d, e]\n", None),
     ],
 )
-def test_files_of_words(tmp_path, contents, said):
+def test_files_of_words(tmp_path, contents, message):
     path = tmp_path / "words.yaml"
     path.write_text(contents)
     problems = list(text_files.words(str(path)))
-    assert (said is None and not problems) or said in problems[0]
+    assert (message is None and not problems) or message in problems[0]
 
 
 def test_the_words_that_ship_are_in_order():

@@ -1,3 +1,5 @@
+"""One look for every figure: the same bytes each time, no image too large, no torch."""
+
 import subprocess
 import sys
 

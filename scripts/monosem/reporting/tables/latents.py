@@ -17,9 +17,9 @@ def contexts(scored: Mapping[str, Mapping[str, Any]]) -> str:
             "*random latent*": row["controls"]["random_latent"],
             "*best latent of another context*": row["controls"]["other_contexts_best"],
         }
-        for unit, found in units.items():
-            if found is not None:
-                test = found["test"]
+        for unit, score in units.items():
+            if score is not None:
+                test = score["test"]
                 numbers = [fixed(test[key], 2) for key in ("precision", "recall", "f1", "pearson", "specificity")]
                 lines.append([name, unit, *numbers, percent(test["density"], 2)])
     header = ["context", "unit", "precision", "recall", "F1", "correlation", "specificity", "fires on"]

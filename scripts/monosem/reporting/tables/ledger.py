@@ -13,10 +13,10 @@ def _show(value: float | None, form: str) -> str:
 def _conditions(conditions: Iterable[Mapping[str, Any]]) -> str:
     parts = []
     for item in conditions:
-        says = f", {item['bar_label']}" if item["bar_label"] else ""
+        label = f", {item['bar_label']}" if item["bar_label"] else ""
         mark = "" if item["holds"] else " ✗"
         shown, bar = _show(item["value"], item["format"]), _show(item["bar"], item["format"])
-        parts.append(f"{item['quantity']} **{shown}** ({item['sign']} {bar}{says}){mark}")
+        parts.append(f"{item['quantity']} **{shown}** ({item['sign']} {bar}{label}){mark}")
     return cell("<br>".join(parts))
 
 
@@ -30,8 +30,7 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> str:
             for item in row["published"]
         )
         controls = "<br>".join(
-            f"*{control['name']}*: "
-            + (_conditions(control["conditions"]) + (" **passes**" if control["passes"] else ""))
+            f"*{control['name']}*: {_conditions(control['conditions'])}" + (" **passes**" if control["passes"] else "")
             for control in row["controls"]
         )
         verdict = row["verdict"] + (f": {row['reason']}" if row["reason"] else "")
@@ -47,17 +46,12 @@ def acceptance(result: Mapping[str, Any]) -> str:
     """The acceptance rules of a toy experiment: value, bound, verdict."""
 
     def show(value: Any) -> str:
-        return cell(
-            ", ".join(map(number, value))
-            if isinstance(value, list)
-            else value
-            if isinstance(value, str)
-            else number(value)
-        )
+        items = value if isinstance(value, list) else [value]
+        return cell(", ".join(item if isinstance(item, str) else number(item) for item in items))
 
     rows = [
         [
-            cell(rule.get("says", name.replace("_", " "))),
+            cell(name.replace("_", " ")),
             show(rule["value"]),
             show(rule["bound"]),
             "holds" if rule["pass"] else "**missed**",
