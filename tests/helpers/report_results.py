@@ -127,7 +127,7 @@ def _fidelity_row(rng: np.random.Generator, l0: float, added: float, zero: float
     row = {
         "explained_variance": variance, "explained_variance_legacy": variance, "mse": 1 - variance, "cossim": 0.9,
         "l2_norm_in": 3.0, "l2_norm_out": 2.7, "l2_ratio": 0.9, "relative_reconstruction_bias": 0.95,
-        "l0": l0, "l1": 10.0, "ce_loss_without_sae": 3.6, "ce_loss_with_sae": 3.6 + added,
+        "l0": float(l0), "l1": 10.0, "ce_loss_without_sae": 3.6, "ce_loss_with_sae": 3.6 + added,
         "ce_loss_with_ablation": 3.6 + zero, "ce_loss_with_mean_ablation": 4.4, "ce_loss_score": score,
         "ce_loss_score_mean_ablation": 1 - added / 0.8, "ce_increase_nats": added, "kl_div_with_sae": added,
         "kl_div_with_ablation": zero, "kl_div_score": score,

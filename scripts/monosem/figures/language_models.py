@@ -1,6 +1,7 @@
 """Figures of the language models: training curves, and held-out loss beside n-gram models and without MLPs."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -44,7 +45,7 @@ def training_curves(curves: Mapping[str, Sequence[Mapping]], references: Mapping
     return figure
 
 
-def losses(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
+def losses(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Held-out loss of each model, whole and with its MLPs zeroed, and of n-gram models.
 
     Args:

@@ -11,7 +11,9 @@ from scripts.monosem.evaluation.fidelity.document import in_sweeps
 from scripts.monosem.metrics.permutation import PERMUTATIONS
 
 
-def _ordered(pairs: Sequence[tuple[int, int]], losses: Float[np.ndarray, "*n run"]) -> Float[np.ndarray, "*n"]:
+def _ordered(
+    pairs: Sequence[tuple[int, int]], losses: Float[np.ndarray, "*n run"]
+) -> Float[np.ndarray, "*n"] | np.float64:
     """Share of pairs (lesser, greater) of runs whose greater member adds less loss."""
     lesser, greater = np.array(pairs).T
     return (losses[..., greater] < losses[..., lesser]).mean(-1)

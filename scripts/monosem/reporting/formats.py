@@ -8,9 +8,11 @@ from typing import Any
 from scripts.monosem.text.visible import visible
 
 UNDEFINED = "not defined"
+Number = float | int | None
+"""None: the quantity is not defined."""
 
 
-def number(value: float | None, digits: int = 3) -> str:
+def number(value: Number, digits: int = 3) -> str:
     """Text with three significant digits by default: 0.01234 -> 0.0123, 123456 -> 123,456, null -> 'not defined'."""
     if value is None:
         return UNDEFINED
@@ -25,22 +27,22 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{max(digits - 1 - math.floor(math.log10(abs(value))), 0)}f}"
 
 
-def percent(value: float | None, decimals: int = 1) -> str:
+def percent(value: Number, decimals: int = 1) -> str:
     """0.1234 -> 12.3 %"""
     return UNDEFINED if value is None else f"{100 * value:z.{decimals}f} %"
 
 
-def nats(value: float | None) -> str:
+def nats(value: Number) -> str:
     """0.1234 -> 0.123 nats"""
     return UNDEFINED if value is None else f"{value:z.3f} nats"
 
 
-def fixed(value: float | None, decimals: int = 3) -> str:
+def fixed(value: Number, decimals: int = 3) -> str:
     """0.1234 -> 0.123"""
     return UNDEFINED if value is None else f"{value:z.{decimals}f}"
 
 
-def count(value: float | None) -> str:
+def count(value: Number) -> str:
     """1234567 -> 1,234,567"""
     return UNDEFINED if value is None else f"{value:,.0f}"
 

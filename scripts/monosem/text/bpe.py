@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 END_OF_TEXT = "<|endoftext|>"
 
 
-SMALLEST_VOCABULARY = 257  # 256 bytes and <|endoftext|>
+SMALLEST_VOCABULARY = 257
+"""256 bytes and <|endoftext|>."""
 
 
 def train_bpe(texts: Iterable[str], vocab_size: int) -> "Tokenizer":
@@ -53,7 +54,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> "Tokenizer":
 
 
 def save_tokenizer(tokenizer: "Tokenizer", path: str | Path, config_path: str | Path) -> None:
-    """Write tokenizer.json, and the tokenizer_config.json with which transformers' AutoTokenizer opens the folder."""
+    """Write tokenizer.json, and tokenizer_config.json for transformers' AutoTokenizer."""
     artefacts.write_text(tokenizer.to_str(pretty=True), path)
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -87,8 +88,9 @@ def load_tokenizer(path: str | Path) -> "Tokenizer":
 
 
 def end_of_text_id(tokenizer: "Tokenizer", path: str | Path) -> int:
-    """Id of the token before each document: what tokenizer_config.json calls `bos_token`, else its `eos_token`, else
-    <|endoftext|>. In GPT-2, Pythia and OPT all are one; Llama and Gemma read nothing well without their `bos_token`.
+    """Id of the token before each document: `bos_token` of tokenizer_config.json, else `eos_token`, else <|endoftext|>.
+
+    In GPT-2, Pythia and OPT all are one; Llama and Gemma need their `bos_token` to read anything well.
     """
     beside = Path(path).with_name("tokenizer_config.json")
     config = artefacts.read_json(beside) if beside.exists() else {}
@@ -97,7 +99,7 @@ def end_of_text_id(tokenizer: "Tokenizer", path: str | Path) -> int:
     token_id = tokenizer.token_to_id(name)
     if token_id is None:
         raise artefacts.ArtefactError(
-            f"{path} has no token '{name}' to stand between documents; name one in {beside.name}"
+            f"{path} has no token '{name}' to put between documents; name one in {beside.name}"
         )
     return token_id
 

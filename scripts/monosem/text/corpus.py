@@ -1,7 +1,7 @@
-"""Documents in, labelled documents out: normalise, remove duplicates, cut, split, plant, write, describe.
+"""The corpus: normalise text, remove duplicates, cut, split, plant labelled contexts, write, describe.
 
 A document is one text with a source, a split and the character spans of planted contexts. Natural documents are split
-by a hash of their text, so a document stays where it is when others come or go; planted documents (planted.py) are
+by a hash of their text, so that a document keeps its split when others come or go; planted documents (planted/) are
 generated for each split. Documents are stored in the order of their hash: any prefix of a split is a fair sample.
 """
 
@@ -23,7 +23,8 @@ from scripts.monosem.text.planted import documents as planted
 LABELS = ("natural", *planted.CONTEXTS)
 SPLITS = ("train", "validation", "test")
 PLANTED = "planted"
-REPEATED = 0.7  # a document is a near-duplicate when earlier ones hold this share of its characters, line by line
+REPEATED = 0.7
+"""Share of a text's characters in lines of earlier texts above which it is a near-duplicate."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,11 @@ class Text:
     """A piece of natural text on its way to becoming documents."""
 
     source: str
-    """Where it comes from: a package, `stdlib`, the name of a folder or of a data set."""
+    """A package, `stdlib`, the name of a folder or of a data set."""
     text: str
     """Normalised text."""
     key: str
-    """What decides the split; pieces of one file share it."""
+    """Its hash decides the split; pieces of one file share it."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _installed(config: dict, threads: int) -> tuple[list[Text], dict]:
     return texts, facts
 
 
-def _outside(kind: str, config: dict | str) -> tuple[list[Text], dict]:
+def _external(kind: str, config: dict | str) -> tuple[list[Text], dict]:
     raw, facts = external.read_folder(config) if kind == "folder" else external.read_hub(config)
     texts = [Text(source, text, text) for source, text in raw]
     return texts, {"kind": kind} | facts
@@ -129,7 +130,7 @@ def natural_texts(config: dict, threads: int = 1) -> tuple[list[Text], dict]:
     kind = next((kind for kind in ("hub", "folder", "installed") if config.get(kind)), None)
     if kind is None:
         raise artefacts.ArtefactError("config.yaml: corpus needs one of `installed`, `folder` or `hub`")
-    texts, facts = _installed(config[kind], threads) if kind == "installed" else _outside(kind, config[kind])
+    texts, facts = _installed(config[kind], threads) if kind == "installed" else _external(kind, config[kind])
     job.say(f"{len(texts):,} texts, {sum(len(item.text) for item in texts) / 1e6:.1f} M characters read")
     long_enough = [item for item in texts if len(item.text) >= config["min_characters"]]
     contexts = tuple(config["planted"]["contexts"]) if config["planted"]["share"] else ()
@@ -143,7 +144,7 @@ def natural_texts(config: dict, threads: int = 1) -> tuple[list[Text], dict]:
     }
     if long_enough and not unlabelled:
         raise artefacts.ArtefactError(
-            f"corpus: every text holds one of the planted contexts ({', '.join(contexts)}); "
+            f"corpus: every text contains one of the planted contexts ({', '.join(contexts)}); "
             "take those that your text is made of out of corpus.planted.contexts in config.yaml"
         )
     return kept, facts

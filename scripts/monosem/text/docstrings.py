@@ -29,7 +29,8 @@ SKIPPED_FOLDERS = {
     "lib2to3", "ensurepip", "_vendor", "vendor", "vendored", "third_party", "include", "licenses",
 }  # fmt: skip
 PROSE_SUFFIXES = {".rst", ".md", ".txt"}
-LONG_STRING = 200  # characters; shorter strings in a call or an assignment are hardly documentation
+LONG_STRING = 200
+"""Characters; shorter strings in a call or an assignment are rarely documentation."""
 _NOT_PROSE = re.compile(r"licen[cs]e|notice|grammar|copying|requirements|top_level|record", re.IGNORECASE)
 _PLACEHOLDER_LINE = re.compile(r"^[ \t]*(\{\w*\}|%\(\w+\)s)[ \t]*\n?", re.MULTILINE)
 _DOCUMENTED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -37,14 +38,14 @@ _DOCUMENTED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 @dataclass(frozen=True)
 class FileText:
-    """What one file gave."""
+    """Documentation of one file."""
 
     source: str
     """Package name, or `stdlib`."""
     file: str
     """Path below the folder that holds the package, with forward slashes."""
     texts: tuple[str, ...]
-    """Its documentation, normalised, in the order of the file."""
+    """Normalised, in the order of the file."""
     not_unicode: int
     """Texts left out because they hold lone surrogates."""
     problem: str | None
@@ -85,26 +86,26 @@ def docstrings(source: str | bytes) -> list[str]:
 
     Raises: SyntaxError, ValueError, RecursionError for source that this Python cannot parse.
     """
-    found: list[str] = []
+    texts: list[str] = []
 
     def visit(node: ast.AST) -> None:
         if isinstance(node, (ast.Module, *_DOCUMENTED)):
             text = ast.get_docstring(node, clean=False)
             if text:
-                found.append(inspect.cleandoc(text))
+                texts.append(inspect.cleandoc(text))
         for field in ("body", "orelse", "handlers", "finalbody"):
             for child in getattr(node, field, ()):
                 if isinstance(child, (ast.Expr, ast.Assign)):
-                    found.extend(inspect.cleandoc(text) for text in _doc_strings(child))
+                    texts.extend(inspect.cleandoc(text) for text in _doc_strings(child))
                 else:
                     visit(child)
 
     visit(ast.parse(source))
-    return found
+    return texts
 
 
 def is_prose(text: str) -> bool:
-    """Whether most words of a file are plain words: tables of numbers, grammars and lists of names are not prose."""
+    """True if most words are plain words: tables of numbers, grammars and lists of names are not prose."""
     words = text.split()
     plain = sum(1 for word in words if word.strip(".,;:()\"'`*").isalpha())
     return len(words) >= 40 and plain >= 0.6 * len(words)
@@ -165,8 +166,10 @@ def list_files(root: Path, entry: str = "") -> list[str]:
 def versions(packages: list[str], standard_library: bool) -> dict[str, str]:
     """Version of the distribution that each package came from, and of Python."""
     distributions = importlib.metadata.packages_distributions()
-    found = {name: importlib.metadata.version(distributions[name][0]) for name in packages if name in distributions}
-    return found | ({STANDARD_LIBRARY: ".".join(map(str, sys.version_info[:3]))} if standard_library else {})
+    of_packages = {
+        name: importlib.metadata.version(distributions[name][0]) for name in packages if name in distributions
+    }
+    return of_packages | ({STANDARD_LIBRARY: ".".join(map(str, sys.version_info[:3]))} if standard_library else {})
 
 
 def _start_worker() -> None:

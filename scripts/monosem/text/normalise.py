@@ -1,10 +1,11 @@
-"""One form for every text, and hashes of it."""
+"""Unicode normalisation of text, and keys by which texts are split and compared."""
 
 import hashlib
 import re
 import unicodedata
 
-KEY_WORDS = 24  # plain words at the start of a text that decide its split: copies of it with other names share them
+KEY_WORDS = 24
+"""Plain words at the start of a text whose hash decides its split: copies with other names share them."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
@@ -15,7 +16,7 @@ _WORD = re.compile(r"\w+")
 def normalise(text: str) -> str:
     """NFC, line feeds, no control characters but tab and line feed, no trailing blanks, at most two empty lines.
 
-    Idempotent. Raises: ValueError for text that UTF-8 cannot hold (lone surrogates).
+    Idempotent. Raises: ValueError for text that UTF-8 cannot encode (lone surrogates).
     """
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = unicodedata.normalize("NFC", text)

@@ -1,4 +1,4 @@
-"""Documents to tokens: shards with labels and document boundaries, and windows over them.
+"""Token shards of a corpus, with labels and document boundaries, and windows over them.
 
 Reading shards needs numpy only.
 """
@@ -6,11 +6,12 @@ Reading shards needs numpy only.
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Int, Integer, UInt8
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.text import bpe, corpus
@@ -19,22 +20,23 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PARTS = ("tokens", "labels", "documents", "characters", "natural")
-BATCH = 512  # documents encoded at once: keeps memory constant in the size of the corpus
+BATCH = 512
+"""Documents encoded at once: keeps memory constant in the size of the corpus."""
 
 
 @dataclass(frozen=True)
 class TokenStream:
     """The packed tokens of one split: every document is <|endoftext|> followed by its tokens."""
 
-    tokens: Int[np.ndarray, " n_tokens"]
+    tokens: Integer[np.ndarray, " token"]
     """uint16, or uint32 for more than 65,536 tokens."""
-    labels: UInt8[np.ndarray, " n_tokens"]
+    labels: UInt8[np.ndarray, " token"]
     """Index into corpus.LABELS of each token's first character; 0 for <|endoftext|>."""
-    documents: Int[np.ndarray, " n_documents_plus_1"]
-    """Where each document's <|endoftext|> stands, then n_tokens."""
-    characters: Int[np.ndarray, " n_documents"]
+    documents: Int[np.ndarray, " document_bound"]
+    """Position of each document's <|endoftext|>, then the number of tokens."""
+    characters: Int[np.ndarray, " document"]
     """Characters of each document."""
-    natural: Bool[np.ndarray, " n_documents"]
+    natural: Bool[np.ndarray, " document"]
     """False for planted documents."""
     eos_token_id: int
     """Id of <|endoftext|>; 0 is a valid id."""
@@ -42,7 +44,7 @@ class TokenStream:
     """Number of ids of the tokenizer."""
 
 
-def character_labels(document: corpus.Document) -> UInt8[np.ndarray, " n_characters"]:
+def character_labels(document: corpus.Document) -> UInt8[np.ndarray, " character"]:
     """Label of every character: an index into corpus.LABELS."""
     labels = np.zeros(len(document.text), np.uint8)
     for start, end, label in document.spans:
@@ -52,7 +54,7 @@ def character_labels(document: corpus.Document) -> UInt8[np.ndarray, " n_charact
 
 def encode_documents(
     tokenizer: "Tokenizer", documents: list[corpus.Document]
-) -> tuple[list[list[int]], list[UInt8[np.ndarray, " n"]]]:
+) -> tuple[list[list[int]], list[UInt8[np.ndarray, " _"]]]:
     """Ids and labels of each document, without <|endoftext|>; a token has the label of its first character.
 
     Raises: ArtefactError when decoding does not give a document back.
@@ -78,14 +80,53 @@ def encode_documents(
 
 
 def _batches(documents: Iterable[corpus.Document]) -> Iterator[list[corpus.Document]]:
-    batch: list[corpus.Document] = []
-    for document in documents:
-        batch.append(document)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
+    rest = iter(documents)
+    while batch := list(islice(rest, BATCH)):
         yield batch
+
+
+def _encode_splits(path: str | Path, tokenizer: "Tokenizer", end_of_text: int) -> dict[str, dict[str, np.ndarray]]:
+    """Arrays of every split by part.
+
+    Raises: ArtefactError for a tokenizer that loses characters, or a split without documents.
+    """
+    dtype = np.uint16 if tokenizer.get_vocab_size() <= 2**16 else np.uint32
+    lists: dict[str, dict[str, list]] = {split: {part: [] for part in PARTS} for split in corpus.SPLITS}
+    for batch in _batches(corpus.read(path)):
+        for document, ids, labels in zip(batch, *encode_documents(tokenizer, batch), strict=True):
+            parts = lists[document.split]
+            parts["tokens"].append(np.array([end_of_text, *ids], dtype))
+            parts["labels"].append(np.concatenate([np.zeros(1, np.uint8), labels]))
+            parts["documents"].append(len(ids) + 1)
+            parts["characters"].append(len(document.text))
+            parts["natural"].append(document.source != corpus.PLANTED)
+    for split, parts in lists.items():
+        if not parts["documents"]:
+            raise artefacts.ArtefactError(f"{path}: the {split} split has no documents; build the corpus again")
+    return {
+        split: {
+            "tokens": np.concatenate(parts["tokens"]),
+            "labels": np.concatenate(parts["labels"]),
+            "documents": np.cumsum([0, *parts["documents"]], dtype=np.int64),
+            "characters": np.array(parts["characters"], np.int32),
+            "natural": np.array(parts["natural"], bool),
+        }
+        for split, parts in lists.items()
+    }
+
+
+def _counts(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Tokens, documents and characters of one split, in all, natural, and by label."""
+    characters, natural = arrays["characters"], arrays["natural"]
+    labelled = np.bincount(arrays["labels"], minlength=len(corpus.LABELS)).tolist()
+    return {
+        "n_tokens": len(arrays["tokens"]),
+        "n_documents": len(characters),
+        "n_characters": int(characters.sum()),
+        "n_natural_tokens": int(np.diff(arrays["documents"])[natural].sum()),
+        "n_natural_characters": int(characters[natural].sum()),
+        "n_labelled_tokens": dict(zip(corpus.LABELS, labelled, strict=True)),
+    }
 
 
 def tokenize_corpus(documents: str | Path, tokenizer_path: str | Path, folder: str | Path, threads: int = 1) -> dict:
@@ -96,66 +137,30 @@ def tokenize_corpus(documents: str | Path, tokenizer_path: str | Path, folder: s
     os.environ["RAYON_NUM_THREADS"] = str(threads)
     folder = Path(folder)
     tokenizer = bpe.load_tokenizer(tokenizer_path)
-    end_of_text, vocab_size = bpe.end_of_text_id(tokenizer, tokenizer_path), tokenizer.get_vocab_size()
-    dtype = np.uint16 if vocab_size <= 2**16 else np.uint32
-    parts: dict[str, dict[str, list]] = {split: {part: [] for part in PARTS} for split in corpus.SPLITS}
-    n_tokens = dict.fromkeys(corpus.SPLITS, 0)
-    counted = {split: {"natural_tokens": 0, "natural_characters": 0} for split in corpus.SPLITS}
-    done = 0
-    for batch in _batches(corpus.read(documents)):
-        ids, labels = encode_documents(tokenizer, batch)
-        for document, row, row_labels in zip(batch, ids, labels, strict=True):
-            mine, natural = parts[document.split], document.source != corpus.PLANTED
-            mine["tokens"].append(np.array([end_of_text, *row], dtype))
-            mine["labels"].append(np.concatenate([np.zeros(1, np.uint8), row_labels]))
-            mine["documents"].append(n_tokens[document.split])
-            mine["characters"].append(len(document.text))
-            mine["natural"].append(natural)
-            n_tokens[document.split] += len(row) + 1
-            counted[document.split]["natural_tokens"] += natural * (len(row) + 1)
-            counted[document.split]["natural_characters"] += natural * len(document.text)
-        done += len(batch)
+    end_of_text = bpe.end_of_text_id(tokenizer, tokenizer_path)
     splits, files = {}, {}
-    for split in corpus.SPLITS:
-        mine = parts[split]
-        if not mine["documents"]:
-            raise artefacts.ArtefactError(f"{documents}: the {split} split has no documents; build the corpus again")
-        arrays = {
-            "tokens": np.concatenate(mine["tokens"]),
-            "labels": np.concatenate(mine["labels"]),
-            "documents": np.array([*mine["documents"], n_tokens[split]], np.int64),
-            "characters": np.array(mine["characters"], np.int32),
-            "natural": np.array(mine["natural"], bool),
-        }
+    for split, arrays in _encode_splits(documents, tokenizer, end_of_text).items():
+        splits[split] = _counts(arrays)
         for part, array in arrays.items():
             name = f"{split}.{part}.npy"
             artefacts.save_npy(array, folder / name)
             files[name] = artefacts.sha256(folder / name)
-        splits[split] = {
-            "n_tokens": n_tokens[split],
-            "n_documents": len(mine["characters"]),
-            "n_characters": int(arrays["characters"].sum()),
-            "n_natural_tokens": counted[split]["natural_tokens"],
-            "n_natural_characters": counted[split]["natural_characters"],
-            "n_labelled_tokens": dict(
-                zip(corpus.LABELS, np.bincount(arrays["labels"], minlength=len(corpus.LABELS)).tolist(), strict=True)
-            ),
-        }
+    n_tokens = sum(counts["n_tokens"] for counts in splits.values())
     manifest: dict[str, Any] = {
         "tokenizer": folder.name,
         "tokenizer_sha256": artefacts.sha256(tokenizer_path),
         "documents_sha256": artefacts.sha256(documents),
-        "vocab_size": vocab_size,
+        "vocab_size": tokenizer.get_vocab_size(),
         "eos_token_id": end_of_text,
         "labels": corpus.LABELS,
         "splits": splits,
-        "characters_per_token": sum(s["n_characters"] for s in splits.values()) / sum(n_tokens.values()),
+        "characters_per_token": sum(counts["n_characters"] for counts in splits.values()) / n_tokens,
         "round_trip_failures": 0,
         "files": files,
     }
     artefacts.write_json(manifest, folder / "manifest.json")
     job.say(
-        f"{done:,} documents, {sum(n_tokens.values()) / 1e6:.2f} M tokens, "
+        f"{sum(counts['n_documents'] for counts in splits.values()):,} documents, {n_tokens / 1e6:.2f} M tokens, "
         f"{manifest['characters_per_token']:.2f} characters per token; every document decodes to itself"
     )
     return manifest
@@ -169,8 +174,8 @@ def load_tokens(folder: str | Path, split: str) -> TokenStream:
     folder = Path(folder)
     manifest = artefacts.read_json(folder / "manifest.json")
     if split not in manifest["splits"]:
-        there = ", ".join(manifest["splits"])
-        raise artefacts.ArtefactError(f"{folder}/manifest.json has no split '{split}' (there is: {there})")
+        splits = ", ".join(manifest["splits"])
+        raise artefacts.ArtefactError(f"{folder}/manifest.json has no split '{split}' (it has: {splits})")
     facts = manifest["splits"][split]
     n_tokens, n_documents = facts["n_tokens"], facts["n_documents"]
     lengths = dict(zip(PARTS, (n_tokens, n_tokens, n_documents + 1, n_documents, n_documents), strict=True))
@@ -188,8 +193,8 @@ def load_tokens(folder: str | Path, split: str) -> TokenStream:
 
 def windows(
     stream: TokenStream, context: int, n_tokens: int | None = None, seed: int | None = None
-) -> Int[np.ndarray, " n_windows"]:
-    """Start offsets of non-overlapping windows of `context` tokens: the packed stream cut at multiples of `context`.
+) -> Int[np.ndarray, " window"]:
+    """Start offsets of non-overlapping windows of `context` tokens: multiples of `context` in the packed stream.
 
     A window may span documents, as in GPT-2's training; a rest shorter than `context` is left out. In the order of the
     stream, or shuffled by `seed`; as many as `n_tokens` need, and at most all.
@@ -206,8 +211,10 @@ def windows(
     return starts if n_tokens is None else starts[: -(-n_tokens // context)]
 
 
-def kept_positions(tokens: Any, eos_token_id: int, drop_first_position: bool) -> Any:
-    """Mask [batch, context] of the positions that are extracted, scored and interpreted, for numpy or torch `tokens`.
+def kept_positions(
+    tokens: Integer[Any, "batch context"], eos_token_id: int, drop_first_position: bool
+) -> Bool[Any, "batch context"]:
+    """Mask of the positions that are extracted, scored and interpreted, for numpy or torch `tokens`.
 
     False where the token is <|endoftext|> (whose id may be 0), and at position 0 if `drop_first_position`.
     """

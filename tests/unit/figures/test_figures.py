@@ -82,8 +82,9 @@ def test_density_counts_the_silent():
 
 
 def test_a_site_without_contexts_gets_a_figure_with_the_reason():
-    for draw in (latents.activation_histograms, latents.specificity, latents.confusion):
-        assert draw({}).axes[0].texts[0].get_text().startswith("no planted context")
+    figures = (latents.activation_histograms([]), latents.specificity({}), latents.confusion({}))
+    for figure in figures:
+        assert figure.axes[0].texts[0].get_text().startswith("no planted context")
 
 
 def test_losses_show_every_model(results):

@@ -1,4 +1,4 @@
-"""Tokens: nothing is lost, labels stand where their characters do, windows tile the stream, cut files are refused."""
+"""Tokens: nothing is lost, labels are those of their characters, windows tile the stream, cut files are refused."""
 
 import numpy as np
 import pytest

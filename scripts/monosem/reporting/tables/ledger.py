@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scripts.monosem.reporting.formats import FORMATS, cell, number, table
+from scripts.monosem.reporting.formats import FORMATS, Number, cell, number, table
 
 
-def _show(value: float | None, form: str) -> str:
+def _show(value: Number, form: str) -> str:
     return FORMATS[form](value)
 
 

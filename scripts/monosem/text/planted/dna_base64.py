@@ -1,4 +1,4 @@
-"""DNA and base64 for the planted documents: sequences with the structure that real ones have."""
+"""DNA and base64 for the planted documents, with the structure of real sequences."""
 
 import base64
 import itertools
@@ -68,7 +68,7 @@ def wrap(text: str, width: int) -> str:
 
 
 def payload(random: Random, n_bytes: int, prose: str) -> bytes:
-    """Bytes that people encode: prose, JSON, compressed prose, an image's header and data, numbers, a key."""
+    """Bytes as people encode them: prose, JSON, compressed prose, an image's header and data, numbers, a key."""
     words = prose.split()
     row = {"id": random.randint(1, 10**6), "user": random.choice(words), "active": True, "note": prose[: n_bytes - 60]}
     plain = (prose * (n_bytes // len(prose) + 1))[random.randrange(8) :]

@@ -73,7 +73,7 @@ def _is_base64(run: str) -> bool:
 
 
 def occurs(text: str, contexts: tuple[str, ...]) -> bool:
-    """Whether text that is to count as natural holds one of the contexts, which would make its labels wrong."""
+    """True if natural text contains one of the contexts, which would make its labels wrong."""
     return any(
         context != "base64" or _is_base64(match.group())
         for context in contexts

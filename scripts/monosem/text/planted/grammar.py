@@ -1,6 +1,6 @@
 """Arabic and Hebrew sentences from a seeded grammar: agreement in gender, verb forms, numbers, dates, questions.
 
-Every sentence belongs to one split by its hash, so no sentence of one split is ever found in another.
+Every sentence belongs to one split by its hash, so no sentence of one split occurs in another.
 """
 
 import functools
@@ -18,16 +18,16 @@ def _words(text: str, comma: str) -> list[str]:
 
 
 def _noun(random: Random, words: list[str]) -> tuple[str, bool]:
-    """A noun and whether it is feminine."""
+    """A noun, and True if it is feminine."""
     word = random.choice(words)
     return word.rstrip("*"), word.endswith("*")
 
 
 @functools.cache
 def _lists(lexicon: ModuleType, topic: str, comma: str) -> dict[str, list[str]]:
-    own = {name: _words(text, comma) for name, text in lexicon.TOPICS[topic].items()}
+    of_topic = {name: _words(text, comma) for name, text in lexicon.TOPICS[topic].items()}
     shared = {name.lower(): _words(getattr(lexicon, name), comma) for name in ("TIMES", "CONNECTORS", "REASONS")}
-    return own | shared
+    return of_topic | shared
 
 
 def _arabic_past(verb: str, feminine: bool) -> str:
@@ -104,7 +104,7 @@ SENTENCES = {"arabic": (arabic_sentence, lexicon_arabic), "hebrew": (hebrew_sent
 
 
 def split_of(sentence: str) -> str:
-    """The one split in which a sentence may appear."""
+    """The only split that may contain a sentence, by its hash."""
     return SPLITS[hashlib.sha256(sentence.encode()).digest()[0] % len(SPLITS)]
 
 
