@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-CLEAN: tuple[str, ...] = ("text", "reporting")
+CLEAN: tuple[str, ...] = ("text", "toy", "reporting")
 """Rooms that are held to the vocabulary."""
 
 ROOMS = {
@@ -92,7 +92,10 @@ PROSE = (
 )  # fmt: skip
 FIRST_WORDS = {"what", "whether", "how", "which"}
 
-EXEMPT: tuple[tuple[str, str], ...] = ()
+EXEMPT: tuple[tuple[str, str], ...] = (
+    ("scripts/monosem/toy/experiments/absorption.py", "child_leans_on_parent"),  # a key of result.json
+    ("tests/unit/toy/test_absorption.py", "child_leans_on_parent"),
+)
 """(file, part of the line)."""
 
 

@@ -56,6 +56,11 @@ def rotate(x: Float[np.ndarray, "n d"], rng: np.random.Generator) -> Float[np.nd
     return x @ (basis * np.sign(np.diag(triangle)))
 
 
+def principal_components(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "d d"]:
+    """Orthonormal eigenvectors of the covariance of the rows, a row each, by rising variance."""
+    return np.linalg.eigh(np.cov(np.asarray(x, np.float64), rowvar=False))[1].T
+
+
 def cosines(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
     """Cosine of each pair of rows; 0 where a row is zero."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)

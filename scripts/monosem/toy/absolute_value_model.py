@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from scripts.monosem.toy.data import Batch, stratified_batch
 
 Hidden = Literal["relu", "linear"]
+"""Activation of the hidden layer."""
 
 
 class Parameters(NamedTuple):
@@ -37,8 +38,10 @@ def initialise(instances: tuple[int, ...], n: int, m: int, generator: Generator)
     return Parameters(W1, W2, W1.new_zeros(*instances, n))
 
 
-def forward(parameters: Parameters, x: Float[Tensor, "*instance sample n"], hidden: Hidden) -> Float[Tensor, "..."]:
-    """y' = ReLU(W2 act(W1 x) + b), shape [*instance, sample, n]; `hidden` 'linear' is the control."""
+def forward(
+    parameters: Parameters, x: Float[Tensor, "*shared sample n"], hidden: Hidden
+) -> Float[Tensor, "*instance sample n"]:
+    """y' = ReLU(W2 act(W1 x) + b); `hidden` 'linear' is the control."""
     h = x @ parameters.W1.mT
     return torch.relu((torch.relu(h) if hidden == "relu" else h) @ parameters.W2.mT + parameters.b[..., None, :])
 

@@ -12,7 +12,7 @@ class Rule:
     value: Any
     """Measured: a number, a list of numbers or a bool, None where it could not be measured."""
     bound: Any
-    """What it is compared with."""
+    """The number, range or sequence that it is compared with."""
     passed: bool
     """True if the value meets the bound."""
 

@@ -1,6 +1,6 @@
 """Sparse synthetic features: x_i is 0 with probability 1 − p_i, otherwise uniform on [0, 1] (Elhage et al. 2022).
 
-Samples are made on the generator's device, where `probability` must lie too.
+Samples are made on the generator's device, on which `probability` must be too.
 """
 
 import itertools
@@ -16,16 +16,16 @@ from torch import Generator, Tensor
 from scripts.monosem.toy.settings import LogRange
 
 Relation = Literal["correlated", "anticorrelated", "independent"]
-"""How the members of a set of features go together."""
+"""The way in which the members of a set of features go together."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """Weighted samples: an expectation is estimated by the weighted sum over the sample axis."""
 
-    x: Float[Tensor, "instance sample n"]
-    """Feature values."""
-    weight: Float[Tensor, "instance sample"]
+    x: Float[Tensor, "*shared sample n"]
+    """Feature values; leading axes of length one, or none, are shared by all instances."""
+    weight: Float[Tensor, "*instance sample"]
     """Non-negative, sums to one over the sample axis."""
 
 

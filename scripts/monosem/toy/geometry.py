@@ -40,14 +40,16 @@ def dimensionality(W: Float[np.ndarray, "*instance m n"]) -> Float[np.ndarray, "
     return norms(W) ** 2 / np.maximum(total, _TINY)
 
 
-def dimensions_per_feature(W: Float[np.ndarray, "*instance m n"]) -> Float[np.ndarray, "*instance"]:
+def dimensions_per_feature(W: Float[np.ndarray, "*instance m n"]) -> Float[np.ndarray, "*instance"] | float:
     """D* = m / ‖W‖²_F: hidden dimensions per represented feature."""
     W = np.asarray(W, dtype=np.float64)
     return W.shape[-2] / np.maximum((W**2).sum((-2, -1)), _TINY)
 
 
-def n_represented(W: Float[np.ndarray, "*instance m n"], threshold: float = REPRESENTED_NORM) -> Int[np.ndarray, "..."]:
-    """How many features have ‖W_i‖ > threshold."""
+def n_represented(
+    W: Float[np.ndarray, "*instance m n"], threshold: float = REPRESENTED_NORM
+) -> Int[np.ndarray, "*instance"] | np.integer:
+    """Number of features with ‖W_i‖ > threshold."""
     return (norms(W) > threshold).sum(-1)
 
 

@@ -1,4 +1,4 @@
-"""Where the true features are known: hidden states of a toy model, or sparse combinations of random directions."""
+"""Activations whose features are known: hidden states of a toy model, or sparse combinations of random directions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from torch import Generator, Tensor
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.metrics import matching
-from scripts.monosem.toy import data, geometry
-from scripts.monosem.toy.experiments import superposition
+from scripts.monosem.toy import data, geometry, superposition_models
 from scripts.monosem.toy.settings import SparseFeatures, SuperpositionConfig, Truth
+from scripts.monosem.toy.theory import superposition
 
 BLOCK = 8192
 """Samples made at a time, so that memory holds activations and not feature values."""
@@ -21,16 +21,16 @@ BLOCK = 8192
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """Activations h = Σ_i x_i g_i of which directions and values are known."""
+    """A source of activations h = Σ_i x_i g_i of which directions g_i and values x_i are known."""
 
     directions: Float[Tensor, "n d"]
     """Row i is g_i."""
     probability: Float[Tensor, " n"]
-    """How often each feature is on."""
+    """Probability that each feature is on."""
     sample: Callable[[int, Generator], Float[Tensor, "sample n"]]
     """Draws feature values."""
     described: dict[str, Any]
-    """What the source is, for JSON."""
+    """Kind, size and statistics of the source, for JSON."""
 
     def activations(self, n_samples: int, seed: int) -> Float[Tensor, "sample d"]:
         """Fresh activations, without their feature values."""
@@ -59,8 +59,8 @@ def sample_correlated(
     Φ((Φ⁻¹(p_i) − l_i · u) / √(1 − ‖l_i‖²)), and one random number serves gate and value, as in `data.sample`.
     """
     u = torch.randn(n_samples, loadings.shape[1], generator=generator)
-    own = (1.0 - loadings.square().sum(1)).sqrt()
-    conditional = torch.special.ndtr((torch.special.ndtri(probability) - u @ loadings.T) / own)
+    independent = (1.0 - loadings.square().sum(1)).sqrt()
+    conditional = torch.special.ndtr((torch.special.ndtri(probability) - u @ loadings.T) / independent)
     gate = torch.rand(n_samples, len(probability), generator=generator)
     return torch.where(gate < conditional, gate / conditional.clamp_min(torch.finfo(gate.dtype).tiny), 0.0)
 
@@ -89,8 +89,11 @@ def sparse_features(config: SparseFeatures, seed: int) -> GroundTruth:
 
 def toy_model(config: SuperpositionConfig, seed: int, device: str) -> GroundTruth:
     """Hidden states h = W x of a trained toy model in superposition; its directions are the columns of W."""
-    stack = superposition.train_stack(config, "relu", seed, device)
-    W, p = stack.parameters.W[0], torch.full((config.n,), config.probabilities[0])
+    stack = superposition_models.train_stack(config, "relu", seed, device)
+    W = stack.parameters.W[0]
+    p = torch.full((config.n,), config.probabilities[0])
+    weights = superposition_models.importances(config)
+    optimum = superposition.linear_optimum(np.full(config.n, config.probabilities[0]), weights, config.m)
     return GroundTruth(
         W.T.contiguous(),
         p,
@@ -100,7 +103,7 @@ def toy_model(config: SuperpositionConfig, seed: int, device: str) -> GroundTrut
             "n": config.n,
             "d": config.m,
             "probability": config.probabilities[0],
-            "loss_over_linear_optimum": superposition.describe(config, stack)[0]["loss_over_linear_optimum"],
+            "loss_over_linear_optimum": stack.loss[0] / optimum,
             "n_represented": int(geometry.n_represented(W.numpy())),
             "min_norm": geometry.norms(W.numpy()).min(),
             "dimensions_per_feature": geometry.dimensions_per_feature(W.numpy()),

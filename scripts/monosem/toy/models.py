@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from scripts.monosem.toy.data import Batch
 
 Output = Literal["relu", "linear"]
+"""Activation of the output."""
 
 
 class Parameters(NamedTuple):
@@ -26,13 +27,17 @@ def initialise(instances: tuple[int, ...], n: int, m: int, generator: Generator)
     return Parameters(W, W.new_zeros(*instances, n))
 
 
-def hidden(W: Float[Tensor, "*instance m n"], x: Float[Tensor, "*instance sample n"]) -> Float[Tensor, "..."]:
-    """h = W x, shape [*instance, sample, m], without bias."""
+def hidden(
+    W: Float[Tensor, "*#instance m n"], x: Float[Tensor, "*#instance sample n"]
+) -> Float[Tensor, "*#instance sample m"]:
+    """h = W x, without bias."""
     return x @ W.mT
 
 
-def forward(parameters: Parameters, x: Float[Tensor, "*instance sample n"], output: Output) -> Float[Tensor, "..."]:
-    """x' = act(Wᵀ W x + b), shape [*instance, sample, n]; `output` 'linear' is the control without superposition."""
+def forward(
+    parameters: Parameters, x: Float[Tensor, "*shared sample n"], output: Output
+) -> Float[Tensor, "*instance sample n"]:
+    """x' = act(Wᵀ W x + b); `output` 'linear' is the control without superposition."""
     pre = hidden(parameters.W, x) @ parameters.W + parameters.b[..., None, :]
     return torch.relu(pre) if output == "relu" else pre
 
@@ -56,10 +61,10 @@ class _ReluLoss(torch.autograd.Function):
         loss = (torch.linalg.vector_norm(error, dim=-1).square() * weight).sum(-1)
         if root is not None:
             error.mul_(root)
-        slope = torch.ops.aten.threshold_backward.grad_input(error, out, 0.0, grad_input=error)
+        gradient = torch.ops.aten.threshold_backward.grad_input(error, out, 0.0, grad_input=error)
         weight = weight[..., None]
-        by_W = (h * weight).mT @ slope + ((slope @ W.mT) * weight).mT @ x
-        ctx.save_for_backward(by_W, (weight.mT @ slope).squeeze(-2))
+        by_W = (h * weight).mT @ gradient + ((gradient @ W.mT) * weight).mT @ x
+        ctx.save_for_backward(by_W, (weight.mT @ gradient).squeeze(-2))
         return loss
 
     @staticmethod
@@ -69,12 +74,11 @@ class _ReluLoss(torch.autograd.Function):
 
 
 def reconstruction_loss(
-    parameters: Parameters, batch: Batch, importance: Float[Tensor, "*instance n"] | None, output: Output
+    parameters: Parameters, batch: Batch, importance: Float[Tensor, " n"] | None, output: Output
 ) -> Float[Tensor, "*instance"]:
     """E_x Σ_i I_i (x_i − x'_i)² of each instance (Elhage et al. 2022, 'Demonstrating superposition').
 
-    The batch may lack leading instance axes, which then share it. `importance` None means 1 for all features; one with
-    instance axes needs one of length 1 for the samples before its last.
+    The batch may lack leading instance axes, which then share it. `importance` None means 1 for all features.
     """
     if output == "relu":
         root = None if importance is None else importance.sqrt()

@@ -36,6 +36,7 @@ class Motif(NamedTuple):
     """Asymmetric superposition: a neuron that reads one feature loudly and another softly, and writes the reverse."""
 
     neuron: int
+    """Index of the neuron."""
     loud: int
     """Feature with the large input and the small output weight."""
     soft: int
@@ -45,9 +46,9 @@ class Motif(NamedTuple):
     ratio_out: float
     """W2 of the soft over that of the loud feature (4 in the paper)."""
     interference: float
-    """What the neuron alone writes to the soft feature's output when the loud one is at 1."""
+    """Contribution of this neuron alone to the soft feature's output when the loud one is at 1."""
     net: float
-    """What all neurons together write there (before the output's bias): inhibited if at most about zero."""
+    """Contribution of all neurons there, before the output's bias: inhibited if at most about zero."""
 
 
 def asymmetric_motifs(
@@ -63,7 +64,7 @@ def asymmetric_motifs(
     at least `least_ratio`.
     """
     gain = W2.T * np.abs(W1)
-    found = []
+    motifs = []
     for neuron in range(len(W1)):
         first, second = np.argsort(-gain[neuron])[:2]
         if gain[neuron, second] < least_gain:
@@ -75,5 +76,5 @@ def asymmetric_motifs(
             continue
         reads = np.maximum(np.sign(W1[neuron, loud]) * W1[:, loud], 0.0)
         alone, together = W2[soft, neuron] * reads[neuron], W2[soft] @ reads
-        found.append(Motif(neuron, int(loud), int(soft), *map(float, (ratio_in, ratio_out, alone, together))))
-    return found
+        motifs.append(Motif(neuron, int(loud), int(soft), *map(float, (ratio_in, ratio_out, alone, together))))
+    return motifs

@@ -1,4 +1,4 @@
-"""Which polytopes trained features form: lines of D_i, and components of the feature graph compared by Gram matrix.
+"""Polytopes that trained features form: lines of D_i, and components of the feature graph compared by Gram matrix.
 
 Orthogonal polytopes make a tegum product (Elhage et al. 2022, "The Geometry of Superposition"): every vertex keeps the
 dimensionality that it has in its own factor, and the feature graph falls apart into the factors.
@@ -7,7 +7,7 @@ dimensionality that it has in its own factor, and the feature graph falls apart 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -16,9 +16,14 @@ from scripts.monosem.toy.theory import superposition
 
 LINES = {"1": 1.0, "3/4": 3 / 4, "2/3": 2 / 3, "1/2": 1 / 2, "2/5": 2 / 5, "3/8": 3 / 8}
 """Where the paper finds D_i to gather: a dimension of its own, tetrahedron, triangle, digon, pentagon, antiprism."""
-HALF_WIDTH, AWAY = 0.005, 0.0125
-"""A line is counted within HALF_WIDTH of its fraction and compared with as wide strips AWAY on either side."""
-MIN_COUNT, MIN_RATIO = 10, 2.0
+HALF_WIDTH = 0.005
+"""A line is counted within this of its fraction."""
+AWAY = 0.0125
+"""Distance of the strips, as wide, on either side with which it is compared."""
+MIN_COUNT = 10
+"""Least number of features in a line."""
+MIN_RATIO = 2.0
+"""Least number of features in a line over that in either strip."""
 EDGE = 0.25
 """|cosine| from which two features are joined in the feature graph."""
 TOLERANCE = 0.1
@@ -27,13 +32,15 @@ TOLERANCE = 0.1
 
 @dataclass(frozen=True)
 class Line:
-    """How many D_i lie at a fraction, and beside it."""
+    """Numbers of D_i at a fraction and beside it."""
 
     at: int
+    """Features within HALF_WIDTH of the fraction."""
     beside: int
+    """The same on the fuller side of it, AWAY from the fraction."""
 
     @property
-    def found(self) -> bool:
+    def present(self) -> bool:
         """At least MIN_COUNT features, and MIN_RATIO as many as on either side."""
         return self.at >= MIN_COUNT and self.at >= MIN_RATIO * self.beside
 
@@ -51,7 +58,7 @@ def lines(D: Float[np.ndarray, " feature"]) -> dict[str, Line]:
 class Component:
     """A connected part of the feature graph."""
 
-    features: np.ndarray
+    features: Int[np.ndarray, " k"]
     """Indices of its features."""
     name: str | None
     """The polytope that it is, 'alone' for a single feature, None if it is none that is known."""
@@ -76,7 +83,7 @@ def gram_deviation(a: Float[np.ndarray, "k k"], b: Float[np.ndarray, "k k"]) -> 
 
 
 def identify(cosines: Float[np.ndarray, "k k"]) -> tuple[str | None, float | None]:
-    """Name and deviation of the polytope that k unit vectors form."""
+    """Name of the polytope that k unit vectors form, None if it is unknown, and deviation from the nearest one."""
     if len(cosines) == 1:
         return "alone", 0.0
     best, deviation = None, None
@@ -96,9 +103,9 @@ def components(W: Float[np.ndarray, "m n"]) -> list[Component]:
     return [Component(kept[group], *identify(cosines[np.ix_(group, group)])) for group in groups]
 
 
-def census(found: list[Component]) -> dict[str, int]:
-    """How many features are in components of each name; 'none' counts those in unknown ones."""
+def census(parts: list[Component]) -> dict[str, int]:
+    """Number of features in components of each name; 'none' counts those in unknown ones."""
     counts = dict.fromkeys(("alone", *superposition.POLYTOPE_DIMENSIONALITY, "none"), 0)
-    for component in found:
+    for component in parts:
         counts[component.name or "none"] += len(component.features)
     return counts

@@ -73,3 +73,10 @@ def test_debiased_cka_of_independent_rows_is_zero_on_average_where_the_biased_on
     debiased, biased = ([representations.linear_cka(*pair, debiased=kind) for pair in pairs] for kind in (True, False))
     assert abs(np.mean(debiased)) < 3 * np.std(debiased) / np.sqrt(200)
     assert np.mean(biased) > 0.5
+
+
+def test_principal_components_are_directions_by_rising_variance():
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    rows = rng.standard_normal((5000, 3)) * [3.0, 1.0, 0.1] @ basis + 7.0
+    assert np.abs(representations.principal_components(rows) @ basis[::-1].T) == pytest.approx(np.eye(3), abs=0.03)

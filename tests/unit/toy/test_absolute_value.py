@@ -26,7 +26,7 @@ def tensors(W1, W2, b):
     )
 
 
-def test_two_neurons_per_feature_compute_the_absolute_value_exactly():
+def test_two_neurons_per_feature_are_exact():
     W1, W2 = exact(3)
     x = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
     assert absolute_value_model.forward(tensors(W1, W2, np.zeros(3)), x, "relu").numpy() == pytest.approx(
@@ -36,7 +36,7 @@ def test_two_neurons_per_feature_compute_the_absolute_value_exactly():
     assert neuron_roles.asymmetric_motifs(W1, W2) == []
 
 
-def test_a_trained_model_finds_that_solution_and_a_linear_hidden_layer_cannot():
+def test_training_finds_the_exact_solution_unless_the_hidden_layer_is_linear():
     config = from_params(
         AbsoluteValueConfig,
         {
@@ -64,7 +64,7 @@ def test_the_bound_is_the_loss_of_pairs_on_the_most_important_features(p):
 
 
 @pytest.mark.parametrize("p", [1.0, 0.3, 0.02])
-def test_one_neuron_on_each_of_two_features_is_worse_than_two_on_one(p):
+def test_two_neurons_on_one_feature_beat_one_on_each_of_two(p):
     """The step of the bound that is not obvious, by weighted least squares on a fine grid."""
     inside = (np.arange(20_000) + 0.5) / 10_000 - 1.0
     x, weight = np.append(inside, 0.0), np.append(np.full(20_000, p / 20_000), 1.0 - p)
@@ -115,7 +115,7 @@ def test_learning_rates_must_match_probabilities():
     assert problem == "toy.x.learning_rates: expected one for each of the 2 probabilities, found 1"
 
 
-def test_levels_come_back_in_their_order_whatever_their_learning_rates():
+def test_levels_keep_their_order_at_several_learning_rates():
     settings = yaml.safe_load(open("config.yaml"))["toy"]["absolute-value-exact"]
     settings = {key: value for key, value in settings.items() if key != "kind"}
     settings |= {"probabilities": [1.0, 0.1, 0.5], "learning_rates": [0.01, 0.001, 0.01], "restarts": 1, "steps": 3,
@@ -134,7 +134,7 @@ def test_cross_entropy_of_the_papers_example():
 
 
 @pytest.mark.parametrize("kind", ["cross_entropy", "squared_error"])
-def test_the_exact_optimum_of_a_group_is_what_the_model_gets_with_the_best_answers(kind):
+def test_closed_form_of_a_group_is_the_loss_of_its_best_outputs(kind):
     for size in (1, 2):
         group = torch.arange(4) < size
         big = torch.where(group, 30.0, -30.0)[None]
@@ -156,6 +156,6 @@ def test_groups_are_sets_of_features_that_share_neurons():
     assert privileged_basis.in_words(privileged_basis.groups(W)) == "3 in 2, 2 × 1 in 1"
 
 
-def test_the_published_sequence_covers_its_probabilities_and_no_others():
+def test_published_group_at_each_probability():
     found = [privileged_basis.published(p) for p in (1.0, 0.35, 0.15, 0.12, 0.065, 0.03)]
     assert found == [(1, 1), (3, 2), (5, 3), (6, 4), (8, 5), None]

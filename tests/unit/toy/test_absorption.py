@@ -17,7 +17,7 @@ def sample(hierarchy, n_samples=20_000):
     return absorption.sample(CONFIG, n_samples, hierarchy, torch.Generator().manual_seed(0)).numpy()
 
 
-def test_children_wait_for_their_parent_and_come_one_at_a_time():
+def test_children_are_on_only_with_their_parent_and_one_at_a_time():
     x = sample(True) > 0
     children = x[:, CONFIG.parents :].reshape(-1, CONFIG.parents, CONFIG.children)
     assert children.sum(-1).max() == 1
@@ -31,7 +31,7 @@ def test_the_control_has_the_same_frequencies_without_the_hierarchy():
     assert np.corrcoef(x[:, 0], x[:, CONFIG.parents])[0, 1] == pytest.approx(0.0, abs=0.03)
 
 
-def test_a_perfect_dictionary_absorbs_nothing_and_the_absorbing_one_everything():
+def test_absorption_is_0_for_a_perfect_and_1_for_an_absorbing_dictionary():
     x, n = sample(True), CONFIG.n
     perfect = absorption.absorption(x, x, np.eye(n), CONFIG.parents)
     assert perfect == pytest.approx({"absorption": 0, "silent_with_child": 0, "silent_alone": 0,
@@ -55,7 +55,7 @@ def test_half_of_the_activation_is_half_absorbed():
     assert found["absorption"] == pytest.approx(0.5) and found["silent_with_child"] == 0
 
 
-def test_a_latent_that_only_fires_with_a_child_leans_the_other_way():
+def test_absorption_is_minus_1_for_a_latent_that_needs_a_child():
     x = sample(True)
     has_child = (x[:, CONFIG.parents :].reshape(-1, CONFIG.parents, CONFIG.children) > 0).any(-1)
     latents = x.copy()
@@ -65,7 +65,7 @@ def test_a_latent_that_only_fires_with_a_child_leans_the_other_way():
     assert silent["absorption"] == 0 and silent["silent_alone"] == 1
 
 
-def test_a_nested_dictionary_is_graded_by_its_worst_seed_from_above():
+def test_nested_dictionary_must_absorb_little_on_every_seed():
     runs = [
         {"name": name, "data": data, "absorption": value}
         for name, hierarchy in (("plain", [0.6, 0.9]), ("nested", [-0.1, 0.55]))

@@ -15,7 +15,7 @@ def one_empty_input(n):
 @pytest.mark.parametrize(
     ("name", "inverse_dimensionality"), [("digon", 2.0), ("triangle", 1.5), ("tetrahedron", 4 / 3)]
 )
-def test_at_an_empty_input_a_polytope_of_obtuse_angles_is_as_vulnerable_as_it_is_crowded(name, inverse_dimensionality):
+def test_vulnerability_of_an_ideal_polytope_at_an_empty_input(name, inverse_dimensionality):
     """The attack reaches output i with ε ‖G_i‖ = ε/√D_i, and all others from below, where the ReLU blocks it."""
     W = torch.tensor(superposition.polytope(name), dtype=torch.float32)
     x, weight = one_empty_input(W.shape[1])

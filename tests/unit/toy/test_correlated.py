@@ -64,14 +64,14 @@ def test_octahedra_and_their_antipodes():
     assert across[:2].tolist() == [True, False]
 
 
-def test_stages_are_falls_of_the_loss_and_steady_decay_has_one():
+def test_stages_are_counted_by_falls_of_the_loss():
     x = np.linspace(0, 1, 150)
     step = lambda at: 1.0 / (1.0 + np.exp(-(x - at) / 0.02))  # noqa: E731
     assert dynamics.stages(np.exp(-step(0.3) - step(0.7))) == 2
     assert dynamics.stages(np.exp(-step(0.5))) == 1
 
 
-def test_movement_and_fall_of_the_loss_correlate_only_in_their_order():
+def test_shuffling_intervals_removes_the_jump_correlation():
     rng = np.random.default_rng(0)
     moved = rng.exponential(size=149)
     D = np.cumsum(np.concatenate([[0.0], moved]))[:, None]
@@ -95,7 +95,7 @@ def test_watching_does_not_change_training():
     assert [step for step, _ in seen] == list(range(21)) and torch.equal(seen[-1][1], watched.W)
 
 
-def test_anticorrelated_pairs_are_antipodal_and_correlated_ones_orthogonal():
+def test_trained_pairs_are_antipodal_or_orthogonal_by_their_correlation():
     config = CorrelatedConfig(
         pair_probability=0.1, hexagon_probability=0.03, bases=LargeSets(2, 4, 4, 1), bases_probability=0.1,
         collapse_probabilities=(), restarts=8, steps=500, batch_size=128, learning_rate=0.03, evaluation_samples=4096,

@@ -36,7 +36,7 @@ def test_non_empty_samples_are_never_empty(p, seed):
     assert bool((x > 0).any(-1).all())
 
 
-def test_stratified_batch_has_the_moments_of_plain_sampling_per_feature_and_pair():
+def test_stratified_batch_has_the_moments_of_plain_sampling():
     probability = torch.tensor([[0.5, 0.02, 0.2, 0.01], [0.01, 0.01, 0.01, 0.01]])
     batch = data.stratified_batch(probability, 200_001, generator())
     assert batch.weight.sum(-1).tolist() == pytest.approx([1.0, 1.0], abs=1e-4)

@@ -42,7 +42,7 @@ def chapter(tmp_path_factory):
     return root
 
 
-def test_the_catalogue_names_what_there_is():
+def test_every_kind_has_settings_experiment_and_figures():
     kinds = yaml.safe_load(Path("rules/toy.schema.yaml").read_text())["properties"]
     assert list(outputs_toy.FIGURES) == list(CONFIGS)
     assert set(outputs_toy.FIGURES) == set(kinds) and set(toy_checks.CHECKS) <= set(kinds)
@@ -53,7 +53,7 @@ def test_the_catalogue_names_what_there_is():
     assert {settings["kind"] for settings in TOY.values()} == set(outputs_toy.FIGURES), "smoke runs every kind"
 
 
-def test_an_experiment_that_is_null_is_left_out_and_the_order_is_the_chapters():
+def test_null_leaves_an_experiment_out_of_the_chapters_order():
     toy = {"late": {"kind": "recovery"}, "early": {"kind": "superposition"}, "gone": None}
     assert list(outputs_toy.experiments(toy)) == ["early", "late"]
     played = roles.toy_roles({"toy": {**toy, "superposition": None}})
@@ -102,6 +102,6 @@ def test_the_chapter_shows_every_figure(chapter):
 
 
 @pytest.mark.parametrize("name", TOY)
-def test_the_chapter_can_do_without_any_other_experiment(chapter, name):
+def test_the_chapter_compiles_with_a_single_experiment(chapter, name):
     text = compile_chapter(chapter, [name])
     assert text.count("figures/toy/") == len(outputs_toy.FIGURES[TOY[name]["kind"]])

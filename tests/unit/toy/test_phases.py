@@ -62,7 +62,7 @@ def test_the_classes_of_ideal_weights_are_their_fates():
 
 
 @pytest.mark.parametrize("pair", [0.8, 1.0, 1.3])
-def test_the_fit_finds_the_triple_point_of_a_diagram_made_with_a_known_factor(pair):
+def test_fit_recovers_the_triple_point_of_a_made_diagram(pair):
     p, importance = np.geomspace(0.01, 1, 41), np.geomspace(0.1, 10, 41)
     fate = phases.best_fate(2, p[None], importance[:, None], pair)
     assert phases.fit_triple_point(2, p, importance, fate) == pytest.approx(4 / (3 + 4 * pair), abs=0.01)
@@ -80,7 +80,7 @@ def test_enumeration_is_the_expectation():
     assert product.numpy() == pytest.approx(p.prod(-1) / (2 * 3 * 4), abs=1e-7)
 
 
-def test_crossing_is_interpolated_and_only_counts_where_both_curves_are_defined():
+def test_crossing_is_interpolated_where_both_curves_are_defined():
     x, difference = np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, -1.0, -1.0, 3.0])
     everywhere = np.ones(4, dtype=bool)
     assert phase_diagram.crossing(x, difference, everywhere) == pytest.approx(0.5)

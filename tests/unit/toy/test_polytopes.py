@@ -27,7 +27,7 @@ def test_ideal_polytopes_are_recognised_in_any_basis_and_order(name, noise):
     assert component.deviation < 1e-12 or noise
 
 
-def test_a_tegum_product_falls_apart_into_its_factors():
+def test_components_of_a_tegum_product_are_its_factors():
     W = rotated(superposition.tegum_product(IDEALS["triangle"], IDEALS["pentagon"], IDEALS["digon"], np.eye(1)))
     assert [component.name for component in polytopes.components(W)] == ["pentagon", "triangle", "digon", "alone"]
     assert polytopes.census(polytopes.components(W)) == {
@@ -41,7 +41,7 @@ def test_five_vectors_with_the_angles_of_no_pentagon_are_none():
     assert component.name is None and component.deviation > polytopes.TOLERANCE
 
 
-def test_rows_alone_do_not_make_a_polytope():
+def test_equal_rows_with_other_eigenvalues_are_no_polytope():
     # The cosines of a pentagon's rows, arranged as no five vectors in a plane can be: the eigenvalues tell.
     ideal = IDEALS["pentagon"].T @ IDEALS["pentagon"]
     assert polytopes.gram_deviation(ideal, ideal[::-1, ::-1]) < 1e-12
@@ -58,22 +58,22 @@ def test_absent_features_belong_to_nothing():
 
 def test_a_line_needs_ten_features_and_twice_its_surroundings():
     at, beside = [0.5] * 12, [0.5 + polytopes.AWAY] * 6
-    assert polytopes.lines(np.array(at + beside))["1/2"].found
-    assert not polytopes.lines(np.array(at + beside + beside[:1]))["1/2"].found
-    assert not polytopes.lines(np.array(at[:9]))["1/2"].found
+    assert polytopes.lines(np.array(at + beside))["1/2"].present
+    assert not polytopes.lines(np.array(at + beside + beside[:1]))["1/2"].present
+    assert not polytopes.lines(np.array(at[:9]))["1/2"].present
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_uniform_dimensionalities_have_no_line_at_one_half(seed):
     D = np.random.default_rng(seed).uniform(0.1, 1.0, 2000)
-    assert not polytopes.lines(D)["1/2"].found
+    assert not polytopes.lines(D)["1/2"].present
 
 
 def test_ideal_polytopes_and_their_tegum_product_are_exact():
     assert uniform_geometry.ideal_error() < 1e-12
 
 
-def test_gaps_of_a_pentagon_are_72_degrees_and_classes_are_those_of_the_ideals():
+def test_gaps_and_classes_of_ideal_arrangements():
     pentagon, digons = non_uniform.ideals()
     assert non_uniform.gaps(rotated(pentagon)) == pytest.approx([72.0] * 5)
     assert non_uniform.gaps(pentagon).sum() == pytest.approx(360.0)
@@ -81,7 +81,7 @@ def test_gaps_of_a_pentagon_are_72_degrees_and_classes_are_those_of_the_ideals()
     assert non_uniform.GEOMETRIES[non_uniform.classify(np.eye(2, 5))] == "other"
 
 
-def test_the_better_arrangement_is_the_pentagon_for_equal_features_and_digons_without_a_rare_one():
+def test_pentagon_wins_for_equal_features_and_digons_if_one_is_rare():
     config = NonUniformConfig(
         probability=0.05, ratios=LogRange(0.1, 1.0, 4), restarts=1, steps=150, points=(8, 5, 2, 1, 1),
         learning_rate=0.03,

@@ -4,7 +4,7 @@ import torch
 
 from scripts.monosem.core.declaration import from_params
 from scripts.monosem.metrics import matching
-from scripts.monosem.toy import baseline_dictionaries, data, ground_truth, train_sae
+from scripts.monosem.toy import baseline_dictionaries, data, dictionary_scores, ground_truth, train_sae
 from scripts.monosem.toy.experiments import recovery
 from scripts.monosem.toy.settings import RecoveryConfig, SparseFeatures
 from scripts.monosem.toy.theory import superposition
@@ -64,7 +64,7 @@ def test_without_superposition_independent_components_are_the_features():
     assert converged and matching.mmcs(matching.cosine_matrix(rotation, found)) > 0.99
 
 
-def test_a_cross_of_settings_has_the_headline_once_and_on_every_seed():
+def test_cross_design_has_every_seed_at_the_headline_only():
     cells = [(cell.value, cell.width, cell.seeds) for cell in recovery.cells(CONFIG) if cell.architecture == "relu"]
     assert cells == [(0.3, 18, 1), (1.0, 9, 1), (1.0, 18, 3), (4.0, 18, 1)]
 
@@ -74,7 +74,7 @@ def sparse_features(**changed):
     return ground_truth.sparse_features(SparseFeatures(**settings), 0)
 
 
-def test_correlated_features_keep_their_probabilities_and_uniform_strengths():
+def test_correlation_leaves_probabilities_and_strengths():
     source = sparse_features()
     x = source.values(100_000, 0)
     on = x > 0
@@ -86,7 +86,7 @@ def test_correlated_features_keep_their_probabilities_and_uniform_strengths():
 
 
 @pytest.mark.parametrize(("correlation", "together"), [(0.0, False), (0.6, True)])
-def test_common_factors_make_features_fire_together(correlation, together):
+def test_common_factors_correlate_features(correlation, together):
     on = (sparse_features(correlation=correlation).values(50_000, 1)[:, :8] > 0).double()
     largest = (np.corrcoef(on.numpy().T) - np.eye(8)).max()
     assert (largest > 0.2) == together
@@ -100,7 +100,7 @@ def test_activations_are_sums_of_directions():
 def test_the_next_larger_dictionary_is_compared_within_one_sparsity():
     def entry(width, value, decoder):
         numbers = {"architecture": "relu", "value": value, "d_sae": width, "mmcs": 0.5, "matched_share": 0.5}
-        return recovery.Recovery(numbers, np.zeros((1, 1)), decoder)
+        return recovery.Recovery(numbers, np.zeros((1, len(decoder))), decoder)
 
     basis = np.eye(3)
     found = recovery.to_next_larger([entry(2, 1.0, basis[:2]), entry(3, 1.0, basis), entry(3, 2.0, -basis)])
@@ -126,14 +126,14 @@ def test_settings_that_do_not_fit_are_refused_before_anything_runs(change, sente
 
 def test_duplicates_are_latents_beyond_the_matched_one():
     dictionary = np.concatenate([np.eye(4), np.eye(4)[:2], -np.eye(4)])
-    assert recovery.n_duplicates(matching.cosine_matrix(np.eye(4), dictionary)) == 2
+    assert dictionary_scores.n_duplicates(matching.cosine_matrix(np.eye(4), dictionary)) == 2
 
 
-def test_correlation_of_pairs_is_one_for_a_scaled_copy_and_zero_for_silence():
+def test_pair_correlation_is_1_for_a_scaled_copy_and_0_for_a_silent_latent():
     truth = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
     latents = torch.stack([torch.zeros(100), 3 * truth[:, 0]], dim=1)
     pairs = matching.Matching(np.array([0, 1]), np.array([1, 0]), np.ones(2))
-    assert recovery.pair_correlations(truth, latents, pairs) == pytest.approx([1.0, 0.0])
+    assert dictionary_scores.pair_correlations(truth, latents, pairs) == pytest.approx([1.0, 0.0])
 
 
 def test_one_bad_seed_takes_a_setting_out_of_the_band():
@@ -143,7 +143,7 @@ def test_one_bad_seed_takes_a_setting_out_of_the_band():
     assert not recovery.summarise([good, {**good, "matched_share": 0.8}], 2.0)[0]["in_band"]
 
 
-def test_too_many_active_latents_fail_their_rule_even_when_every_feature_is_matched():
+def test_l0_far_from_the_truth_fails_its_rule():
     entry = {"mmcs": 0.5, "matched_share": 0.0}
     control = {"random_dictionary": [entry], **{name: entry for name in ("raw_basis", "pca", "ica")}}
     run = {"architecture": "relu", "value": 1.0, "d_sae": 18, "mmcs": 0.99, "matched_share": 1.0,

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.monosem.toy import data, geometry, models, training
+from scripts.monosem.toy import data, geometry, models, superposition_models, training
 from scripts.monosem.toy.experiments import superposition
 from scripts.monosem.toy.settings import SuperpositionConfig
 from scripts.monosem.toy.theory import superposition as superposition_theory
@@ -20,7 +20,7 @@ SMALL = SuperpositionConfig(
 
 @pytest.fixture(scope="module")
 def stacks():
-    return {output: superposition.train_stack(SMALL, output, seed=0) for output in superposition.OUTPUTS}
+    return {output: superposition_models.train_stack(SMALL, output, seed=0) for output in superposition.OUTPUTS}
 
 
 def test_hand_value_of_the_loss():
@@ -66,7 +66,7 @@ class Weights(NamedTuple):
     W: torch.Tensor
 
 
-def test_a_step_is_adams_also_where_autograd_leaves_a_gradient_transposed():
+def test_step_equals_torchs_adam_for_a_transposed_gradient():
     source = torch.Generator().manual_seed(0)
     x, target = torch.randn(3, 7, 4, generator=source), torch.randn(3, 7, 5, generator=source)
 
@@ -92,14 +92,17 @@ def test_linear_model_reaches_the_pca_like_optimum_at_every_sparsity(stacks):
     W, b = (tensor.double().numpy() for tensor in stacks["linear"].parameters)
     for level, p in enumerate(SMALL.probabilities):
         probabilities = np.full(SMALL.n, p)
-        reached = superposition_theory.linear_loss(W[level], b[level], probabilities, superposition.importances(SMALL))
+        reached = superposition_theory.linear_loss(
+            W[level], b[level], probabilities, superposition_models.importances(SMALL)
+        )
         assert reached == pytest.approx(
-            superposition_theory.linear_optimum(probabilities, superposition.importances(SMALL), SMALL.m), rel=0.02
+            superposition_theory.linear_optimum(probabilities, superposition_models.importances(SMALL), SMALL.m),
+            rel=0.02,
         )
     assert geometry.n_represented(W).tolist() == [SMALL.m] * 2
 
 
-def test_dense_relu_model_keeps_m_features_and_gives_the_others_their_mean(stacks):
+def test_dense_relu_model_represents_m_features_and_the_mean_of_the_others(stacks):
     W, b = (tensor[0].double().numpy() for tensor in stacks["relu"].parameters)
     assert (geometry.norms(W)[: SMALL.m] > 0.9).all() and (geometry.norms(W)[SMALL.m :] < 0.1).all()
     assert geometry.max_off_diagonal(W) < 0.1
@@ -107,16 +110,18 @@ def test_dense_relu_model_keeps_m_features_and_gives_the_others_their_mean(stack
     assert b[: SMALL.m] == pytest.approx(np.zeros(SMALL.m), abs=0.05)
 
 
-def test_sparse_relu_model_is_in_superposition_and_beats_every_linear_model(stacks):
+def test_sparse_relu_model_beats_every_linear_model_by_superposition(stacks):
     W = stacks["relu"].parameters.W[1].double().numpy()
     assert geometry.n_represented(W) > SMALL.m
-    optimum = superposition_theory.linear_optimum(np.full(SMALL.n, 0.02), superposition.importances(SMALL), SMALL.m)
+    optimum = superposition_theory.linear_optimum(
+        np.full(SMALL.n, 0.02), superposition_models.importances(SMALL), SMALL.m
+    )
     assert stacks["relu"].loss[1] < 0.6 * optimum
 
 
 def test_same_seed_same_bits_and_other_seed_other_weights():
     config = replace(SMALL, steps=20, evaluation_samples=1024)
-    first, again, other = (superposition.train_stack(config, "relu", seed).parameters for seed in (3, 3, 4))
+    first, again, other = (superposition_models.train_stack(config, "relu", seed).parameters for seed in (3, 3, 4))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first.W, other.W)
 

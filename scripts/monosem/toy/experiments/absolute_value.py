@@ -87,7 +87,7 @@ def train_stack(config: AbsoluteValueConfig, hidden: absolute_value_model.Hidden
 
 
 def describe(config: AbsoluteValueConfig, stack: Stack) -> list[dict[str, Any]]:
-    """What each level's kept model looks like, as numbers."""
+    """Measurements of each level's kept model."""
     constants = constant_losses(config)
     levels = []
     for level, p in enumerate(config.probabilities):
@@ -153,18 +153,18 @@ def run(config: AbsoluteValueConfig, seed: int, device: str) -> tuple[dict[str, 
         "linear": describe(control, train_stack(control, "linear", seed, device)),
     }
     weights = [absolute_value_model.rescaled(*pair) for pair in zip(stack.W1, stack.W2, strict=True)]
-    # the same W1 with W2's columns dealt out anew: motifs that chance would give
+    # the same W1 with W2's columns permuted: motifs that chance would give
     rng = np.random.default_rng(derive_seed(seed, "shuffle"))
-    dealt = [neuron_roles.asymmetric_motifs(W1, W2[:, rng.permutation(config.m)]) for W1, W2 in weights]
+    permuted = [neuron_roles.asymmetric_motifs(W1, W2[:, rng.permutation(config.m)]) for W1, W2 in weights]
     result = {
         "monosemantic_from": neuron_roles.MONOSEMANTIC,
         "models": described,
         "controls": {
             "linear_loss_over_bound": [level["loss_over_bound"] for level in described["linear"]],
-            "n_motifs_shuffled": [len(motifs) for motifs in dealt],
+            "n_motifs_shuffled": [len(motifs) for motifs in permuted],
         },
         "most_motifs": max(level["n_motifs"] for level in described["relu"]),
-        "most_motifs_shuffled": max(len(motifs) for motifs in dealt),
+        "most_motifs_shuffled": max(len(motifs) for motifs in permuted),
         "acceptance": acceptance.to_json(grade(config, described)),
     }
     arrays = {

@@ -24,10 +24,12 @@ from scripts.monosem.toy.settings import AbsorptionConfig
 BAR_ABSORPTION = 0.5
 """A parent counts as absorbed from here: a child takes half of its activation away."""
 DATA = ("hierarchy", "independent")
+"""Kinds of data; independent features are the control."""
 MEASURES = (
     "absorption", "silent_with_child", "silent_alone", "child_leans_on_parent", "matched_share", "l0",
     "explained_variance",
 )  # fmt: skip
+"""Measurements that are averaged over seeds."""
 
 
 def sample(
@@ -38,8 +40,8 @@ def sample(
     parent_on = torch.rand(*shape, generator=generator) < config.parent_probability
     gate = parent_on if hierarchy else torch.rand(*shape, generator=generator) < config.parent_probability
     with_child = gate & (torch.rand(*shape, generator=generator) < config.child_share)
-    which = torch.randint(config.children, shape, generator=generator)
-    child_on = with_child[..., None] & (which[..., None] == torch.arange(config.children))
+    child = torch.randint(config.children, shape, generator=generator)
+    child_on = with_child[..., None] & (child[..., None] == torch.arange(config.children))
     on = torch.cat([parent_on, child_on.flatten(1)], dim=1)
     strength = config.weakest + (1.0 - config.weakest) * torch.rand(n_samples, config.n, generator=generator)
     return torch.where(on, strength, 0.0)
@@ -51,20 +53,20 @@ def absorption(
     cosines: Float[np.ndarray, "n latent"],
     parents: int,
 ) -> dict[str, float]:
-    """How much of the parents' own latents goes missing where a child is on.
+    """Share of the parents' latents that goes missing where a child is on.
 
     `absorption`: (a − c) / max(a, c), with a and c the activation per unit of the parent alone and with a child. 0 for
     a latent that reports its feature whatever else is on, 1 for one that falls silent (as the absorption fraction of
     Karvonen et al. 2025), negative for one that the child adds to. `silent_with_child` and `silent_alone`: shares of
     the parent's occurrences without any activation. `child_leans_on_parent`: mean cosine between a child's latent and
-    its parent's direction, 0 for a child of its own.
+    its parent's direction, 0 for a latent of the child alone.
     """
     latent = matching.one_to_one(cosines).columns
     children = (len(cosines) - parents) // parents
     measured = []
     for parent in range(parents):
-        own = range(parents + parent * children, parents + (parent + 1) * children)
-        on, has_child = values[:, parent] > 0, (values[:, own] > 0).any(axis=1)
+        its_children = range(parents + parent * children, parents + (parent + 1) * children)
+        on, has_child = values[:, parent] > 0, (values[:, its_children] > 0).any(axis=1)
         reported = latents[:, latent[parent]] / np.where(on, values[:, parent], 1.0)
         with_child, alone = reported[on & has_child], reported[on & ~has_child]
         missing, larger = alone.mean() - with_child.mean(), max(alone.mean(), with_child.mean())
@@ -73,7 +75,7 @@ def absorption(
                 "absorption": missing / larger if larger > 0 else 0.0,
                 "silent_with_child": (with_child == 0).mean(),
                 "silent_alone": (alone == 0).mean(),
-                "child_leans_on_parent": np.mean([cosines[parent, latent[child]] for child in own]),
+                "child_leans_on_parent": np.mean([cosines[parent, latent[child]] for child in its_children]),
             }
         )
     return {key: float(np.mean([entry[key] for entry in measured])) for key in measured[0]}

@@ -19,7 +19,7 @@ BAR_RATIO = 3.0
 BAR_RANK = 0.95
 """Least Spearman correlation of vulnerability with features per dimension."""
 ORTHOGONAL_TOLERANCE = 0.05
-"""How far the orthogonal model's vulnerability may be from 1."""
+"""Largest distance of the orthogonal model's vulnerability from 1."""
 BAR_ROBUST = 1.1
 """Most features per dimension after adversarial training."""
 
@@ -63,8 +63,8 @@ def adversarial_loss(
         levels, samples, n = batch.x.shape
         with torch.no_grad():
             directions = attack_directions(parameters.W)
-            which = torch.randint(n, (levels, samples), generator=source, device=batch.x.device)
-            delta = lengths[:, None, None] * directions.gather(1, which[..., None].expand(-1, -1, n))
+            output = torch.randint(n, (levels, samples), generator=source, device=batch.x.device)
+            delta = lengths[:, None, None] * directions.gather(1, output[..., None].expand(-1, -1, n))
         error = (models.forward(parameters, batch.x + delta, "relu") - batch.x).square().sum(-1)
         return (error * batch.weight).sum(-1)
 

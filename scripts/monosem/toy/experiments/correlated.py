@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, training
@@ -21,10 +21,14 @@ EVALUATION_BLOCK = 2048
 """Samples scored at a time."""
 NEAR_BEST = 0.01
 """Models whose loss exceeds the least by at most this share of the best constant's are judged."""
-ORTHOGONAL, ANTIPODAL = 0.1, -0.9
-"""Bounds on the cosine of two features."""
-COLLAPSED_COSINE, COLLAPSED_NORM = 0.9, 0.3
-"""A pair has collapsed if both members have a direction of this length, and the same one."""
+ORTHOGONAL = 0.1
+"""Two features are orthogonal below this |cosine|."""
+ANTIPODAL = -0.9
+"""Two features are antipodal below this cosine."""
+COLLAPSED_COSINE = 0.9
+"""A pair has collapsed if its members have a cosine above this …"""
+COLLAPSED_NORM = 0.3
+"""… and both are longer than this."""
 BAR_SHARE = 0.9
 """Least share of the judged models that show an arrangement."""
 BAR_LOCAL_RATIO = 0.1
@@ -38,11 +42,11 @@ class Sets:
     """Features that go together."""
 
     sets: int
-    """How many."""
+    """Number of sets."""
     size: int
     """Features in each."""
     relation: data.Relation
-    """How they go together."""
+    """The way in which they go together."""
     m: int
     """Hidden dimensions."""
     restarts: int
@@ -60,7 +64,7 @@ def fit(
     def draw(n_samples: int, source: torch.Generator) -> data.Batch:
         return data.sets_batch(p, sets.sets, sets.size, sets.relation, n_samples, source)
 
-    def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
+    def loss(parameters: models.Parameters, batch: data.Batch) -> Float[torch.Tensor, "*instance"]:
         return models.reconstruction_loss(parameters, batch, None, "relu")
 
     instances = (sets.restarts, len(probabilities))
@@ -74,18 +78,17 @@ def fit(
 
 
 def cosines(W: Float[np.ndarray, "*instance m n"]) -> Float[np.ndarray, "*instance n n"]:
-    """Between the directions of all features; 0 for one without."""
+    """Cosines between the directions of all features; 0 for a feature without a direction."""
     return geometry.gram(W / np.maximum(geometry.norms(W), 1e-9)[..., None, :])
 
 
 def partner_cosines(W: Float[np.ndarray, "*instance m n"]) -> Float[np.ndarray, "*instance pair"]:
-    """Of features 0 and 1, 2 and 3, …"""
-    found = cosines(W)
+    """Cosines of features 0 and 1, 2 and 3, …"""
     first = np.arange(0, W.shape[-1], 2)
-    return found[..., first, first + 1]
+    return cosines(W)[..., first, first + 1]
 
 
-def within_over_across(W: Float[np.ndarray, "*instance m n"], size: int) -> Float[np.ndarray, "*instance"]:
+def within_over_across(W: Float[np.ndarray, "*instance m n"], size: int) -> Float[np.ndarray, "*instance"] | float:
     """Mean squared cosine of two features of one set over that of features of different sets."""
     squared, n = cosines(W) ** 2, W.shape[-1]
     same = np.arange(n)[:, None] // size == np.arange(n)[None] // size
@@ -93,8 +96,8 @@ def within_over_across(W: Float[np.ndarray, "*instance m n"], size: int) -> Floa
     return within / squared[..., ~same].mean(-1)
 
 
-def n_collapsed(W: Float[np.ndarray, "*instance m n"]) -> Int[np.ndarray, "*instance"]:
-    """How many pairs share one direction, as their first principal component would."""
+def n_collapsed(W: Float[np.ndarray, "*instance m n"]) -> Int[np.ndarray, "*instance"] | np.integer:
+    """Number of pairs that share one direction, as their first principal component would."""
     norms = geometry.norms(W)
     long = (norms[..., ::2] > COLLAPSED_NORM) & (norms[..., 1::2] > COLLAPSED_NORM)
     return (long & (partner_cosines(W) > COLLAPSED_COSINE)).sum(-1)
@@ -107,7 +110,7 @@ def near_best(losses: Float[np.ndarray, " restart"]) -> Int[np.ndarray, " kept"]
 
 
 def in_order(counts: list[int], wanted: tuple[int, ...]) -> bool:
-    """Whether all wanted counts occur, and counts never rise."""
+    """True if all wanted counts occur, and counts never rise."""
     return set(wanted) <= set(counts) and all(b <= a for a, b in zip(counts, counts[1:], strict=False))
 
 
@@ -128,11 +131,11 @@ def accept(values: dict[str, Any], controls: dict[str, Any]) -> acceptance.Rules
     return rules
 
 
-def _side_by_side(W: Float[np.ndarray, "model 2 6"]) -> Float[np.ndarray, " model"]:
-    """Whether each feature's partner is among its two nearest on the circle."""
-    found = cosines(W) - 3.0 * np.eye(6)
+def _side_by_side(W: Float[np.ndarray, "model 2 6"]) -> Bool[np.ndarray, " model"]:
+    """True for a model if each feature's partner is among its two nearest on the circle."""
+    cosine = cosines(W) - 3.0 * np.eye(6)
     partner = np.arange(6) ^ 1
-    nearer = (found > found[:, np.arange(6), partner][:, :, None]).sum(-1)
+    nearer = (cosine > cosine[:, np.arange(6), partner][:, :, None]).sum(-1)
     return (nearer <= 1).all(-1)
 
 
@@ -176,10 +179,10 @@ def run(config: CorrelatedConfig, seed: int, device: str) -> tuple[dict[str, Any
         arrays[f"collapse_{relation}_W"] = best
     arrays["collapse_probabilities"] = np.array(config.collapse_probabilities)
 
-    def orthogonal(W: np.ndarray) -> float:
+    def orthogonal(W: Float[np.ndarray, "model m n"]) -> float:
         return float((np.abs(partner_cosines(W)) < ORTHOGONAL).all(-1).mean())
 
-    def antipodal(W: np.ndarray) -> float:
+    def antipodal(W: Float[np.ndarray, "model m n"]) -> float:
         return float((partner_cosines(W) < ANTIPODAL).all(-1).mean())
 
     values = {

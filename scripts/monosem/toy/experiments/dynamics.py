@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from scipy.signal import find_peaks
 from scipy.stats import spearmanr
 
@@ -21,7 +21,7 @@ from scripts.monosem.toy.settings import DynamicsConfig, EnergyLevels, Octahedro
 from scripts.monosem.toy.theory import superposition
 
 RECORDS = 150
-"""Times at which a run is looked at."""
+"""Number of intervals between records of a run."""
 HALF_WIDTH = 0.03
 """A D_i counts as at one half within this."""
 BAR_SPEARMAN = 0.5
@@ -32,8 +32,12 @@ BAR_STAGES = 2
 """Least median number of stages in which an octahedron forms."""
 STAGE_PROMINENCE = 0.15
 """A stage is a peak of the rate of learning that stands out by this share of the highest."""
-ANTIPODAL, ORTHOGONAL = -0.9, 0.15
+ANTIPODAL = -0.9
+"""Two features are antipodal below this cosine."""
+ORTHOGONAL = 0.15
+"""Two features are orthogonal below this |cosine|."""
 EVALUATION_SAMPLES = 4096
+"""Samples on which losses are recorded, the same at all times."""
 
 
 def _small(start: models.Parameters, std: float) -> models.Parameters:
@@ -43,10 +47,10 @@ def _small(start: models.Parameters, std: float) -> models.Parameters:
 
 @dataclass(frozen=True)
 class History:
-    """What was seen of a stack during training."""
+    """Records of a stack during training."""
 
-    steps: np.ndarray
-    """When, [record]."""
+    steps: Int[np.ndarray, " record"]
+    """Steps taken before each record."""
     losses: Float[np.ndarray, "record instance"]
     """On the same samples at all times, in units of the best constant's."""
     W: Float[np.ndarray, "record instance m n"]
@@ -62,7 +66,7 @@ def watch(
     generator: torch.Generator,
     label: str,
 ) -> History:
-    """Train and look at the models RECORDS times, evenly over the steps."""
+    """Train, and record the models evenly over the steps."""
     optimisation = training.Optimisation(settings.steps, settings.batch_size, settings.learning_rate)
     wanted = set(np.linspace(0, optimisation.steps, min(RECORDS, optimisation.steps) + 1).round().astype(int).tolist())
     seen: list[tuple[int, np.ndarray, np.ndarray]] = []
@@ -84,7 +88,7 @@ def uniform(config: DynamicsConfig, seed: int, device: str) -> History:
     p = torch.tensor([settings.probability], device=device)
     unit = float(settings.n * superposition.feature_variance(settings.probability))
 
-    def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
+    def loss(parameters: models.Parameters, batch: data.Batch) -> Float[torch.Tensor, " instance"]:
         return models.reconstruction_loss(parameters, batch, None, "relu") / unit
 
     def draw(n_samples: int, source: torch.Generator) -> data.Batch:
@@ -101,7 +105,7 @@ def sets(config: DynamicsConfig, relation: data.Relation, seed: int, device: str
     p = torch.tensor([settings.probability], device=device)
     unit = float(6 * superposition.feature_variance(settings.probability))
 
-    def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
+    def loss(parameters: models.Parameters, batch: data.Batch) -> Float[torch.Tensor, " instance"]:
         return models.reconstruction_loss(parameters, batch, None, "relu") / unit
 
     def draw(n_samples: int, source: torch.Generator) -> data.Batch:
@@ -127,14 +131,15 @@ def stages(loss: Float[np.ndarray, " record"]) -> int:
     return len(find_peaks(padded, prominence=STAGE_PROMINENCE * max(rate.max(), 1e-12))[0])
 
 
-def octahedra(W: Float[np.ndarray, "instance 3 6"]) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each model's features are three orthogonal digons, and whether all antipodes are in different sets."""
+def octahedra(
+    W: Float[np.ndarray, "instance 3 6"],
+) -> tuple[Bool[np.ndarray, " instance"], Bool[np.ndarray, " instance"]]:
+    """True for models of which the features are three orthogonal digons, and for those with no antipodes in one set."""
     cosines = geometry.gram(W / np.maximum(geometry.norms(W), 1e-9)[:, None, :])
     antipodes = (cosines < ANTIPODAL).sum(-1) == 1
     clean = (np.abs(cosines) < ORTHOGONAL).sum(-1) == 4
-    found = (antipodes & clean).all(-1)
     partner = cosines.argmin(-1)
-    return found, (partner // 3 != np.arange(6) // 3).all(-1)
+    return (antipodes & clean).all(-1), (partner // 3 != np.arange(6) // 3).all(-1)
 
 
 def accept(values: dict[str, Any], controls: dict[str, Any]) -> acceptance.Rules:
@@ -166,26 +171,27 @@ def run(config: DynamicsConfig, seed: int, device: str) -> tuple[dict[str, Any],
     ]
     correlation, shuffled = jump_correlation(D, loss, seed)
     small = {relation: sets(config, relation, seed, device) for relation in ("correlated", "independent")}
-    found = {relation: octahedra(history.W[-1].astype(np.float64)) for relation, history in small.items()}
+    ideal = {relation: octahedra(history.W[-1].astype(np.float64)) for relation, history in small.items()}
     correlated = small["correlated"]
     best = int(correlated.losses[-1].argmin())
-    counted = [stages(correlated.losses[:, i]) for i in np.flatnonzero(found["correlated"][0])]
+    counted = [stages(correlated.losses[:, i]) for i in np.flatnonzero(ideal["correlated"][0])]
     across = {
-        relation: float((ideal & apart).sum() / max(1, ideal.sum())) for relation, (ideal, apart) in found.items()
+        relation: float((octahedron & apart).sum() / max(1, octahedron.sum()))
+        for relation, (octahedron, apart) in ideal.items()
     }
     values = {
         "share_at_one_half": at_half[1],
         "n_represented": int((norms[-1] > geometry.REPRESENTED_NORM).sum()),
         "digons": polytopes.census(polytopes.components(W[-1]))["digon"],
         "jump_correlation": correlation,
-        "octahedra_share": float(found["correlated"][0].mean()),
+        "octahedra_share": float(ideal["correlated"][0].mean()),
         "octahedra_with_antipodes_across_sets": across["correlated"],
         "median_stages": float(np.median(counted)) if counted else 0.0,
     }
     controls = {
         "share_at_one_half_before_training": at_half[0],
         "jump_correlation_shuffled": shuffled,
-        "independent_octahedra_share": float(found["independent"][0].mean()),
+        "independent_octahedra_share": float(ideal["independent"][0].mean()),
         "independent_antipodes_across_sets": across["independent"],
     }
     result = {**values, "controls": controls, "acceptance": acceptance.to_json(accept(values, controls))}

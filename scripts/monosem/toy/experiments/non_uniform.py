@@ -47,8 +47,8 @@ def classify(W: Float[np.ndarray, "2 n"]) -> int:
     """Position in GEOMETRIES: five features with a direction, or two antipodal pairs of them."""
     if geometry.n_represented(W) == 5:
         return 1
-    found = [component.name for component in polytopes.components(W)]
-    return 2 if found == ["digon", "digon"] else 0
+    names = [component.name for component in polytopes.components(W)]
+    return 2 if names == ["digon", "digon"] else 0
 
 
 def fit(
@@ -59,7 +59,7 @@ def fit(
     batch = data.enumerated_batch(p, config.points, device)
     unit = torch.tensor(superposition.feature_variance(p).sum(-1), dtype=torch.float32, device=device)
 
-    def loss(parameters: models.Parameters, given: data.Batch) -> torch.Tensor:
+    def loss(parameters: models.Parameters, given: data.Batch) -> Float[torch.Tensor, "start level"]:
         return models.reconstruction_loss(parameters, given, None, output) / unit
 
     optimisation = training.Optimisation(config.steps, batch.x.shape[1], learning_rate)
@@ -79,7 +79,7 @@ def ideals() -> Float[np.ndarray, "2 2 5"]:
 def branches(
     config: NonUniformConfig, seed: int, device: str
 ) -> tuple[Float[np.ndarray, "branch level"], Bool[np.ndarray, "branch level"]]:
-    """Train gently from both ideal arrangements: losses, and whether a model stayed as it was, whatever the noise."""
+    """Losses after gentle training from both ideal arrangements; true where a model kept its own for both noises."""
     levels = config.ratios.levels
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "branches"))
     noise = START_NOISE * models.initialise((2, levels), config.n, config.m, generator).W
@@ -104,8 +104,10 @@ def free(
     return kept, losses.min(axis=0), np.array([classify(W) for W in kept.W.double().numpy()])
 
 
-def crossing(ratios: Float[np.ndarray, " level"], losses: np.ndarray, stays: np.ndarray) -> float | None:
-    """Ratio at which both branches, where both are stable, are equally good; None if they never are."""
+def crossing(
+    ratios: Float[np.ndarray, " level"], losses: Float[np.ndarray, "2 level"], stays: Bool[np.ndarray, "2 level"]
+) -> float | None:
+    """Ratio at which both branches, where both are stable, are equally good; None if there is none."""
     both, difference = stays.all(axis=0), losses[0] - losses[1]
     change = (np.diff(np.sign(difference)) != 0) & both[1:] & both[:-1]
     if not change.any():

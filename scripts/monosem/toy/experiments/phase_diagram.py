@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, training
@@ -23,13 +24,15 @@ OFF_BOUNDARY = 0.15
 BAR_AGREEMENT = 0.95
 """Least share of the graded cells that agree with theory."""
 TRIPLE_TOLERANCE = 0.05
-"""How far the fitted triple point may be from that of theory."""
+"""Largest distance of the fitted triple point from that of theory."""
 BAR_COEXIST = 0.1
 """Decades of importance over which both branches must be local minima."""
 FINE_POINTS = 8
 """Nodes per feature where losses are compared."""
-BRANCH_IMPORTANCES, BRANCH_POINTS = (0.05, 20.0), 81
-"""Range and number of the importances at which branches are followed."""
+BRANCH_IMPORTANCES = (0.05, 20.0)
+"""Range of the importances at which branches are followed."""
+BRANCH_POINTS = 81
+"""Number of these importances."""
 START_NOISE = 0.02
 """Of the branches' initial weights, so that a saddle is left."""
 
@@ -58,7 +61,7 @@ def _loss(
     weights = torch.tensor(importance, dtype=torch.float32, device=device)[:, None, None]
     scale = torch.tensor(unit, dtype=torch.float32, device=device)
 
-    def loss(parameters: models.Parameters, batch: data.Batch) -> torch.Tensor:
+    def loss(parameters: models.Parameters, batch: data.Batch) -> Float[Tensor, "*start row column"]:
         error = ((models.forward(parameters, batch.x, output) - batch.x).square() * weights).sum(-1)
         return (error * batch.weight).sum(-1) / scale
 
@@ -119,11 +122,11 @@ def branches(
     output: models.Output,
     seed: int,
     device: str,
-) -> tuple[Float[np.ndarray, "solution row column"], np.ndarray]:
-    """Train gently from each ideal solution: losses, and whether WᵀW is still nearest to what it started as.
+) -> tuple[Float[np.ndarray, "solution row column"], Bool[np.ndarray, "solution row column"]]:
+    """Losses after gentle training from each ideal solution; true where WᵀW is still nearest to its start.
 
-    A branch that stays is a local minimum. Noise is added with both signs, because the ReLU lets a saddle pull on one
-    side and push on the other.
+    A branch that stays is a local minimum. Noise is added with both signs, because the ReLU lets a saddle attract on
+    one side and repel on the other.
     """
     solutions = phases.SOLUTIONS[config.n]
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "branches"))
@@ -154,7 +157,9 @@ def crossing(
     return float(x[i] - difference[i] * (x[i + 1] - x[i]) / (difference[i + 1] - difference[i]))
 
 
-def overlap(x: Float[np.ndarray, " point"], first: np.ndarray, second: np.ndarray) -> float:
+def overlap(
+    x: Float[np.ndarray, " point"], first: Bool[np.ndarray, " point"], second: Bool[np.ndarray, " point"]
+) -> float:
     """Decades over which two branches are both local minima, counted as grid steps."""
     return float((first & second).sum() * np.log10(x[-1] / x[0]) / (len(x) - 1))
 
@@ -184,15 +189,15 @@ def run(config: PhaseDiagramConfig, seed: int, device: str) -> tuple[dict[str, A
     arrays = {"importances": importance, "probabilities": p, "theory_fate": expected, "graded": off}
     cells: dict[str, dict[str, Any]] = {}
     for output, restarts in (("relu", config.restarts), ("linear", max(1, config.restarts // 5))):
-        found = diagram(config, output, restarts, seed, device)
+        trained = diagram(config, output, restarts, seed, device)
         cells[output] = {
-            "agreement": float((found.fate == expected)[off].mean()),
-            "agreement_everywhere": float((found.fate == expected).mean()),
-            "superposed_share": float((found.fate == phases.SUPERPOSED)[unequal].mean()),
+            "agreement": float((trained.fate == expected)[off].mean()),
+            "agreement_everywhere": float((trained.fate == expected).mean()),
+            "superposed_share": float((trained.fate == phases.SUPERPOSED)[unequal].mean()),
             "n_graded": int(off.sum()),
             "n_cells": int(off.size),
         }
-        arrays |= {f"{output}_{field.name}": getattr(found, field.name) for field in fields(found)}
+        arrays |= {f"{output}_{field.name}": getattr(trained, field.name) for field in fields(trained)}
 
     names = list(phases.SOLUTIONS[config.n])
     sequence = np.geomspace(BRANCH_IMPORTANCES[0], BRANCH_IMPORTANCES[1], BRANCH_POINTS)

@@ -1,14 +1,14 @@
 """A polysemantic neuron without superposition: cross-entropy alone prefers it (Bricken et al. 2023, 'Problem setup').
 
 One binary neuron tells which of n equiprobable exclusive features is on. Cross-entropy makes it fire for half of them,
-although there is a single neuron and nothing to superpose; squared error does not mind.
+although there is a single neuron and nothing to superpose; squared error is indifferent.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from scripts.monosem.core.runtime import derive_seed
@@ -17,7 +17,7 @@ from scripts.monosem.toy.settings import PolysemanticNeuronConfig
 from scripts.monosem.toy.theory import absolute_value
 
 CLOSE = 0.01
-"""How near a trained loss must come to the exact optimum, in its own units."""
+"""Largest distance of a trained loss from the exact optimum, in units of that loss."""
 BAR_GAIN = 0.05
 """Least that a polysemantic neuron gains, in nats; the squared error must gain no more."""
 
@@ -28,7 +28,7 @@ class Parameters(NamedTuple):
     fires: Float[Tensor, "instance n"]
     """The neuron fires on feature i with probability σ(fires_i)."""
     on: Float[Tensor, "instance n"]
-    """What the model says when it fires: logits, or the prediction itself under squared error."""
+    """Output when the neuron fires: logits, or the prediction itself under squared error."""
     off: Float[Tensor, "instance n"]
     """The same when it does not."""
 
@@ -37,18 +37,20 @@ def expected_loss(parameters: Parameters, kind: str) -> Float[Tensor, " instance
     """Exact expectation over features and firing of the cross-entropy (nats) or the squared error of a one-hot."""
     fires = torch.sigmoid(parameters.fires)
     if kind == "cross_entropy":
-        on, off = (-torch.log_softmax(said, dim=-1) for said in (parameters.on, parameters.off))
+        on, off = (-torch.log_softmax(output, dim=-1) for output in (parameters.on, parameters.off))
     else:
         # ‖prediction − one-hot(i)‖² = ‖prediction‖² − 2 prediction_i + 1
-        on, off = (said.square().sum(-1, keepdim=True) - 2 * said + 1 for said in (parameters.on, parameters.off))
+        on, off = (output.square().sum(-1, keepdim=True) - 2 * output + 1 for output in (parameters.on, parameters.off))
     return (fires * on + (1 - fires) * off).mean(-1)
 
 
-def train(config: PolysemanticNeuronConfig, kind: str, seed: int, device: str) -> tuple[np.ndarray, np.ndarray]:
+def train(
+    config: PolysemanticNeuronConfig, kind: str, seed: int, device: str
+) -> tuple[Float[np.ndarray, " restart"], Int[np.ndarray, " restart"]]:
     """Loss and size of the smaller group of every restart."""
     generator = torch.Generator(device).manual_seed(derive_seed(seed, "start"))
     start = Parameters(*(torch.randn(config.restarts, config.n, generator=generator, device=device) for _ in range(3)))
-    none = data.Batch(torch.zeros(0, device=device), torch.zeros(0, device=device))
+    none = data.Batch(torch.zeros(0, config.n, device=device), torch.zeros(0, device=device))
     parameters = training.train(
         start,
         lambda parameters, _: expected_loss(parameters, kind),

@@ -1,4 +1,4 @@
-"""A ReLU on the hidden layer makes neurons meaningful: which features they hold, alone or shared (Elhage et al. 2022,
+"""A ReLU on the hidden layer makes neurons meaningful: features alone in a neuron, or shared (Elhage et al. 2022,
 'Superposition in a privileged basis')."""
 
 from dataclasses import replace
@@ -16,8 +16,8 @@ from scripts.monosem.toy import acceptance, data, geometry, models, neuron_roles
 from scripts.monosem.toy.settings import PrivilegedBasisConfig
 from scripts.monosem.toy.theory import superposition
 
-HELD = 0.1
-"""A neuron holds a feature if it has at least this share of ‖W_i‖²."""
+LINKED = 0.1
+"""A neuron and feature i are linked if the neuron has at least this share of ‖W_i‖²."""
 PUBLISHED = ((0.5, 1.0, (1, 1)), (0.2, 0.49, (3, 2)), (0.15, 0.15, (5, 3)), (0.12, 0.12, (6, 4)), (0.05, 0.08, (8, 5)))
 """Range of probabilities -> (features, neurons) of the largest group, at n = 10, m = 5 and importance 0.75^i."""
 
@@ -34,22 +34,22 @@ def loss(
 def groups(W: Float[np.ndarray, "m n"]) -> list[tuple[int, int]]:
     """(features, neurons) of each set of represented features that share neurons, largest first.
 
-    A feature and a neuron are linked if the neuron has at least HELD of ‖W_i‖²; sets are connected components.
+    Sets are connected components of the graph that links features and neurons (LINKED).
     """
     m, n = W.shape
-    held = (W**2 >= HELD * (W**2).sum(axis=0)) & (geometry.norms(W) > geometry.REPRESENTED_NORM)
-    neurons, features = np.nonzero(held)
+    linked = (W**2 >= LINKED * (W**2).sum(axis=0)) & (geometry.norms(W) > geometry.REPRESENTED_NORM)
+    neurons, features = np.nonzero(linked)
     links = coo_array((np.ones(len(neurons)), (neurons, m + features)), shape=(m + n, m + n))
     _, label = connected_components(links, directed=False)
-    found = [
+    sizes = [
         (int((label[m:] == component).sum()), int((label[:m] == component).sum())) for component in np.unique(label[:m])
     ]
-    return sorted((pair for pair in found if pair[0]), reverse=True)
+    return sorted((pair for pair in sizes if pair[0]), reverse=True)
 
 
-def in_words(found: list[tuple[int, int]]) -> str:
+def in_words(sets: list[tuple[int, int]]) -> str:
     """[(3, 2), (1, 1), (1, 1)] -> '3 in 2, 2 × 1 in 1'."""
-    counts = {pair: found.count(pair) for pair in dict.fromkeys(found)}
+    counts = {pair: sets.count(pair) for pair in dict.fromkeys(sets)}
     return ", ".join((f"{count} × " if count > 1 else "") + f"{a} in {b}" for (a, b), count in counts.items())
 
 
@@ -93,11 +93,11 @@ def train_stack(
 def describe(
     config: PrivilegedBasisConfig, parameters: models.Parameters, losses: Float[np.ndarray, "level restart"]
 ) -> list[dict[str, Any]]:
-    """What each level's kept model looks like, as numbers."""
+    """Measurements of each level's kept model."""
     levels = []
     for level, p in enumerate(config.probabilities):
         W = parameters.W[level].double().numpy()
-        found = groups(W)
+        sets = groups(W)
         kept = W[:, geometry.norms(W) > geometry.REPRESENTED_NORM]
         pure = neuron_roles.purity(kept) >= neuron_roles.MONOSEMANTIC if kept.size else np.zeros(config.m, bool)
         levels.append(
@@ -106,8 +106,8 @@ def describe(
                 "unexplained": losses[level].min(),
                 "n_represented": int(geometry.n_represented(W)),
                 "n_monosemantic": int((pure & (np.abs(W).max(axis=1) > 0.1)).sum()),
-                "groups": found,
-                "solution": in_words(found),
+                "groups": sets,
+                "solution": in_words(sets),
                 "published_group": published(p),
             }
         )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from scipy.stats import spearmanr
 from torch import Tensor
@@ -19,17 +18,15 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.metrics import fidelity, matching
 from scripts.monosem.sae import model
 from scripts.monosem.sae.architectures import sparsity_knob
-from scripts.monosem.toy import acceptance, baseline_dictionaries, ground_truth, train_sae
+from scripts.monosem.toy import acceptance, baseline_dictionaries, dictionary_scores, ground_truth, train_sae
 from scripts.monosem.toy.settings import Grid, RecoveryConfig
 
-MATCH = 0.9
-"""Cosine from which a one-to-one pair counts as a match."""
 BAR_MMCS = 0.95
 """Least MMCS of a dictionary that recovers the features."""
 BAR_MATCHED = 0.9
 """Least share of the features that are matched one to one."""
 L0_TOLERANCE = 0.2
-"""How far L0 may be from the number of features truly active, as a share of it."""
+"""Largest distance of L0 from the number of features truly active, as a share of it."""
 COMPONENT_ROWS = 20_000
 """Activations from which principal and independent components are computed."""
 
@@ -39,8 +36,11 @@ class Cell:
     """One setting of the grid."""
 
     architecture: str
-    value: float
+    """Kind of SAE."""
+    value: int | float
+    """Of the parameter that sets sparsity."""
     width: int
+    """Latents."""
     seeds: int
     """SAEs trained here."""
     params: dict[str, Any]
@@ -61,7 +61,7 @@ class Recovery:
 
 def cells(config: RecoveryConfig) -> list[Cell]:
     """Every setting of every architecture, widths ascending within a value."""
-    found = []
+    settings = []
     for architecture, grid in config.trained_grids.items():
         for value in grid.values:
             for width in sorted(grid.widths):
@@ -69,34 +69,8 @@ def cells(config: RecoveryConfig) -> list[Cell]:
                 if config.design == "full" or shared:
                     knob = {sparsity_knob(architecture): value}
                     params = {**config.sae, **grid.sae, "architecture": architecture, "d_sae": width, **knob}
-                    found.append(Cell(architecture, value, width, config.n_seeds if shared == 2 else 1, params))
-    return found
-
-
-def grade(cosines: Float[np.ndarray, "feature direction"]) -> dict[str, float]:
-    """MMCS, share of features matched one-to-one, and the mean cosine of those pairs."""
-    return {
-        "mmcs": matching.mmcs(cosines),
-        "matched_share": matching.matched_share(cosines, MATCH),
-        "mean_matched_cosine": matching.one_to_one(cosines).cosines.mean(),
-    }
-
-
-def n_duplicates(cosines: Float[np.ndarray, "feature direction"]) -> int:
-    """Directions that lie along some feature (cosine ≥ MATCH) although another one is already matched to it."""
-    along = (cosines.max(axis=0) >= MATCH).sum()
-    return int(along - (matching.one_to_one(cosines).cosines >= MATCH).sum())
-
-
-def pair_correlations(
-    truth: Float[Tensor, "sample feature"], latents: Float[Tensor, "sample latent"], pairs: matching.Matching
-) -> Float[np.ndarray, " pair"]:
-    """Pearson correlation of each feature's value with its matched latent's activation; 0 where one is constant."""
-    a = truth[:, torch.from_numpy(pairs.rows)].double()
-    b = latents[:, torch.from_numpy(pairs.columns)].double()
-    a, b = a - a.mean(0), b - b.mean(0)
-    scale = (a.square().sum(0) * b.square().sum(0)).sqrt()
-    return torch.where(scale > 0, (a * b).sum(0) / scale.clamp_min(1e-30), 0.0).numpy()
+                    settings.append(Cell(architecture, value, width, config.n_seeds if shared == 2 else 1, params))
+    return settings
 
 
 def train_and_grade(
@@ -119,12 +93,12 @@ def train_and_grade(
         "value": cell.value,
         "d_sae": cell.width,
         "seed": index,
-        **grade(cosines),
+        **dictionary_scores.grade(cosines),
         "l0": (f > 0).double().sum(1).mean().item(),
         "explained_variance": fidelity.explained_variance_of(h, model.decode(sae, f)),
-        "n_duplicates": n_duplicates(cosines),
+        "n_duplicates": dictionary_scores.n_duplicates(cosines),
         "n_silent": int((f > 0).sum(0).eq(0).sum()),
-        "mean_pair_correlation": pair_correlations(held_out, f, matching.one_to_one(cosines)).mean(),
+        "mean_pair_correlation": dictionary_scores.pair_correlations(held_out, f, matching.one_to_one(cosines)).mean(),
     }
     return Recovery(numbers, cosines, decoder)
 
@@ -135,8 +109,10 @@ def controls(
     config: RecoveryConfig,
     seed: int,
 ) -> tuple[dict[str, Any], Float[np.ndarray, "n width"]]:
-    """What must fail: random dictionaries of the widest headline SAE's size, raw basis, principal and independent
-    components. Also returns the cosines of the first random dictionary."""
+    """Scores of dictionaries that must fail, and the cosines of the first random one.
+
+    They are random ones of the widest headline SAE's size, the raw basis, principal and independent components.
+    """
     d, width = directions.shape[1], max(grid.headline.width for grid in config.trained_grids.values())
     rngs = [np.random.default_rng(derive_seed(seed, "random dictionary", index)) for index in range(config.n_seeds)]
     random = [matching.cosine_matrix(directions, matching.random_directions(width, d, rng)) for rng in rngs]
@@ -147,8 +123,11 @@ def controls(
         "ica": ica,
     }
     numbers = {
-        "random_dictionary": [grade(cosines) for cosines in random],
-        **{name: grade(matching.cosine_matrix(directions, found)) for name, found in others.items()},
+        "random_dictionary": [dictionary_scores.grade(cosines) for cosines in random],
+        **{
+            name: dictionary_scores.grade(matching.cosine_matrix(directions, dictionary))
+            for name, dictionary in others.items()
+        },
         "ica_converged": converged,
         "chance_mmcs": matching.chance_mmcs(d, width, derive_seed(seed, "chance"), 1024),
     }
@@ -181,23 +160,23 @@ def to_next_larger(first_seeds: list[Recovery]) -> list[dict[str, Any]]:
 
     A direction that both found is likely a feature (Sharkey, Braun & Millidge 2022).
     """
-    found = []
+    rows = []
     for smaller in first_seeds:
-        own = smaller.numbers
+        numbers = smaller.numbers
         larger = [
             other
             for other in first_seeds
-            if other.numbers["d_sae"] > own["d_sae"]
-            and (other.numbers["architecture"], other.numbers["value"]) == (own["architecture"], own["value"])
+            if other.numbers["d_sae"] > numbers["d_sae"]
+            and (other.numbers["architecture"], other.numbers["value"]) == (numbers["architecture"], numbers["value"])
         ]
         if larger:
             next_larger = min(larger, key=lambda other: other.numbers["d_sae"])
             value = matching.mmcs(matching.cosine_matrix(smaller.decoder, next_larger.decoder))
-            found.append(
-                {key: own[key] for key in ("architecture", "value", "d_sae", "mmcs", "matched_share")}
+            rows.append(
+                {key: numbers[key] for key in ("architecture", "value", "d_sae", "mmcs", "matched_share")}
                 | {"next_d_sae": next_larger.numbers["d_sae"], "mmcs_to_next": value}
             )
-    return found
+    return rows
 
 
 def accept(summary: list[dict[str, Any]], grids: dict[str, Grid], control: dict[str, Any]) -> acceptance.Rules:
@@ -278,7 +257,7 @@ def run(config: RecoveryConfig, seed: int, device: str) -> tuple[dict[str, Any],
             "true_l0": true_l0,
             "max_cosine_between_features": ground_truth.largest_cosine(truth.directions),
         },
-        "match_cosine": MATCH,
+        "match_cosine": dictionary_scores.MATCH,
         "bar": {"mmcs": BAR_MMCS, "matched_share": BAR_MATCHED},
         "runs": runs,
         "summary": summary,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, polytopes, training
@@ -59,17 +59,17 @@ def train(config: UniformGeometryConfig, seed: int, device: str) -> models.Param
 
 
 def gathered(
-    D: Float[np.ndarray, "level n"], superposed: Float[np.ndarray, " level"]
+    D: Float[np.ndarray, "level n"], superposed: Bool[np.ndarray, " level"]
 ) -> dict[str, dict[str, int | bool]]:
     """Lines among the represented features of the levels in superposition."""
     values = D[superposed]
-    found = polytopes.lines(values[values >= SMALLEST_D])
-    return {name: {"at": line.at, "beside": line.beside, "found": line.found} for name, line in found.items()}
+    lines = polytopes.lines(values[values >= SMALLEST_D])
+    return {name: {"at": line.at, "beside": line.beside, "found": line.present} for name, line in lines.items()}
 
 
-def n_lines(found: dict[str, dict[str, Any]]) -> int:
-    """How many fractions have a line."""
-    return sum(line["found"] for line in found.values())
+def n_lines(lines: dict[str, dict[str, Any]]) -> int:
+    """Number of fractions that have a line."""
+    return sum(line["found"] for line in lines.values())
 
 
 def ideal_error() -> float:
@@ -87,16 +87,16 @@ def ideal_error() -> float:
 
 
 def accept(
-    levels: list[dict[str, Any]], found: dict[str, Any], controls: dict[str, Any], error: float
+    levels: list[dict[str, Any]], lines: dict[str, Any], controls: dict[str, Any], error: float
 ) -> acceptance.Rules:
     """Acceptance rules, and that what has no geometry shows no lines."""
 
     half = sum(bool(abs(level["dimensions_per_feature"] - 0.5) <= HALF_TOLERANCE) for level in levels)
-    others = [name for name in ("3/4", "2/3", "2/5", "3/8") if found[name]["found"]]
+    others = [name for name in ("3/4", "2/3", "2/5", "3/8") if lines[name]["found"]]
     gaps = [abs(level["sum_dimensionality"] / level["m"] - 1.0) for level in levels]
     rules = {
         "levels_at_one_half": acceptance.at_least(half, BAR_HALF_LEVELS),
-        "line_at_one_half": acceptance.Rule(found["1/2"]["at"], polytopes.MIN_COUNT, found["1/2"]["found"]),
+        "line_at_one_half": acceptance.Rule(lines["1/2"]["at"], polytopes.MIN_COUNT, lines["1/2"]["found"]),
         "lines_at_other_fractions": acceptance.at_least(len(others), 1),
         "sum_of_dimensionalities_relative_gap": acceptance.at_most(max(gaps), SUM_TOLERANCE),
         "ideal_polytopes_error": acceptance.at_most(error, IDEAL_TOLERANCE),
@@ -116,8 +116,8 @@ def run(config: UniformGeometryConfig, seed: int, device: str) -> tuple[dict[str
     membership = np.full((len(W), config.n), -1)
     levels = []
     for index, p in enumerate(level_probabilities(config)):
-        found = polytopes.components(W[index])
-        for component in found:
+        parts = polytopes.components(W[index])
+        for component in parts:
             if component.name:
                 membership[index, component.features] = names.index(component.name)
         levels.append(
@@ -127,7 +127,7 @@ def run(config: UniformGeometryConfig, seed: int, device: str) -> tuple[dict[str
                 "dimensions_per_feature": per_feature[index],
                 "sum_dimensionality": D[index].sum(),
                 "n_represented": int(geometry.n_represented(W[index])),
-                "features_in": polytopes.census(found),
+                "features_in": polytopes.census(parts),
             }
         )
     untrained = start(config, torch.Generator().manual_seed(derive_seed(seed, "untrained"))).W.numpy()
@@ -139,8 +139,8 @@ def run(config: UniformGeometryConfig, seed: int, device: str) -> tuple[dict[str
     }
     controls: dict[str, Any] = {}
     for name, values in random.items():
-        found = gathered(values, superposed)
-        controls[name] = {"n_lines": n_lines(found), "lines": found}
+        lines = gathered(values, superposed)
+        controls[name] = {"n_lines": n_lines(lines), "lines": lines}
     directions = untrained / np.linalg.norm(untrained, axis=1, keepdims=True)
     counts = [polytopes.census(polytopes.components(W_random)) for W_random in directions]
     controls["untrained"]["features_in_polytopes"] = sum(
@@ -150,19 +150,19 @@ def run(config: UniformGeometryConfig, seed: int, device: str) -> tuple[dict[str
     totals = {
         name: sum(level["features_in"][name] for level in np.array(levels)[superposed]) for name in (*names, "none")
     }
-    found = gathered(D, superposed)
+    lines = gathered(D, superposed)
     result = {
         "levels": levels,
         "superposed_levels": int(superposed.sum()),
-        "lines": found,
-        "n_lines": n_lines(found),
+        "lines": lines,
+        "n_lines": n_lines(lines),
         "features_in": totals,
         "features_in_larger": sum(totals[name] for name in names if name not in ("alone", "digon")),
         "edge_cosine": polytopes.EDGE,
         "gram_tolerance": polytopes.TOLERANCE,
         "share_in_polytopes": sum(np.array(in_polytopes)[superposed]) / max(1, sum(totals.values())),
         "controls": controls,
-        "acceptance": acceptance.to_json(accept(levels, found, controls, ideal_error())),
+        "acceptance": acceptance.to_json(accept(levels, lines, controls, ideal_error())),
     }
     arrays = {
         "W": parameters.W.numpy(),

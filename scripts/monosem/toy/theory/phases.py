@@ -8,12 +8,14 @@ feature-on probability, I the importance of the extra feature, V = Var[x] = p/3 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from scripts.monosem.toy.theory import superposition
 
+Broadcast = float | Float[np.ndarray, "*#shape"]
+"""A number or an array; arguments are broadcast."""
 FATES = ("not represented", "in superposition", "a dimension of its own")
-"""What may become of the extra feature; positions in this tuple are classes."""
+"""Outcomes for the extra feature; positions in this tuple are classes."""
 IGNORED, SUPERPOSED, DEDICATED = range(3)
 TRIPLE_POINT = 4.0 / 7.0
 """p at which, with I = 1, all solutions are equally good; superposition never wins above it."""
@@ -47,9 +49,7 @@ SOLUTIONS: dict[int, dict[str, Solution]] = {
 """n -> its solutions by name."""
 
 
-def solution_losses(
-    n: int, p: Float[np.ndarray, "..."], importance: Float[np.ndarray, "..."], pair: float = 1.0
-) -> dict[str, np.ndarray]:
+def solution_losses(n: int, p: Broadcast, importance: Broadcast, pair: float = 1.0) -> dict[str, Broadcast]:
     """Loss of every solution, broadcast over p and I: I V, p²(1 + I)/6, V, and p²/3.
 
     Trained pairs are a little better than ideal ones, for they adapt scale and bias; `pair` multiplies their loss.
@@ -61,15 +61,15 @@ def solution_losses(
 
 
 def best_fate(
-    n: int, p: Float[np.ndarray, "..."], importance: Float[np.ndarray, "..."], pair: float = 1.0
-) -> Int[np.ndarray, "..."]:
+    n: int, p: Broadcast, importance: Broadcast, pair: float = 1.0
+) -> Int[np.ndarray, "*#shape"] | np.integer:
     """Class of the extra feature in the solution of least loss; `pair` as in `solution_losses`."""
     losses = solution_losses(n, p, importance, pair)
     fates = np.array([SOLUTIONS[n][name].fate for name in losses])
     return fates[np.stack(list(losses.values())).argmin(axis=0)]
 
 
-def boundaries(n: int, p: Float[np.ndarray, "..."]) -> tuple[np.ndarray, np.ndarray]:
+def boundaries(n: int, p: superposition.Numbers) -> tuple[superposition.Numbers, superposition.Numbers]:
     """Importances of the extra feature at which its fate changes: where it gets a direction, where one of its own.
 
     2p/(4 − 5p), and (4 − 5p)/(2p) for n = 2 or 1 for n = 3; both are 1 above the triple point.
@@ -80,9 +80,7 @@ def boundaries(n: int, p: Float[np.ndarray, "..."]) -> tuple[np.ndarray, np.ndar
     return lower, (1.0 / lower if n == 2 else np.ones_like(lower))
 
 
-def decades_from_boundary(
-    n: int, p: Float[np.ndarray, "..."], importance: Float[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
+def decades_from_boundary(n: int, p: Broadcast, importance: Broadcast) -> Broadcast:
     """|log10 I − log10 I*| to the nearer boundary at the same p."""
     return np.min([np.abs(np.log10(importance) - np.log10(line)) for line in boundaries(n, p)], axis=0)
 
@@ -100,8 +98,8 @@ def fit_triple_point(n: int, p: Float[np.ndarray, " column"], importance: Float[
 
 
 def fate_of(
-    norm: Float[np.ndarray, "..."], interference: Float[np.ndarray, "..."], threshold: float
-) -> Int[np.ndarray, "..."]:
+    norm: superposition.Numbers, interference: superposition.Numbers, threshold: float
+) -> Int[np.ndarray, "*shape"]:
     """Class of a trained extra feature from its length and its interference; `threshold` on the length."""
-    superposed: Bool[np.ndarray, ...] = interference >= INTERFERENCE
-    return np.where(norm <= threshold, IGNORED, np.where(superposed, SUPERPOSED, DEDICATED))
+    superposed = np.where(interference >= INTERFERENCE, SUPERPOSED, DEDICATED)
+    return np.where(norm <= threshold, IGNORED, superposed)

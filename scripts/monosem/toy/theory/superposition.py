@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+Numbers = float | Float[np.ndarray, "*shape"]
+"""A number, or an array in which each entry is treated alone."""
 
-def feature_mean(p: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+
+def feature_mean(p: Numbers) -> Numbers:
     """E[x] = p / 2 of a feature that is on with probability p and then uniform on [0, 1]."""
     return np.asarray(p, dtype=np.float64) / 2.0
 
 
-def feature_variance(p: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def feature_variance(p: Numbers) -> Numbers:
     """Var[x] = p / 3 − p² / 4."""
     p = np.asarray(p, dtype=np.float64)
     return p / 3.0 - p**2 / 4.0
