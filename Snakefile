@@ -37,6 +37,7 @@ include: "rules/evaluate.smk"
 include: "rules/analysis.smk"
 include: "rules/interventions.smk"
 include: "rules/report.smk"
+include: "rules/defaults.smk"
 
 
 localrules:
@@ -64,4 +65,4 @@ rule toy:
 
 
 onsuccess:
-    print(times_table(), file=sys.stderr)
+    print(timing.table(Path("results")), file=sys.stderr)

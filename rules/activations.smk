@@ -7,19 +7,14 @@ rule extract_activations:
     Sites that config.yaml lists together are read in one pass, by the job of the first; the others' jobs take theirs.
     """
     input:
-        model="results/models/{model}/config.json",
-        weights="results/models/{model}/model.safetensors",
+        **MODEL,
         tokens=tokens_of,
         reader=reading_pass,
         code=code_of("extract_activations"),
     output:
         manifest="results/activations/{model}/{site}/manifest.json",
-    log:
-        "results/logs/extract_activations/{model}_{site}.log",
-    benchmark:
-        "results/benchmarks/extract_activations/{model}_{site}.tsv"
-    conda:
-        "../envs/monosem.yaml"
+    log: "results/logs/extract_activations/{model}_{site}.log"
+    benchmark: "results/benchmarks/extract_activations/{model}_{site}.tsv"
     threads: config["threads"]["activations"]
     resources:
         mem_mb=extraction_memory_mb,
@@ -28,7 +23,4 @@ rule extract_activations:
         together=sites_of_pass,
         seed=config["seed"],
         device=device_of_model,
-    message:
-        "Extracting activations of {wildcards.model} at {wildcards.site}"
-    script:
-        "../scripts/extract_activations.py"
+    script: "../scripts/extract_activations.py"

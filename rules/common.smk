@@ -7,16 +7,7 @@ from pathlib import Path
 
 from scripts.monosem.core import session, timing
 from scripts.monosem.models.site_names import inner_of
-from scripts.monosem.workflow import (
-    code_inputs,
-    outputs,
-    outputs_analysis,
-    outputs_toy,
-    plan,
-    roles,
-    sweeps,
-    validate,
-)
+from scripts.monosem.workflow import code_inputs, outputs, outputs_analysis, outputs_toy, plan, roles, sweeps, validate
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
 
 try:
@@ -28,12 +19,15 @@ except validate.ConfigError as error:
 PLAN = plan.make_plan(config)
 CORPUS = config["corpus"]["name"]
 SITES = [f"{model}/{site}" for model, site in PLAN.sites]
-SAES = [
-    f"{model}/{site}/{run}"
-    for (model, site), runs in PLAN.sites.items()
-    for run in runs
-]
 INTERPRETED = ["/".join(names) for names in PLAN.interpreted]
+
+MODEL = {
+    "model": "results/models/{model}/config.json",
+    "weights": "results/models/{model}/model.safetensors",
+    "tokenizer": "results/models/{model}/tokenizer.json",
+}
+"""Inputs of a rule that computes on a model."""
+SAE = "results/sae/{model}/{site}/{run}/sae_weights.safetensors"
 
 session.begin(os.environ, offline="hub" not in config["corpus"])
 if workflow.is_main_process:
@@ -60,44 +54,14 @@ def code_of(rule):
     return code_inputs.closure(Path("scripts", f"{rule}.py"))
 
 
-def tokens_of(wildcards):
+def tokens_of_model(model):
     """Manifest of the token shards that a model reads."""
-    return f"results/data/{CORPUS}/tokens/{plan.tokenizer_of(config, wildcards.model)}/manifest.json"
+    return f"results/data/{CORPUS}/tokens/{plan.tokenizer_of(config, model)}/manifest.json"
 
 
-def tokenizer_of(wildcards):
-    """The files behind a tokenizer's name: the corpus's own, or those that a pretrained model brings."""
-    pretrained = wildcards.tokenizer in PLAN.models
-    folder = (
-        f"results/models/{wildcards.tokenizer}"
-        if pretrained
-        else f"results/data/{wildcards.corpus}/tokenizer"
-    )
-    return {
-        "tokenizer": f"{folder}/tokenizer.json",
-        "tokenizer_config": f"{folder}/tokenizer_config.json",
-    }
-
-
-def source_model(wildcards):
-    """Files of the model that a shuffled one is made from."""
-    source = config["models"][wildcards.model]["shuffle"]["of"]
-    names = {"config": "config.json", "weights": "model.safetensors"}
-    names |= {
-        "tokenizer": "tokenizer.json",
-        "tokenizer_config": "tokenizer_config.json",
-    }
-    return {key: f"results/models/{source}/{name}" for key, name in names.items()}
-
-
-def pretrained_model(wildcards):
-    """The configured name of a pretrained model, the folder where it was found, and what is told to that folder."""
-    settings = config["models"][wildcards.model]["pretrained"]
-    return {
-        "name": settings["name"],
-        "folder": str(plan.pretrained_folder(config, wildcards.model)),
-        "settings": plan.model_settings(config, wildcards.model),
-    }
+def tokens_of(wildcards):
+    """Manifest of the token shards that the job's model reads."""
+    return tokens_of_model(wildcards.model)
 
 
 def device_of_model(wildcards):
@@ -106,10 +70,59 @@ def device_of_model(wildcards):
 
 
 def activation_settings(wildcards):
-    """What to store for one model."""
+    """Settings of the extraction for one model."""
     settings = config["activations"]
     same = {key: settings[key] for key in ("dtype", "drop_first_position", "context")}
     return {**same, "tokens": plan.wanted_tokens(config, wildcards.model)}
+
+
+def model_files(model):
+    """Files of a model folder."""
+    names = {"config": "config.json", "weights": "model.safetensors", "tokenizer": "tokenizer.json"}
+    names["tokenizer_config"] = "tokenizer_config.json"
+    return {key: f"results/models/{model}/{name}" for key, name in names.items()}
+
+
+def svg_files(folder, figures):
+    """Figures of a folder as svg; each has a png beside it."""
+    return [f"{folder}/{figure}.svg" for figure in figures]
+
+
+def drawn(folder, figures, category):
+    """Outputs of a plot, svg and png of every figure; `snakemake --report` shows the svg by category."""
+    svg = svg_files(folder, figures)
+    return {"svg": report(svg, category=category), "png": [path.removesuffix("svg") + "png" for path in svg]}
+
+
+# data.smk
+
+
+def tokenizer_of(wildcards):
+    """The files behind a tokenizer's name: the corpus's own, or those that a pretrained model brings."""
+    pretrained = wildcards.tokenizer in PLAN.models
+    folder = f"models/{wildcards.tokenizer}" if pretrained else f"data/{wildcards.corpus}/tokenizer"
+    return {name: f"results/{folder}/{name}.json" for name in ("tokenizer", "tokenizer_config")}
+
+
+# model.smk
+
+
+def source_model(wildcards):
+    """Files of the model that a shuffled one is made from."""
+    return model_files(config["models"][wildcards.model]["shuffle"]["of"])
+
+
+def pretrained_model(wildcards):
+    """Name of a pretrained model, its folder on this machine, and its options."""
+    settings = config["models"][wildcards.model]["pretrained"]
+    return {
+        "name": settings["name"],
+        "folder": str(plan.pretrained_folder(config, wildcards.model)),
+        "settings": plan.model_settings(config, wildcards.model),
+    }
+
+
+# activations.smk
 
 
 def sites_of_pass(wildcards):
@@ -124,44 +137,39 @@ def reading_pass(wildcards):
 
 
 def extraction_memory_mb(wildcards):
-    """What a pass takes: weights up to its last site, and working memory."""
+    """Memory of a pass: weights up to its last site, and working memory."""
     shape = plan.architecture(config, wildcards.model)
     wanted = [wildcards.site, *sites_of_pass(wildcards)]
-    return max(
-        2500,
-        plan.extraction_bytes(config, wildcards.model, wanted, shape) // 10**6,
-    )
+    return max(2500, plan.extraction_bytes(config, wildcards.model, wanted, shape) // 10**6)
+
+
+# sae.smk
 
 
 def runs_trained(here):
     """Runs that are trained here, or (False) elsewhere."""
-    return [
-        name
-        for name, run in config["sae"]["runs"].items()
-        if pretrained_saes.is_pretrained(run) != here
-    ]
+    return [name for name, run in config["sae"]["runs"].items() if pretrained_saes.is_pretrained(run) != here]
 
 
 def pretrained_sae(wildcards):
-    """What is configured about a pretrained autoencoder, and the folder where it was found."""
+    """Configuration of a pretrained autoencoder, and its folder on this machine."""
     return pretrained_saes.resolved(config["sae"]["runs"][wildcards.run], wildcards.site)
 
 
 def pretrained_sae_files(wildcards):
-    """The files of a pretrained autoencoder, wherever they lie."""
+    """The files of a pretrained autoencoder, wherever they are."""
     return pretrained_saes.files(config["sae"]["runs"][wildcards.run])
 
 
 def sae_settings(wildcards):
-    """The defaults of all runs, overlaid with one run's own; not its threads, which change no result's meaning."""
+    """Settings of one run over the defaults of all; without threads, which change no result's meaning."""
     settings = {**config["sae"]["defaults"], **config["sae"]["runs"][wildcards.run]}
     return {key: value for key, value in settings.items() if key != "threads"}
 
 
 def sae_threads(wildcards):
     """Threads of a run: its own, or those of all."""
-    runs = config["sae"]["runs"]
-    return runs[wildcards.run].get("threads", config["threads"]["autoencoders"])
+    return config["sae"]["runs"][wildcards.run].get("threads", config["threads"]["autoencoders"])
 
 
 def sae_seed(wildcards):
@@ -169,13 +177,13 @@ def sae_seed(wildcards):
     return sae_settings(wildcards).get("seed", config["seed"])
 
 
+# evaluate.smk
+
+
 def saes_of_site(wildcards):
     """Weights of every run trained at a site."""
-    folder = f"results/sae/{wildcards.model}/{wildcards.site}"
-    return [
-        f"{folder}/{run}/sae_weights.safetensors"
-        for run in PLAN.sites[wildcards.model, wildcards.site]
-    ]
+    runs = PLAN.sites[wildcards.model, wildcards.site]
+    return [SAE.format(model=wildcards.model, site=wildcards.site, run=run) for run in runs]
 
 
 def control_of_site(wildcards):
@@ -183,9 +191,7 @@ def control_of_site(wildcards):
     place = (wildcards.model, wildcards.site)
     if place not in PLAN.controls:
         return []
-    return [
-        f"results/sae/{PLAN.controls[place]}/{wildcards.site}/{PLAN.references[place]}/sae_weights.safetensors"
-    ]
+    return [SAE.format(model=PLAN.controls[place], site=wildcards.site, run=PLAN.references[place])]
 
 
 def neighbour_of_site(wildcards):
@@ -194,19 +200,15 @@ def neighbour_of_site(wildcards):
     if place not in PLAN.neighbours:
         return []
     other = PLAN.neighbours[place]
-    return [
-        f"results/sae/{model}/{other}/{PLAN.references[model, other]}/sae_weights.safetensors"
-    ]
+    return [SAE.format(model=model, site=other, run=PLAN.references[model, other])]
 
 
 def evaluation_settings(wildcards):
-    """What to evaluate with, and the run whose L0 the baselines get."""
+    """Settings of the evaluation, the sweeps of the site, and the run whose L0 the baselines get."""
     place = (wildcards.model, wildcards.site)
     settings = config["evaluation"]
     return {
-        "tokens": settings.get("tokens_of", {}).get(
-            wildcards.model, settings["tokens"]
-        ),
+        "tokens": settings.get("tokens_of", {}).get(wildcards.model, settings["tokens"]),
         "split": settings.get("split", "test"),
         "bootstrap": settings["bootstrap"],
         "reference": PLAN.references[place],
@@ -215,10 +217,11 @@ def evaluation_settings(wildcards):
 
 
 def interpretation_settings():
-    """How many units and examples, on how many tokens."""
-    return {
-        key: value for key, value in config["interpretation"].items() if key != "use"
-    }
+    """Numbers of units, examples and tokens."""
+    return {key: value for key, value in config["interpretation"].items() if key != "use"}
+
+
+# analysis.smk
 
 
 def saes_of_model(wildcards):
@@ -226,73 +229,52 @@ def saes_of_model(wildcards):
     chosen = {}
     for (model, site), run in PLAN.references.items():
         if model == wildcards.model:
-            chosen.setdefault(inner_of(site), f"{site}/{run}")
-    return [
-        f"results/sae/{wildcards.model}/{sae}/sae_weights.safetensors"
-        for sae in chosen.values()
-    ]
+            chosen.setdefault(inner_of(site), SAE.format(model=model, site=site, run=run))
+    return list(chosen.values())
 
 
 def peers_of_model(wildcards):
     """Weights of the models that one is compared with, as a list."""
-    return [
-        f"results/models/{peer}/model.safetensors"
-        for peer in PLAN.analysed[wildcards.model]
-    ]
+    return [MODEL["weights"].format(model=peer) for peer in PLAN.analysed[wildcards.model]]
 
 
 def analysis_settings():
     """Tokens, their context, and the texts that are looked at."""
-    settings = {
-        "tokens": config["analysis"]["tokens"],
-        "context": config["activations"]["context"],
-    }
-    return settings | {"texts": outputs_analysis.texts(config)}
+    tokens, context = config["analysis"]["tokens"], config["activations"]["context"]
+    return {"tokens": tokens, "context": context, "texts": outputs_analysis.texts(config)}
 
 
 def prompt_settings():
-    """How sets of prompts are compared."""
+    """Settings of the comparison of sets of prompts."""
     names = ("baseline", "always_on", "false_discovery_rate", "shuffles")
-    return {name: config["prompts"][name] for name in names} | {
-        "context": config["activations"]["context"]
-    }
+    return {name: config["prompts"][name] for name in names} | {"context": config["activations"]["context"]}
 
 
 def intervention_settings():
     """Doses, samples, random latents, and the texts of the analysis."""
-    settings = {
-        key: value
-        for key, value in config["interventions"].items()
-        if key not in ("use", "named")
-    }
+    settings = {key: value for key, value in config["interventions"].items() if key not in ("use", "named")}
     return settings | {"texts": outputs_analysis.texts(config)}
 
 
+# interventions.smk
+
+
 def named_intervention(wildcards):
-    """Everything that a named intervention asks for."""
+    """Settings of a named intervention."""
     return interventions.settings(config, wildcards.intervention)
 
 
 def pinned_model(wildcards):
     """Files of the model that a named intervention is about, and its tokens."""
     model = named_intervention(wildcards)["model"]
-    folder, tokenizer = f"results/models/{model}", plan.tokenizer_of(config, model)
-    return {
-        "model": f"{folder}/config.json",
-        "weights": f"{folder}/model.safetensors",
-        "tokenizer": f"{folder}/tokenizer.json",
-        "tokens": f"results/data/{CORPUS}/tokens/{tokenizer}/manifest.json",
-    }
+    files = {name: path.format(model=model) for name, path in MODEL.items()}
+    return files | {"tokens": tokens_of_model(model)}
 
 
 def pinned_sae(wildcards):
     """Weights of the autoencoder whose latent is pinned, as a list; empty for a neuron."""
-    asked = named_intervention(wildcards)
-    if asked["run"] is None:
-        return []
-    return [
-        f"results/sae/{asked['model']}/{asked['site']}/{asked['run']}/sae_weights.safetensors"
-    ]
+    settings = named_intervention(wildcards)
+    return [SAE.format_map(settings)] if settings["run"] else []
 
 
 def device_of_pinned(wildcards):
@@ -300,13 +282,12 @@ def device_of_pinned(wildcards):
     return plan.device_of(config, named_intervention(wildcards)["model"])
 
 
+# toy.smk
+
+
 def toy_settings(wildcards):
     """Kind and parameters of a toy experiment without its seed."""
-    return {
-        key: value
-        for key, value in config["toy"][wildcards.experiment].items()
-        if key != "seed"
-    }
+    return {key: value for key, value in config["toy"][wildcards.experiment].items() if key != "seed"}
 
 
 def toy_seed(wildcards):
@@ -317,9 +298,7 @@ def toy_seed(wildcards):
 def code_of_experiment(wildcards):
     """The module of an experiment's kind and what it imports, so that an edit reruns the experiments of that kind."""
     stem = outputs_toy.stem(config["toy"][wildcards.experiment]["kind"])
-    return code_inputs.closure(
-        Path("scripts", "monosem", "toy", "experiments", f"{stem}.py")
-    )
+    return code_inputs.closure(Path("scripts", "monosem", "toy", "experiments", f"{stem}.py"))
 
 
 def code_of_toy_figures(experiments):
@@ -329,40 +308,16 @@ def code_of_toy_figures(experiments):
     return sorted({path for start in paths for path in code_inputs.closure(start)})
 
 
+# Snakefile
+
+
 def final_outputs():
-    """What a plain call makes: the report, which has most of the rest among its inputs, and every evaluation."""
+    """Files of a plain call: the report, which has most of the rest among its inputs, and every evaluation."""
     return [
         "results/report.md",
         "results/report.html",
         "results/toy.html",
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
-        *expand(
-            "results/interventions/{name}/intervention.md", name=interventions.entries(config)
-        ),
+        *expand("results/interventions/{name}/intervention.md", name=interventions.entries(config)),
     ]
-
-
-def times_table():
-    """Wall time per rule, its start-up (interpreter, imports) beside its work, and where the report lies."""
-    rows = timing.times(Path("results/benchmarks"), Path("results/logs"))
-    lines = [f"{'rule':<26}{'jobs':>5}{'wall s':>9}{'work s':>9}{'start s':>9}"]
-    for row in rows:
-        work = row.work_s or 0.0
-        lines.append(
-            f"{row.rule:<26}{row.jobs:>5}{row.wall_s:>9.1f}{work:>9.1f}{max(row.wall_s - work, 0.0):>9.1f}"
-        )
-    wall, work = sum(row.wall_s for row in rows), sum(row.work_s or 0.0 for row in rows)
-    lines.append(
-        f"{'together':<26}{sum(row.jobs for row in rows):>5}{wall:>9.1f}{work:>9.1f}{wall - work:>9.1f}"
-    )
-    pages = {"The report": "results/report", "The toy chapter": "results/toy"}
-    lines += [
-        "",
-        *(
-            f"{name}: {page}.html (and {page}.md)"
-            for name, page in pages.items()
-            if Path(f"{page}.html").exists()
-        ),
-    ]
-    return "\n".join(lines)

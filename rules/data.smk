@@ -8,23 +8,14 @@ rule build_corpus:
     output:
         documents="results/data/{corpus}/documents.jsonl",
         manifest="results/data/{corpus}/manifest.json",
-    log:
-        "results/logs/build_corpus/{corpus}.log",
-    benchmark:
-        "results/benchmarks/build_corpus/{corpus}.tsv"
+    log: "results/logs/build_corpus/{corpus}.log"
+    benchmark: "results/benchmarks/build_corpus/{corpus}.tsv"
     priority: 1  # everything else waits for it
-    conda:
-        "../envs/monosem.yaml"
     threads: 2
-    resources:
-        mem_mb=1500,
     params:
         corpus=config["corpus"],
         seed=config["seed"],
-    message:
-        "Building the corpus {wildcards.corpus}"
-    script:
-        "../scripts/build_corpus.py"
+    script: "../scripts/build_corpus.py"
 
 
 rule train_tokenizer:
@@ -35,22 +26,13 @@ rule train_tokenizer:
     output:
         tokenizer="results/data/{corpus}/tokenizer/tokenizer.json",
         config="results/data/{corpus}/tokenizer/tokenizer_config.json",
-    log:
-        "results/logs/train_tokenizer/{corpus}.log",
-    benchmark:
-        "results/benchmarks/train_tokenizer/{corpus}.tsv"
+    log: "results/logs/train_tokenizer/{corpus}.log"
+    benchmark: "results/benchmarks/train_tokenizer/{corpus}.tsv"
     priority: 1  # everything else waits for it
-    conda:
-        "../envs/monosem.yaml"
     threads: 2
-    resources:
-        mem_mb=1500,
     params:
         tokenizer=config["tokenizer"],
-    message:
-        "Training the tokenizer of {wildcards.corpus}"
-    script:
-        "../scripts/train_tokenizer.py"
+    script: "../scripts/train_tokenizer.py"
 
 
 rule tokenize_corpus:
@@ -66,17 +48,8 @@ rule tokenize_corpus:
             split=["train", "validation", "test"],
             part=["tokens", "labels", "documents", "characters", "natural"],
         ),
-    log:
-        "results/logs/tokenize_corpus/{corpus}_{tokenizer}.log",
-    benchmark:
-        "results/benchmarks/tokenize_corpus/{corpus}_{tokenizer}.tsv"
+    log: "results/logs/tokenize_corpus/{corpus}_{tokenizer}.log"
+    benchmark: "results/benchmarks/tokenize_corpus/{corpus}_{tokenizer}.tsv"
     priority: 1  # everything else waits for it
-    conda:
-        "../envs/monosem.yaml"
     threads: 2
-    resources:
-        mem_mb=1500,
-    message:
-        "Encoding {wildcards.corpus} with the tokenizer {wildcards.tokenizer}"
-    script:
-        "../scripts/tokenize_corpus.py"
+    script: "../scripts/tokenize_corpus.py"

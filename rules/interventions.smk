@@ -9,23 +9,14 @@ rule pin_unit:
         code=code_of("pin_unit"),
     output:
         intervention="results/interventions/{intervention}/intervention.json",
-    log:
-        "results/logs/pin_unit/{intervention}.log",
-    benchmark:
-        "results/benchmarks/pin_unit/{intervention}.tsv"
-    conda:
-        "../envs/monosem.yaml"
+    log: "results/logs/pin_unit/{intervention}.log"
+    benchmark: "results/benchmarks/pin_unit/{intervention}.tsv"
     threads: config["threads"]["evaluation"]
-    resources:
-        mem_mb=3000,
     params:
         intervention=named_intervention,
         seed=config["seed"],
         device=device_of_pinned,
-    message:
-        "Pinning the latent or neuron of {wildcards.intervention}"
-    script:
-        "../scripts/pin_unit.py"
+    script: "../scripts/pin_unit.py"
 
 
 rule show_intervention:
@@ -35,27 +26,7 @@ rule show_intervention:
         code=code_of("show_intervention"),
     output:
         page="results/interventions/{intervention}/intervention.md",
-        svg=report(
-            [
-                "results/interventions/{intervention}/dose-response.svg",
-                "results/interventions/{intervention}/loss-by-token.svg",
-            ],
-            category="Interventions",
-        ),
-        png=[
-            "results/interventions/{intervention}/dose-response.png",
-            "results/interventions/{intervention}/loss-by-token.png",
-        ],
-    log:
-        "results/logs/show_intervention/{intervention}.log",
-    benchmark:
-        "results/benchmarks/show_intervention/{intervention}.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    message:
-        "Drawing the intervention {wildcards.intervention}"
-    script:
-        "../scripts/show_intervention.py"
+        **drawn("results/interventions/{intervention}", ["dose-response", "loss-by-token"], "Interventions"),
+    log: "results/logs/show_intervention/{intervention}.log"
+    benchmark: "results/benchmarks/show_intervention/{intervention}.tsv"
+    script: "../scripts/show_intervention.py"

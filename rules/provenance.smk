@@ -1,4 +1,4 @@
-"""What a run tells about itself: the environment it ran in, and the graph of its rules."""
+"""What a run records about itself: the environment it ran in, and the graph of its rules."""
 
 
 rule record_environment:
@@ -8,24 +8,14 @@ rule record_environment:
         code=code_of("record_environment"),
     output:
         environment="results/environment.json",
-    log:
-        "results/logs/record_environment/record_environment.log",
-    benchmark:
-        "results/benchmarks/record_environment/record_environment.tsv"
+    log: "results/logs/record_environment/record_environment.log"
+    benchmark: "results/benchmarks/record_environment/record_environment.tsv"
     priority: 100  # first: a missing package or too little disk stops the run before it has begun
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
     params:
         device=config["device"],
         threads=config["threads"],
         disk_need_bytes=plan.disk_need_bytes(config, PLAN),
-    message:
-        "Recording versions, hardware and commit"
-    script:
-        "../scripts/record_environment.py"
+    script: "../scripts/record_environment.py"
 
 
 rule draw_rulegraph:
@@ -35,21 +25,9 @@ rule draw_rulegraph:
         code=code_of("draw_rulegraph"),
     output:
         graph="results/rulegraph.mmd",
-    log:
-        "results/logs/draw_rulegraph/draw_rulegraph.log",
-    benchmark:
-        "results/benchmarks/draw_rulegraph/draw_rulegraph.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
+    log: "results/logs/draw_rulegraph/draw_rulegraph.log"
+    benchmark: "results/benchmarks/draw_rulegraph/draw_rulegraph.tsv"
     params:
-        configfiles=[
-            os.path.relpath(path) for path in workflow.config_settings.configfiles
-        ],
+        configfiles=[os.path.relpath(path) for path in workflow.config_settings.configfiles],
         replace=workflow.config_settings.replace_workflow_config,
-    message:
-        "Drawing the graph of the rules"
-    script:
-        "../scripts/draw_rulegraph.py"
+    script: "../scripts/draw_rulegraph.py"

@@ -2,6 +2,8 @@
 
 ROLES = roles.roles(config, PLAN.gpt2)
 NOTEBOOKS = outputs.notebooks(config)
+HEADLINE_SITE = "results/evaluation/{model}/{site}".format_map(ROLES)
+HEADLINE_RUN = "results/evaluation/{model}/{site}/{run}".format_map(ROLES)
 
 
 rule plot_models:
@@ -11,113 +13,62 @@ rule plot_models:
         trainings=outputs.trainings(PLAN),
         code=code_of("plot_models"),
     output:
-        svg=report(outputs.figures("models", ".svg"), category="Language models"),
-        png=outputs.figures("models", ".png"),
-    log:
-        "results/logs/plot_models/plot_models.log",
-    benchmark:
-        "results/benchmarks/plot_models/plot_models.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
+        **drawn("results/figures/models", outputs.FIGURES["models"], "Language models"),
+    log: "results/logs/plot_models/plot_models.log"
+    benchmark: "results/benchmarks/plot_models/plot_models.tsv"
     params:
         headline=outputs.headline(config),
-    message:
-        "Drawing the figures of the language models"
-    script:
-        "../scripts/plot_models.py"
+    script: "../scripts/plot_models.py"
 
 
 rule plot_fidelity:
     """Draw the figures of the autoencoders' fidelity."""
     input:
         results=outputs.fidelities(PLAN),
-        densities="results/evaluation/{model}/{site}/densities.npz".format_map(ROLES),
+        densities=f"{HEADLINE_SITE}/densities.npz",
         curves=outputs.sae_curves(config, PLAN),
         code=code_of("plot_fidelity"),
     output:
-        svg=report(outputs.figures("fidelity", ".svg"), category="Fidelity"),
-        png=outputs.figures("fidelity", ".png"),
-    log:
-        "results/logs/plot_fidelity/plot_fidelity.log",
-    benchmark:
-        "results/benchmarks/plot_fidelity/plot_fidelity.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
+        **drawn("results/figures/fidelity", outputs.FIGURES["fidelity"], "Fidelity"),
+    log: "results/logs/plot_fidelity/plot_fidelity.log"
+    benchmark: "results/benchmarks/plot_fidelity/plot_fidelity.tsv"
     params:
         headline=outputs.headline(config),
         deep=PLAN.gpt2,
-    message:
-        "Drawing the figures of fidelity"
-    script:
-        "../scripts/plot_fidelity.py"
+    script: "../scripts/plot_fidelity.py"
 
 
 rule plot_sweeps:
     """Draw the figures of runs that differ in one thing and in their seed."""
     input:
-        fidelity="results/evaluation/{model}/{site}/fidelity.json".format_map(ROLES),
+        fidelity=f"{HEADLINE_SITE}/fidelity.json",
         curves=outputs.sae_curves(config, PLAN),
         code=code_of("plot_sweeps"),
     output:
-        svg=report(outputs.figures("sweeps", ".svg"), category="Fidelity"),
-        png=outputs.figures("sweeps", ".png"),
-    log:
-        "results/logs/plot_sweeps/plot_sweeps.log",
-    benchmark:
-        "results/benchmarks/plot_sweeps/plot_sweeps.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    message:
-        "Drawing the figures of the sweeps"
-    script:
-        "../scripts/plot_sweeps.py"
+        **drawn("results/figures/sweeps", outputs.FIGURES["sweeps"], "Fidelity"),
+    log: "results/logs/plot_sweeps/plot_sweeps.log"
+    benchmark: "results/benchmarks/plot_sweeps/plot_sweeps.tsv"
+    script: "../scripts/plot_sweeps.py"
 
 
 rule plot_interpretation:
     """Draw the figures of single latents and neurons."""
     input:
         units=outputs.interpreted(config, PLAN, "interpretation.json"),
-        contexts="results/evaluation/{model}/{site}/{run}/contexts.json".format_map(
-            ROLES
-        ),
-        histograms="results/evaluation/{model}/{site}/{run}/contexts.npz".format_map(
-            ROLES
-        ),
+        contexts=f"{HEADLINE_RUN}/contexts.json",
+        histograms=f"{HEADLINE_RUN}/contexts.npz",
         code=code_of("plot_interpretation"),
     output:
-        svg=report(
-            outputs.figures("interpretation", ".svg"),
-            category="Latents and neurons",
-        ),
-        png=outputs.figures("interpretation", ".png"),
-    log:
-        "results/logs/plot_interpretation/plot_interpretation.log",
-    benchmark:
-        "results/benchmarks/plot_interpretation/plot_interpretation.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
+        **drawn("results/figures/interpretation", outputs.FIGURES["interpretation"], "Latents and neurons"),
+    log: "results/logs/plot_interpretation/plot_interpretation.log"
+    benchmark: "results/benchmarks/plot_interpretation/plot_interpretation.tsv"
     params:
         control=outputs.control(config),
-    message:
-        "Drawing the figures of latents and neurons"
-    script:
-        "../scripts/plot_interpretation.py"
+    script: "../scripts/plot_interpretation.py"
 
 
 rule run_notebook:
-    """Execute a notebook on results; if it fails, the notebook as far as it got lies beside the log."""
+    """Execute a notebook on results; if it fails, the notebook as far as it got is beside the log."""
     input:
         source="paper/notebooks/{notebook}.py",
         results=lookup("{notebook}/results", within=NOTEBOOKS),
@@ -129,43 +80,24 @@ rule run_notebook:
     log:
         text="results/logs/run_notebook/{notebook}.log",
         notebook="results/logs/run_notebook/{notebook}.ipynb",
-    benchmark:
-        "results/benchmarks/run_notebook/{notebook}.tsv"
+    benchmark: "results/benchmarks/run_notebook/{notebook}.tsv"
     wildcard_constraints:
         notebook=one_of(NOTEBOOKS),
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
     params:
         parameters=lookup("{notebook}/parameters", within=NOTEBOOKS),
-    message:
-        "Running the notebook {wildcards.notebook}"
-    script:
-        "../scripts/run_notebook.py"
+    script: "../scripts/run_notebook.py"
 
 
 rule collect_metrics:
-    """Gather every number of the run in one flat table."""
+    """Collect every number of the run in one flat table."""
     input:
         results=outputs.results(config, PLAN),
         code=code_of("collect_metrics"),
     output:
         metrics="results/metrics.json",
-    log:
-        "results/logs/collect_metrics/collect_metrics.log",
-    benchmark:
-        "results/benchmarks/collect_metrics/collect_metrics.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-    message:
-        "Collecting the numbers of the run"
-    script:
-        "../scripts/collect_metrics.py"
+    log: "results/logs/collect_metrics/collect_metrics.log"
+    benchmark: "results/benchmarks/collect_metrics/collect_metrics.tsv"
+    script: "../scripts/collect_metrics.py"
 
 
 rule check_claims:
@@ -176,21 +108,11 @@ rule check_claims:
         code=code_of("check_claims"),
     output:
         claims="results/claims.json",
-    log:
-        "results/logs/check_claims/check_claims.log",
-    benchmark:
-        "results/benchmarks/check_claims/check_claims.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
+    log: "results/logs/check_claims/check_claims.log"
+    benchmark: "results/benchmarks/check_claims/check_claims.tsv"
     params:
         roles=ROLES,
-    message:
-        "Checking the published claims"
-    script:
-        "../scripts/check_claims.py"
+    script: "../scripts/check_claims.py"
 
 
 rule compile_report:
@@ -207,40 +129,22 @@ rule compile_report:
         toys=TOY_RESULTS,
         trainings=outputs.trainings(PLAN),
         fidelities=outputs.fidelities(PLAN),
-        interpretation="results/evaluation/{model}/{site}/{run}/interpretation.json".format_map(
-            ROLES
-        ),
-        contexts="results/evaluation/{model}/{site}/{run}/contexts.json".format_map(
-            ROLES
-        ),
+        interpretation=f"{HEADLINE_RUN}/interpretation.json",
+        contexts=f"{HEADLINE_RUN}/contexts.json",
         analyses=outputs_analysis.results(PLAN),
         figures=[
-            *expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
-            *expand("results/figures/analysis/{figure}.svg", figure=ANALYSIS_FIGURES),
-            *(
-                path
-                for family in outputs.families(config, PLAN)
-                for path in outputs.figures(family, ".svg")
-            ),
+            *svg_files("results/figures/toy", TOY_FIGURES),
+            *svg_files("results/figures/analysis", ANALYSIS_FIGURES),
+            *(path for family in outputs.families(config, PLAN) for path in outputs.figures(family, ".svg")),
         ],
         notebooks=expand("results/notebooks/{notebook}.html", notebook=NOTEBOOKS),
         code=code_of("compile_report"),
     output:
         markdown="results/report.md",
         html=report("results/report.html", category="Report"),
-    log:
-        "results/logs/compile_report/compile_report.log",
-    benchmark:
-        "results/benchmarks/compile_report/compile_report.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
+    log: "results/logs/compile_report/compile_report.log"
+    benchmark: "results/benchmarks/compile_report/compile_report.tsv"
     params:
         roles=ROLES,
         settings=outputs.settings(config, PLAN),
-    message:
-        "Compiling the report"
-    script:
-        "../scripts/compile_report.py"
+    script: "../scripts/compile_report.py"

@@ -7,56 +7,37 @@ rule train_sae:
         activations="results/activations/{model}/{site}/manifest.json",
         code=code_of("train_sae"),
     output:
-        weights="results/sae/{model}/{site}/{run}/sae_weights.safetensors",
+        weights=SAE,
         cfg="results/sae/{model}/{site}/{run}/cfg.json",
         curve="results/sae/{model}/{site}/{run}/training.jsonl",
         summary="results/sae/{model}/{site}/{run}/training.json",
-    log:
-        "results/logs/train_sae/{model}_{site}_{run}.log",
-    benchmark:
-        "results/benchmarks/train_sae/{model}_{site}_{run}.tsv"
+    log: "results/logs/train_sae/{model}_{site}_{run}.log"
+    benchmark: "results/benchmarks/train_sae/{model}_{site}_{run}.tsv"
     wildcard_constraints:
         run=one_of(runs_trained(here=True)),
-    conda:
-        "../envs/monosem.yaml"
     threads: sae_threads
-    resources:
-        mem_mb=2500,
     params:
         train=sae_settings,
         seed=sae_seed,
         device=config["device"],
-    message:
-        "Training the autoencoder {wildcards.run} on {wildcards.model} at {wildcards.site}"
-    script:
-        "../scripts/train_sae.py"
+    script: "../scripts/train_sae.py"
 
 
 rule import_sae:
-    """Bring a sparse autoencoder that was trained elsewhere into the results, acting on raw activations."""
+    """Import a sparse autoencoder that was trained elsewhere, folded so that it acts on raw activations."""
     input:
         source=pretrained_sae_files,
         model="results/models/{model}/model.safetensors",
         code=code_of("import_sae"),
     output:
-        weights="results/sae/{model}/{site}/{run}/sae_weights.safetensors",
+        weights=SAE,
         cfg="results/sae/{model}/{site}/{run}/cfg.json",
         summary="results/sae/{model}/{site}/{run}/training.json",
-    log:
-        "results/logs/import_sae/{model}_{site}_{run}.log",
-    benchmark:
-        "results/benchmarks/import_sae/{model}_{site}_{run}.tsv"
+    log: "results/logs/import_sae/{model}_{site}_{run}.log"
+    benchmark: "results/benchmarks/import_sae/{model}_{site}_{run}.tsv"
     wildcard_constraints:
         run=one_of(runs_trained(here=False)),
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=2500,
     params:
         pretrained=pretrained_sae,
         reading=activation_settings,
-    message:
-        "Importing the autoencoder {wildcards.run} for {wildcards.model} at {wildcards.site}"
-    script:
-        "../scripts/import_sae.py"
+    script: "../scripts/import_sae.py"

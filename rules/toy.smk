@@ -13,25 +13,16 @@ rule run_toy_experiment:
     output:
         result="results/toy/{experiment}/result.json",
         arrays="results/toy/{experiment}/arrays.npz",
-    log:
-        "results/logs/run_toy_experiment/{experiment}.log",
-    benchmark:
-        "results/benchmarks/run_toy_experiment/{experiment}.tsv"
+    log: "results/logs/run_toy_experiment/{experiment}.log"
+    benchmark: "results/benchmarks/run_toy_experiment/{experiment}.tsv"
     wildcard_constraints:
         experiment=one_of(TOY),
-    conda:
-        "../envs/monosem.yaml"
     threads: config["threads"]["toy"]
-    resources:
-        mem_mb=1500,
     params:
         toy=toy_settings,
         seed=toy_seed,
         device=config["device"],
-    message:
-        "Running the toy experiment {wildcards.experiment}"
-    script:
-        "../scripts/run_toy_experiment.py"
+    script: "../scripts/run_toy_experiment.py"
 
 
 rule plot_toy:
@@ -42,24 +33,10 @@ rule plot_toy:
         code=code_of("plot_toy"),
         panels=code_of_toy_figures(TOY),
     output:
-        svg=report(
-            expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
-            category="Toy models",
-        ),
-        png=expand("results/figures/toy/{figure}.png", figure=TOY_FIGURES),
-    log:
-        "results/logs/plot_toy/plot_toy.log",
-    benchmark:
-        "results/benchmarks/plot_toy/plot_toy.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    message:
-        "Drawing the figures of the toy chapter"
-    script:
-        "../scripts/plot_toy.py"
+        **drawn("results/figures/toy", TOY_FIGURES, "Toy models"),
+    log: "results/logs/plot_toy/plot_toy.log"
+    benchmark: "results/benchmarks/plot_toy/plot_toy.tsv"
+    script: "../scripts/plot_toy.py"
 
 
 rule compile_toy_report:
@@ -70,24 +47,14 @@ rule compile_toy_report:
         style="paper/report.css",
         claims="paper/claims.yaml",
         results=TOY_RESULTS,
-        figures=expand("results/figures/toy/{figure}.svg", figure=TOY_FIGURES),
+        figures=svg_files("results/figures/toy", TOY_FIGURES),
         code=code_of("compile_toy_report"),
     output:
         markdown="results/toy.md",
         html="results/toy.html",
-    log:
-        "results/logs/compile_toy_report/compile_toy_report.log",
-    benchmark:
-        "results/benchmarks/compile_toy_report/compile_toy_report.tsv"
-    conda:
-        "../envs/monosem.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
+    log: "results/logs/compile_toy_report/compile_toy_report.log"
+    benchmark: "results/benchmarks/compile_toy_report/compile_toy_report.tsv"
     params:
         roles=roles.toy_roles(config),
         settings={"toy": TOY},
-    message:
-        "Compiling the toy chapter"
-    script:
-        "../scripts/compile_toy_report.py"
+    script: "../scripts/compile_toy_report.py"

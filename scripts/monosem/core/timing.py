@@ -1,4 +1,4 @@
-"""What the jobs left behind about time and memory: benchmarks and the last line of each log."""
+"""Time and memory of the jobs of a run, from their benchmarks and the last line of each log."""
 
 import re
 from collections.abc import Mapping
@@ -13,10 +13,15 @@ class RuleTime:
     """All jobs of one rule together."""
 
     rule: str
-    jobs: int  # finished jobs with a benchmark
-    wall_s: float  # wall time, start-up of the interpreter included
-    work_s: float | None  # of it, time within the script as its log says; None if no log tells
-    peak_bytes: float | None  # largest resident memory of one job; None if too short to be measured
+    """Name of the rule."""
+    jobs: int
+    """Finished jobs with a benchmark."""
+    wall_s: float
+    """Wall time, start-up included."""
+    work_s: float | None
+    """Of it, time within the scripts as their logs say; None if no log says."""
+    peak_bytes: float | None
+    """Largest resident memory of one job; None if all were too short to be measured."""
 
 
 def _benchmark(path: Path) -> Mapping[str, str]:
@@ -44,3 +49,16 @@ def times(benchmarks: Path, logs: Path) -> list[RuleTime]:
         wall = sum(_number(job.get("s")) or 0.0 for job in jobs)
         rows.append(RuleTime(folder.name, len(jobs), wall, sum(work) if work else None, max(memory, default=None)))
     return sorted(rows, key=lambda row: -row.wall_s)
+
+
+def table(results: Path) -> str:
+    """Lines for the end of a run: time per rule, start-up (interpreter, torch) beside work, and the reports' places."""
+    rows = times(results / "benchmarks", results / "logs")
+    named = [(row.rule, row.jobs, row.wall_s, row.work_s or 0.0) for row in rows]
+    together = ("together", *(sum(row[column] for row in named) for column in (1, 2, 3)))
+    lines = [f"{'rule':<26}{'jobs':>5}{'wall s':>9}{'work s':>9}{'start s':>9}"]
+    for rule, jobs, wall, work in [*named, together]:
+        lines.append(f"{rule:<26}{jobs:>5}{wall:>9.1f}{work:>9.1f}{max(wall - work, 0.0):>9.1f}")
+    pages = {"The report": results / "report", "The toy chapter": results / "toy"}
+    there = [f"{name}: {page}.html (and {page}.md)" for name, page in pages.items() if Path(f"{page}.html").exists()]
+    return "\n".join([*lines, "", *there])

@@ -1,0 +1,8 @@
+"""What every rule with a script has in common, set once all are read: its environment and its message."""
+
+for each in workflow.rules:
+    if each.script:
+        wildcards = dict.fromkeys(re.findall(r"{(\w+)", str(each.log)))
+        label = " ".join([each.name, *(f"{{wildcards.{name}}}" for name in wildcards)])
+        each.message = f"[{label}] {each.docstring.splitlines()[0]}"
+        each.conda_env = "../envs/monosem.yaml"  # used under --sdm conda
