@@ -37,7 +37,8 @@ named_intervention = lambda wildcards: {"model": wildcards.model}
 for rule in workflow.rules:
     device = dict(rule.params.items()).get("device")
     facts = {name: getattr(rule, name) for name in ("docstring", "script", "message", "conda_env")}
-    facts |= {"log": list(map(str, rule.log)), "benchmark": str(rule.benchmark), "code": "code" in dict(rule.input.items())}
+    facts |= {"log": list(map(str, rule.log)), "benchmark": str(rule.benchmark)}
+    facts["code"] = "code" in dict(rule.input.items())
     facts["device"] = device(SimpleNamespace(model="gpt2")) if callable(device) else device
     print("PARSED", json.dumps([rule.name, facts], default=str))
 """
