@@ -11,7 +11,7 @@ from scripts.monosem.evaluation.fidelity.document import drawn_alone
 from scripts.monosem.figures import style
 from scripts.monosem.sae.architectures import ARCHITECTURES
 
-MARKERS = dict(zip(ARCHITECTURES, "^vospDX", strict=True))
+MARKERS = {name: architecture.marker for name, architecture in ARCHITECTURES.items()}
 """Marker of each architecture."""
 BASELINES = {
     "zero_ablation": "zero ablation",

@@ -1,17 +1,18 @@
-"""What a sparse autoencoder is and how it is trained: one frozen dataclass, made from one dict of config.yaml."""
+"""Parameters of a sparse autoencoder and its training: the one declaration of their names, ranges and defaults."""
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
 
-from scripts.monosem.core.declaration import Count, InnerShare, Positive, Share, Weight, Whole
+from scripts.monosem.core import declaration
+from scripts.monosem.core.declaration import Count, InnerShare, Keyword, Positive, Share, Weight, Whole
 from scripts.monosem.sae.architectures import ARCHITECTURES, foreign_keys, missing_key
 
 PREFIX_SHARES = (1 / 32, 3 / 32, 7 / 32, 15 / 32, 1)  # Bussmann et al. 2025: 2,048 … 65,536 of 65,536 latents
-SPARSE_BY_COUNT = ("topk", "batchtopk", "matryoshka_batchtopk")  # architectures that keep a number of latents
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Resampling:
 class SaeConfig:
     """Every parameter of one training run; `ARCHITECTURES` says which architecture has which."""
 
-    architecture: Literal["relu", "relu_decoder_norm", "topk", "batchtopk", "matryoshka_batchtopk", "jumprelu", "gated"]
-    """What keeps the latents sparse."""
+    architecture: Annotated[str, Keyword("enum", tuple(ARCHITECTURES))]
+    """What keeps the latents sparse: a file of architectures/."""
     d_sae: Count
     """Latents."""
     vectors: Count
@@ -111,8 +112,8 @@ class SaeConfig:
 
     @property
     def unit_rows(self) -> bool:
-        """Whether the decoder's rows are kept at length 1."""
-        return self.architecture != "relu_decoder_norm"
+        """True if the decoder's rows are kept at length 1."""
+        return ARCHITECTURES[self.architecture].unit_rows
 
     def used(self) -> dict[str, Any]:
         """The parameters that this architecture has, None left out."""
@@ -120,26 +121,20 @@ class SaeConfig:
         return {key: v for key, v in dataclasses.asdict(self).items() if key not in foreign and v is not None}
 
 
-def from_params(params: dict[str, Any]) -> SaeConfig:
-    """A dict of config.yaml (defaults merged with the run; a `seed` in it is not part of the SAE) -> SaeConfig.
+def from_params(params: Mapping[str, Any]) -> SaeConfig:
+    """The configuration of one run, from sae.defaults merged with the run; nulls and a `seed` are dropped.
 
-    Raises: ValueError in one sentence for an unknown key, or a parameter that the architecture needs and lacks.
+    Raises: ValueError in one sentence for an unknown key, a parameter that the architecture needs and lacks, or one
+        that is out of the range which others leave.
     """
-    params = {key: value for key, value in params.items() if key != "seed" and value is not None}
-    known = {field.name for field in dataclasses.fields(SaeConfig)}
-    if unknown := sorted(set(params) - known):
-        raise ValueError(f"SAE run: unknown key '{unknown[0]}'; known are {', '.join(sorted(known))}")
-    if "resample" in params:
-        params["resample"] = Resampling(**{**params["resample"], "at": tuple(params["resample"]["at"])})
-    if "prefixes" in params:
-        params["prefixes"] = tuple(params["prefixes"])
-    config = SaeConfig(**params)
+    params = {key: value for key, value in params.items() if value is not None}
+    config = declaration.from_params(SaeConfig, params, "SAE run")
     if config.architecture not in ARCHITECTURES:
         raise ValueError(f"SAE run: architecture '{config.architecture}' is none of {', '.join(ARCHITECTURES)}")
     if missing := missing_key(config.architecture, params):
         raise ValueError(f"SAE run: architecture '{config.architecture}' needs '{missing}'")
-    if config.architecture in SPARSE_BY_COUNT and not 1 <= config.k <= config.d_sae:
-        raise ValueError(f"SAE run: k = {config.k} must lie between 1 and d_sae = {config.d_sae}")
+    if "k" in ARCHITECTURES[config.architecture].keys and not 1 <= config.k <= config.d_sae:
+        raise ValueError(f"SAE run: k = {config.k} must be between 1 and d_sae = {config.d_sae}")
     widths = config.nested_widths
     if list(widths) != sorted({*widths}) or widths[0] < 1 or widths[-1] != config.d_sae:
         raise ValueError(f"SAE run: prefixes must rise to d_sae = {config.d_sae}, found {list(widths)}")

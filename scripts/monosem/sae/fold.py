@@ -14,13 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scripts.monosem.sae.architectures import ARCHITECTURES
 from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.sae.parameters import Parameters
 
 
 def has_pre_bias(config: SaeConfig) -> bool:
-    """Whether training subtracts b_dec before the encoder."""
-    return config.pre_encoder_bias and config.architecture != "relu_decoder_norm"
+    """True if training subtracts b_dec before the encoder."""
+    return config.pre_encoder_bias and ARCHITECTURES[config.architecture].pre_encoder_bias
 
 
 def folded(

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "scripts"
+# imports the files of a folder by name
+BY_NAME = {Path("scripts/monosem/sae/training/equations.py"): Path("scripts/monosem/sae/architectures")}
 # what they do leaves no result
 NOT_WATCHED = {Path("scripts/monosem/core/job.py"), Path("scripts/monosem/core/session.py")}
 
@@ -26,7 +28,7 @@ def _imported_names(source: str) -> Iterator[str]:
 @cache
 def _direct(path: Path, root: Path) -> frozenset[Path]:
     """Files below `root` that one file imports, the __init__ files of their packages included."""
-    found = set()
+    found = {file.relative_to(root) for file in (root / BY_NAME[path]).glob("*.py")} if path in BY_NAME else set()
     for name in _imported_names((root / path).read_text(encoding="utf-8")):
         parts = name.split(".")
         if parts[0] != PACKAGE:

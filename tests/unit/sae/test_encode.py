@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 import torch
 
+from scripts.monosem.sae.architectures import relu, topk
 from scripts.monosem.sae.kernels import encode, sparse
-from scripts.monosem.sae.losses import relu_l1, topk
 from tests.helpers.sae_toys import random_parameters
 
 D_IN, D_SAE, N, K = 70, 200, 2100, 5  # 70: not a multiple of a column block; 2100: not of a row block
@@ -80,7 +80,7 @@ def test_gradients_in_bfloat16_point_the_same_way(architecture):
         dead = torch.arange(D_SAE) < 30
         steps = [topk.step(weights, x, K, 5.0, dead, 8, 1 / 32, {}, p) for p in ("float32", "bfloat16")]
     else:  # many active latents: the dense branch
-        steps = [relu_l1.step(weights, x, 0.3, {}, p) for p in ("float32", "bfloat16")]
+        steps = [relu.step(weights, x, 0.3, {}, p) for p in ("float32", "bfloat16")]
     for name, exact in steps[0].gradients.tensors().items():
         rounded = steps[1].gradients.tensors()[name]
         assert torch.cosine_similarity(exact.flatten(), rounded.flatten(), dim=0) > 0.998, name

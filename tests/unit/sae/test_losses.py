@@ -4,19 +4,19 @@ import pytest
 import torch
 
 from scripts.monosem.sae import parameters
-from scripts.monosem.sae.config import SaeConfig
-from scripts.monosem.sae.kernels import encode, select
-from scripts.monosem.sae.kernels import sparse as sparse_kernels
-from scripts.monosem.sae.losses import (
-    active_entries,
+from scripts.monosem.sae.architectures import (
     batchtopk,
     gated,
     jumprelu,
-    matryoshka,
+    matryoshka_batchtopk,
+    relu,
     relu_decoder_norm,
-    relu_l1,
     topk,
 )
+from scripts.monosem.sae.config import SaeConfig
+from scripts.monosem.sae.kernels import encode, select
+from scripts.monosem.sae.kernels import sparse as sparse_kernels
+from scripts.monosem.sae.losses import active_entries
 from scripts.monosem.sae.training import objective
 from scripts.monosem.sae.training.loop import update_
 from tests.helpers.sae_toys import random_parameters, state_of
@@ -61,10 +61,10 @@ def test_relu_l1(b_enc, sparse):
         f = torch.relu((x - b_dec) @ W_enc + b_enc)
         return ((x - f @ W_dec - b_dec) ** 2).sum(1).mean() + l1 * f.sum(1).mean()
 
-    outcome = relu_l1.step(weights, x, l1, {})
+    outcome = relu.step(weights, x, l1, {})
     assert (outcome.active / (N * D_SAE) <= active_entries.DENSE_ABOVE["float32"]) == sparse
     assert_same(outcome, *textbook_gradients(weights, loss))
-    torch.testing.assert_close(relu_l1.per_input(weights, x, l1).sum(), outcome.loss)
+    torch.testing.assert_close(relu.per_input(weights, x, l1).sum(), outcome.loss)
     f = torch.relu((x - weights.b_dec) @ weights.encoder.T + weights.b_enc)
     assert torch.equal(outcome.fired, (f > 0).any(0))
 
@@ -121,7 +121,7 @@ def test_without_pre_encoder_bias(architecture):
     outcome = objective.outcome(state_of(weights), config, x, {})
     assert_same(outcome, *textbook_gradients(weights, loss))
     if architecture == "relu":
-        torch.testing.assert_close(objective.per_input(state_of(weights), config, x).sum(), outcome.loss)
+        torch.testing.assert_close(objective.loss_per_input(state_of(weights), config, x).sum(), outcome.loss)
 
 
 def test_the_gradient_of_a_tied_decoder_is_that_of_one_matrix():
@@ -276,7 +276,7 @@ def test_batchtopk_and_matryoshka(widths, n_dead):
     if widths is None:
         outcome = batchtopk.step(weights, x, k, variance, dead, k_aux, alpha, {})
     else:
-        outcome = matryoshka.step(weights, x, k, widths, variance, dead, k_aux, alpha, {})
+        outcome = matryoshka_batchtopk.step(weights, x, k, widths, variance, dead, k_aux, alpha, {})
     assert_same(outcome, *textbook_gradients(weights, loss))
     pre = (x - weights.b_dec) @ weights.encoder.T + weights.b_enc
     f = batch_code(pre, k)
@@ -328,7 +328,7 @@ def test_rows_are_unit_after_a_step_and_adam_saw_only_the_tangential_part():
     )
     state = state_of(random_parameters(D_IN, D_SAE, dtype=torch.float32))
     old = state.weights.decoder.clone()
-    gradients = relu_l1.step(state.weights, data().float(), 0.1, {}).gradients
+    gradients = relu.step(state.weights, data().float(), 0.1, {}).gradients
     update_(state, config, gradients)
     assert (state.weights.decoder.norm(dim=1) - 1).abs().max() < 1e-6
     assert (state.weights.decoder - old).abs().max() > 1e-2

@@ -36,8 +36,8 @@ def test_inference_and_training_architecture_are_both_named(architecture):
     assert metadata["training_architecture"] == metadata["training"]["architecture"] == architecture
     assert metadata["sae_lens_version"].split(".")[0] == "6"
     assert (metadata["model_name"], metadata["hook_name"]) == ("onelayer-a", "blocks.0.mlp.hook_post")
-    own = {*ARCHITECTURES[architecture].required, *ARCHITECTURES[architecture].optional}
-    foreign = {key for kind in ARCHITECTURES.values() for key in (*kind.required, *kind.optional)} - own
+    own = {*ARCHITECTURES[architecture].keys}
+    foreign = {key for each in ARCHITECTURES.values() for key in each.keys} - own
     assert not foreign & set(metadata["training"])
 
 

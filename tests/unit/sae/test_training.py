@@ -276,7 +276,7 @@ def test_schema_and_training_know_the_same_keys():
     allowed = set(schema["properties"]["sae"]["properties"]["defaults"]["properties"])
     fields = {field.name for field in dataclasses.fields(SaeConfig)}
     assert allowed - {"seed"} == fields - {"rewarm_steps"}
-    named = {key for kind in ARCHITECTURES.values() for key in (*kind.required, *kind.optional)}
+    named = {key for each in ARCHITECTURES.values() for key in each.keys}
     assert named <= fields
     enum = schema["properties"]["sae"]["properties"]["defaults"]["properties"]["architecture"]["enum"]
     assert enum == list(ARCHITECTURES)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.monosem.sae.architectures import ARCHITECTURES
 from scripts.monosem.workflow import code_inputs
 
 
@@ -43,6 +44,8 @@ def test_training_of_an_autoencoder_watches_the_trainer_and_not_the_plots():
     assert {"scripts/train_sae.py", "scripts/monosem/sae/training/loop.py", "scripts/monosem/core/artefacts.py"} <= set(
         found
     )
+    assert {f"scripts/monosem/sae/architectures/{name}.py" for name in ARCHITECTURES} <= set(found), "imported by name"
+    assert "scripts/monosem/sae/losses/auxk.py" in found
     assert not [path for path in found if "figures" in path or path.endswith(("job.py", "session.py"))]
 
 

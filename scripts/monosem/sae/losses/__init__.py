@@ -1,4 +1,4 @@
-"""One loss in one file, each with its gradients written by hand and the equation it implements."""
+"""Parts that the losses of several architectures share, each with its gradients written by hand."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,38 @@ from scripts.monosem.sae.parameters import Parameters
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one batch says: gradients for the optimiser, scalars for the curve (0-dim tensors, sums over the batch)."""
+class TrainingPoint:
+    """Where training is: all that the loss of the next step may depend on, besides the batch and the configuration."""
 
-    gradients: Parameters  # of the training loss, which is a mean over the batch
-    fired: Bool[Tensor, " d_sae"]  # which latents were active anywhere in the batch
-    loss: Float[Tensor, ""]  # batch size × training loss
-    squared_error: Float[Tensor, ""]  # Σ_b Σ_d (x − x̂)²
-    active: Float[Tensor, ""]  # Σ_b number of f > 0
-    smallest_kept: Float[Tensor, ""] | None = None  # batchtopk: the smallest f of the batch
+    weights: Parameters
+    """Before the step."""
+    step: int
+    """Steps done."""
+    dead: Bool[Tensor, " d_sae"]
+    """True for latents that have been silent for longer than `dead_after_vectors`."""
+    variance: float
+    """Mean ‖x − x̄‖² of the scaled data."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Result of one step: gradients for the optimiser, and sums over the batch for the log (0-dim tensors)."""
+
+    gradients: Parameters
+    """Of the training loss, which is a mean over the batch."""
+    fired: Bool[Tensor, " d_sae"]
+    """True for latents that were active anywhere in the batch."""
+    loss: Float[Tensor, ""]
+    """Batch size × training loss."""
+    squared_error: Float[Tensor, ""]
+    """Σ_b Σ_d (x − x̂)²."""
+    active: Float[Tensor, ""]
+    """Σ_b number of f > 0."""
+    smallest_kept: Float[Tensor, ""] | None = None
+    """batchtopk: the smallest f of the batch."""
+
+
+def warmed_up(coefficient: float, share: float, step: int, steps: int) -> float:
+    """Weight of a penalty in step `step` (from 0): it rises linearly over a share of the steps."""
+    warm = share * steps
+    return coefficient * (min(1.0, (step + 1) / warm) if warm else 1.0)

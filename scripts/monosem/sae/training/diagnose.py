@@ -1,4 +1,4 @@
-"""What can go wrong with a run while it trains, in one sentence with the likely knob."""
+"""Failures of a run while it trains, each in one sentence with the parameter that is likely to blame."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from scripts.monosem.sae.config import SPARSE_BY_COUNT, SaeConfig
+from scripts.monosem.sae.architectures import ARCHITECTURES, sparsity_knob
+from scripts.monosem.sae.config import SaeConfig
 
 SILENT_L0 = 0.01  # mean active latents below which a run has nothing left to learn from
 WORSE = 10.0  # squared error over the data's variance that is divergence, if it is also twice that of the start
@@ -14,27 +15,28 @@ HOPELESS = 1000.0  # the same, wherever the run started
 
 
 def all_finite(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether no tensor holds NaN or infinity."""
+    """True if no tensor holds NaN or infinity."""
     return all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
 
 
 def _sparsity_knob(config: SaeConfig) -> str:
-    name = "l0_coefficient" if config.architecture == "jumprelu" else "l1_coefficient"
-    if config.architecture in SPARSE_BY_COUNT:
+    knob = sparsity_knob(config.architecture)
+    if knob == "k":
         return f"lower learning_rate ({config.learning_rate})"
-    return f"lower {name} ({getattr(config, name)})"
+    return f"lower {knob} ({getattr(config, knob)})"
 
 
 def _revival_knob(config: SaeConfig) -> str:
-    if config.architecture in SPARSE_BY_COUNT:
+    keys = ARCHITECTURES[config.architecture].keys
+    if "aux_coefficient" in keys:
         return f"raise aux_coefficient ({config.aux_coefficient}) or lower learning_rate ({config.learning_rate})"
-    if config.architecture == "relu":
+    if "resample" in keys:
         return f"set resample, or {_sparsity_knob(config)}"
     return f"{_sparsity_knob(config)} or learning_rate ({config.learning_rate})"
 
 
 def diagnose(sums: Mapping[str, float], step: int, first: Mapping[str, float] | None, config: SaeConfig) -> str | None:
-    """What is wrong with the steps up to `step` that are summed up in `sums`, or None.
+    """One sentence about what is wrong in the steps up to `step` that are summed up in `sums`, or None.
 
     Args: first: the first row of the curve. The loss may jump for a while after a resampling.
     """

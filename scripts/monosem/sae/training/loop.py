@@ -16,6 +16,7 @@ from torch import Tensor
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.runtime import derive_seed, resolve_precision
 from scripts.monosem.sae import parameters
+from scripts.monosem.sae.architectures import ARCHITECTURES
 from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.sae.fold import folded
 from scripts.monosem.sae.losses import Outcome
@@ -105,7 +106,7 @@ def _resample_(state: TrainingState, config: SaeConfig, read: Rows, seed: int) -
         rng = np.random.default_rng(derive_seed(seed, "resample", state.step))
         rows = np.sort(rng.choice(read.n_tokens, min(config.resample.inputs, read.n_tokens), replace=False))
         inputs = read.gather(rows) * state.statistics.scale
-        losses = torch.cat([objective.per_input(state, config, x.to(device)).cpu() for x in inputs.split(4096)])
+        losses = torch.cat([objective.loss_per_input(state, config, x.to(device)).cpu() for x in inputs.split(4096)])
         generator = torch.Generator().manual_seed(derive_seed(seed, "choose", state.step))
         state.to("cpu")
         state.weights, moments, changed = resampling.resample(
@@ -254,7 +255,7 @@ def _summary(state: TrainingState, config: SaeConfig, seed: int, n_rows: int) ->
     vectors = config.steps * config.batch_size
     final = {key: value for key, value in state.curve[-1].items() if key not in ("step", "vectors", "seconds")}
     l1, l0 = config.l1_coefficient, config.l0_coefficient
-    by_batch = objective.keeps_by_batch(config)
+    estimated = ARCHITECTURES[config.architecture].saved_as == "jumprelu" and state.weights.threshold is None
     return {
         "vectors": vectors,
         "seconds": state.seconds,
@@ -267,7 +268,7 @@ def _summary(state: TrainingState, config: SaeConfig, seed: int, n_rows: int) ->
         "data_scale": state.statistics.scale,
         "l1_coefficient_raw": None if l1 is None else l1 / state.statistics.scale,
         "l0_coefficient_raw": None if l0 is None else l0 / state.statistics.scale**2,
-        "inference_threshold_scaled": float(state.inference_threshold) if by_batch else None,
+        "inference_threshold_scaled": float(state.inference_threshold) if estimated else None,
         "config": dataclasses.asdict(config),
         "seed": seed,
         "threads": torch.get_num_threads(),

@@ -123,7 +123,7 @@ def _runs(config: Config) -> None:
                 raise ConfigError(f"{where}.{key}: the architecture {architecture} has none")
         if merged.get("k", 0) > merged["d_sae"] and "k" in ARCHITECTURES[architecture].required:
             raise ConfigError(f"{where}.k: expected at most d_sae = {merged['d_sae']}, found {merged['k']}")
-        if merged.get("start_l0", 0) > merged["d_sae"] and architecture == "jumprelu":
+        if merged.get("start_l0", 0) > merged["d_sae"] and "start_l0" in ARCHITECTURES[architecture].keys:
             start = merged["start_l0"]
             raise ConfigError(f"{where}.start_l0: expected at most d_sae = {merged['d_sae']}, found {start}")
         prefixes = merged.get("prefixes", [merged["d_sae"]])

@@ -1,7 +1,6 @@
-"""TopK with AuxK: Gao et al. 2024, 'Scaling and evaluating sparse autoencoders', and its code.
+"""Squared error of a sparse code, with AuxK for dead latents: Gao et al. 2024, 'Scaling and evaluating sparse
+autoencoders', and its code.
 
-    f  = relu(TopK_k((x − b_dec) W_enc + b_enc))          (as in their released code)
-    x̂  = f W_dec + b_dec
     L  = mean_b ‖x − x̂‖² / V  +  α · mean_b ‖e − ê‖² / E
     e  = x − x̂  (no gradient),   ê = f_aux W_dec,   f_aux = relu(TopK_{k_aux} of the dead latents' pre-activations)
 
@@ -11,31 +10,21 @@ constant prediction, so that α needs no retuning for another model or site. A l
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.sae.kernels import select
-from scripts.monosem.sae.kernels.encode import Centred, encode_topk, product
+from scripts.monosem.sae.kernels.encode import Centred, product
 from scripts.monosem.sae.kernels.sparse import Codes
-from scripts.monosem.sae.losses import Outcome
+from scripts.monosem.sae.losses import Outcome, TrainingPoint
 from scripts.monosem.sae.losses.active_entries import fired, gradients, sparse
 from scripts.monosem.sae.parameters import Parameters
 
 
-def step(
-    weights: Parameters,
-    x: Float[Tensor, "b d_in"],
-    k: int,
-    variance: float,
-    dead: Bool[Tensor, " d_sae"],
-    aux_k: int,
-    aux_coefficient: float,
-    buffers: dict[str, Tensor],
-    precision: str = "float32",
-) -> Outcome:
-    """Loss and gradients of one batch. Only the encoder's product is dense (and AuxK in the dead latents)."""
-    codes, centred = encode_topk(weights, x, k, precision, buffers)
-    return from_codes(weights, codes, centred, variance, dead, aux_k, aux_coefficient, buffers, precision)
+def arguments(at: TrainingPoint, config: SaeConfig, buffers: dict[str, Tensor]) -> tuple:
+    """The arguments behind k (and the widths) of the steps that use AuxK."""
+    return at.variance, at.dead, config.aux_k, config.aux_coefficient, buffers, config.precision
 
 
 def from_codes(
@@ -51,27 +40,28 @@ def from_codes(
     nested: int = 1,
 ) -> Outcome:
     """Loss and gradients, given which latents are active; with `nested` rows of the code per vector, the sum of the
-    losses of the nested reconstructions (kernels.Reconstruction).
+    losses of the nested reconstructions (sparse.Reconstruction).
     """
     n = len(centred.rows)
     factor = 2 / (n * variance)
     support, f = sparse(weights, codes, centred, buffers, nested), codes.values
     result = support.reconstruct(f, factor)
-    found = gradients(support, result.grad_values * (f > 0), f, result.grad_decoded)
+    of_weights = gradients(support, result.grad_values * (f > 0), f, result.grad_decoded)
     loss = result.squares.sum() / variance
     if aux_coefficient and bool(dead.any()):
         error, among = support.error(result.grad_decoded, factor), dead.nonzero().squeeze(1)
-        loss = loss + n * add_auxiliary_(found, weights, centred.rows, error, among, aux_k, aux_coefficient, precision)
+        auxiliary = (among, aux_k, aux_coefficient, precision)
+        loss = loss + n * add_auxiliary_(of_weights, weights, centred.rows, error, *auxiliary)
     squared_error = result.squares[nested - 1 :: nested].sum()
-    return Outcome(found, fired(f, support), loss, squared_error, torch.count_nonzero(f))
+    return Outcome(of_weights, fired(f, support), loss, squared_error, torch.count_nonzero(f))
 
 
 def add_auxiliary_(
     gradients: Parameters,
     weights: Parameters,
-    centred: Float[Tensor, "b d_in"],
-    error: Float[Tensor, "b d_in"],
-    dead: Tensor,
+    centred: Float[Tensor, "batch d_in"],
+    error: Float[Tensor, "batch d_in"],
+    dead: Int[Tensor, " dead"],
     aux_k: int,
     aux_coefficient: float,
     precision: str,

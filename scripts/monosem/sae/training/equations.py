@@ -1,0 +1,42 @@
+"""The functions of an architecture's file, imported when a run needs them."""
+
+from importlib import import_module
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from scripts.monosem.sae import architectures
+from scripts.monosem.sae.config import SaeConfig
+from scripts.monosem.sae.losses import Outcome, TrainingPoint
+from scripts.monosem.sae.parameters import Parameters
+
+
+class Equations(Protocol):
+    """Functions that every file in architectures/ has."""
+
+    def start(
+        self,
+        sample: Float[Tensor, "n d_in"],
+        b_dec: Float[Tensor, " d_in"],
+        decoder: Float[Tensor, "d_sae d_in"],
+        config: SaeConfig,
+        generator: torch.Generator,
+    ) -> Parameters:
+        """Parameters before the first step, from scaled data and a decoder of unit rows."""
+
+    def outcome(
+        self, at: TrainingPoint, config: SaeConfig, x: Float[Tensor, "batch d_in"], buffers: dict[str, Tensor]
+    ) -> Outcome:
+        """Loss and gradients of the next step on scaled data."""
+
+    def loss_per_input(
+        self, at: TrainingPoint, config: SaeConfig, x: Float[Tensor, "batch d_in"]
+    ) -> Float[Tensor, " batch"]:
+        """The training loss of each input; only where `resample` is among the architecture's keys."""
+
+
+def equations_of(architecture: str) -> Equations:
+    """The module of an architecture."""
+    return import_module(f"{architectures.__name__}.{architecture}")
