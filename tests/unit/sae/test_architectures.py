@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,13 @@ def test_declarations_differ_in_label_marker_and_position():
     for field in ("label", "marker", "position"):
         values = [getattr(each, field) for each in ARCHITECTURES.values()]
         assert len(set(values)) == len(values), field
+
+
+def test_the_documentation_repeats_the_declarations():
+    rows = Path("docs/autoencoders.md").read_text(encoding="utf-8").splitlines()
+    for name, each in ARCHITECTURES.items():
+        required, optional = (", ".join(f"`{key}`" for key in keys) for keys in (each.required, each.optional))
+        assert f"| `{name}` | {each.on_where} | {each.trained_on} | {required} | {optional} | {each.use_for} |" in rows
 
 
 def test_declarations_are_read_without_torch():
