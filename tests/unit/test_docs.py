@@ -1,11 +1,11 @@
-"""docs/code.md agrees with the code: import table, rules, files, glossary."""
+"""docs/code.md agrees with the code: rules, files, glossary (the import table: test_rooms.py)."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.unit.test_rooms import LIBRARY, MAY_IMPORT
+from tests.unit.test_rooms import LIBRARY
 
 PAGE = Path("docs/code.md").read_text(encoding="utf-8")
 
@@ -19,11 +19,6 @@ def rows(title: str) -> list[list[str]]:
     """Cells of the first table of a section, without its head."""
     table = re.search(r"^\|.*?(?=^[^|]|\Z)", section(title), re.M | re.S).group()
     return [[cell.strip() for cell in line.strip("|\n").split(" | ")] for line in table.splitlines()[2:]]
-
-
-def test_the_import_table_is_that_of_the_code():
-    table = {row[0].strip(" `"): tuple(re.findall(r"`([\w.]+)`", row[-1])) for row in rows("Map")}
-    assert list(table.items()) == list(MAY_IMPORT.items())
 
 
 def test_every_rule_is_in_the_data_flow():

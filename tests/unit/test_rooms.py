@@ -1,6 +1,7 @@
 """The house: every file in its room, and a room imports only from the rooms named beside it."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,12 @@ def test_the_table_has_no_circle():
     for room, allowed in MAY_IMPORT.items():
         assert {each.split(".")[0] for each in allowed} <= before, room
         before.add(room)
+
+
+def test_the_map_of_the_documentation_has_this_table():
+    rows = re.findall(r"^\| `(\w+)` \| [^|]* \| (.*) \|$", Path("docs/code.md").read_text(encoding="utf-8"), re.M)
+    table = {room: tuple(re.findall(r"`([\w.]+)`", allowed)) for room, allowed in rows if room in MAY_IMPORT}
+    assert table == MAY_IMPORT, "write the table of imports in docs/code.md anew"
 
 
 def test_an_import_upward_is_found(tmp_path):
