@@ -1,4 +1,4 @@
-"""What activations show: representations, sets of prompts, latents of planted contexts pinned."""
+"""Analyses of activations: representations, sets of prompts, latents of planted contexts pinned."""
 
 PROMPT_SETS = outputs_analysis.prompt_sets(config)
 ANALYSIS_FIGURES = outputs_analysis.figure_names(config, PLAN)

@@ -147,7 +147,7 @@ def extraction_memory_mb(wildcards):
 
 
 def runs_trained(here):
-    """Runs that are trained here, or (False) elsewhere."""
+    """Runs that are trained here, or (False) pretrained."""
     return [name for name, run in config["sae"]["runs"].items() if pretrained_saes.is_pretrained(run) != here]
 
 

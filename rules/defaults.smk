@@ -1,4 +1,4 @@
-"""What every rule with a script has in common, set once all are read: its environment and its message."""
+"""Directives that are the same for every rule with a script, set once all are read: environment and message."""
 
 for each in workflow.rules:
     if each.script:

@@ -1,4 +1,4 @@
-"""What a run records about itself: the environment it ran in, and the graph of its rules."""
+"""Records of the run itself: its environment, and the graph of its rules."""
 
 
 rule record_environment:

@@ -1,4 +1,4 @@
-"""What a reader sees: figures, notebooks, claims and the compiled report. Nothing here trains; only notebooks load torch."""
+"""Figures, notebooks, claims and the compiled report. Nothing here trains; only notebooks load torch."""
 
 ROLES = roles.roles(config, PLAN.gpt2)
 NOTEBOOKS = outputs.notebooks(config)

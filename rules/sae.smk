@@ -1,4 +1,4 @@
-"""Sparse autoencoders, trained here or elsewhere: one job per run, so that changing one run retrains that one."""
+"""Sparse autoencoders, trained or pretrained: one job per run, so that changing one run retrains that one."""
 
 
 rule train_sae:
@@ -24,7 +24,7 @@ rule train_sae:
 
 
 rule import_sae:
-    """Import a sparse autoencoder that was trained elsewhere, folded so that it acts on raw activations."""
+    """Import a pretrained sparse autoencoder, folded so that it acts on raw activations."""
     input:
         source=pretrained_sae_files,
         model="results/models/{model}/model.safetensors",

@@ -1,4 +1,4 @@
-"""What a run ran on: versions against the lock, machine, commit. Nothing in it names a person, a host or a path."""
+"""The environment of a run: versions against the lock, machine, commit. It names no person, host or path."""
 
 import importlib.metadata
 import platform
@@ -15,7 +15,8 @@ from packaging.version import Version
 
 from scripts.monosem.core.artefacts import ArtefactError, require_disk
 
-PYTHONS = ((3, 11), (3, 13))  # first and last that the lock is made for
+PYTHONS = ((3, 11), (3, 13))
+"""First and last Python that the lock is made for."""
 
 
 class Unsupported(RuntimeError):
@@ -97,7 +98,7 @@ def cpu_model() -> str:
 
 
 def _output(command: list[str]) -> str | None:
-    """What a command prints, None if it is not there or fails."""
+    """Standard output of a command, None if there is no such command or it fails."""
     if shutil.which(command[0]) is None:
         return None
     done = subprocess.run(command, capture_output=True, text=True)
@@ -114,7 +115,7 @@ def git_state() -> dict[str, Any] | None:
 
 
 def torch_facts(device: str) -> dict[str, Any]:
-    """Build of torch and the device that `device` stands for here."""
+    """Version of torch, and the device that `device` resolves to on this machine."""
     import torch
 
     from scripts.monosem.core.runtime import pick_device
@@ -125,9 +126,9 @@ def torch_facts(device: str) -> dict[str, Any]:
 
 
 def record(lock: str | Path, device: str, threads: dict[str, int], disk_need_bytes: int) -> dict[str, Any]:
-    """Everything that environment.json holds.
+    """The content of environment.json.
 
-    Raises: Unsupported or ArtefactError in one sentence when the workflow cannot run here.
+    Raises: Unsupported or ArtefactError in one sentence when the workflow cannot run on this machine.
     """
     check_python(tuple(map(int, platform.python_version_tuple()[:2])))
     pins = read_lock(lock)

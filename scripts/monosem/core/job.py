@@ -19,7 +19,7 @@ _began = 0.0  # when the work began; loading torch is start-up and moves it
 
 @dataclass(frozen=True)
 class Job:
-    """What a rule gives the script of one of its jobs."""
+    """Files, parameters and device of one job, for the script of its rule."""
 
     input: Any
     """Input files by their names in the rule."""

@@ -1,4 +1,4 @@
-"""Where and how a job computes: device, memory, and seeds derived by name."""
+"""Device, precision and memory of a job, and seeds derived by name."""
 
 import ctypes
 import hashlib
@@ -27,7 +27,7 @@ def keep_freed_memory() -> None:
 
 
 def has_fast_bfloat16(device: str) -> bool:
-    """Whether products in bfloat16 are faster than in float32: a CUDA card that knows it, a CPU with AVX-512 bf16.
+    """True where products in bfloat16 are faster than in float32: CUDA cards that have it, CPUs with AVX-512 bf16.
 
     On CPUs without these instructions torch emulates them, several times slower than float32.
     """
@@ -47,7 +47,7 @@ def resolve_precision(name: str, device: str) -> str:
 
 
 def note_cost(dtype: str, device: str) -> None:
-    """Print what a dtype costs where the device has no instructions for it: a line of the job's log."""
+    """Print a line about the cost of a dtype that the device has no instructions for."""
     if dtype == "bfloat16" and not has_fast_bfloat16(device):
         print(
             f"{device} has no bfloat16 instructions: half the memory of float32, and several times as long",
@@ -65,7 +65,7 @@ def problem_with_device(device: str) -> str | None:
     """
     try:
         agrees = _agrees_with_cpu(device)
-    except Exception as error:  # a broken driver raises what it likes
+    except Exception as error:  # a broken driver may raise anything
         return f"{device} failed on a probe batch: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
     return None if agrees else f"{device} disagrees with the CPU on a probe batch"
 

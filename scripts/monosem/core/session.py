@@ -10,8 +10,10 @@ from pathlib import Path
 
 import psutil
 
-RUN_PID = "MONOSEM_RUN_PID"  # environment variable: the process whose end is the end of its jobs
-_held: list[int] = []  # file descriptors whose locks last as long as this process
+RUN_PID = "MONOSEM_RUN_PID"
+"""Environment variable: the process whose end is the end of its jobs."""
+
+_locked: list[int] = []  # file descriptors whose locks last as long as this process
 
 
 def begin(environ: MutableMapping[str, str], offline: bool) -> None:
@@ -22,7 +24,7 @@ def begin(environ: MutableMapping[str, str], offline: bool) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended but was not yet waited for does not."""
+    """True for a process that runs; one that has ended but was not yet waited for does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -49,15 +51,15 @@ def end_with_run(environ: MutableMapping[str, str], every_s: float = 1.0, stop: 
 
 
 def clear_stale_lock(folder: Path) -> bool:
-    """Remove Snakemake's lock if the run that took it is dead; returns whether there was one to remove.
+    """Remove Snakemake's lock if the run that took it is dead; returns True if there was one to remove.
 
-    Every run holds a shared lock of the operating system for as long as it lives, however it dies. Who can have it
-    alone is the only one alive, so locks that lie there belong to nobody. On a file system without such locks
-    everything stays as it is, and `snakemake --unlock` is there.
+    After `kill -9` or a power cut the same command continues the run, without an error about a lock and `--unlock`.
+    A lock of the operating system, which every run shares and which ends with it, shows that no other run is alive;
+    on a file system without such locks everything stays as it is.
     """
     folder.mkdir(exist_ok=True)
     descriptor = os.open(folder / "monosem.alive", os.O_RDWR | os.O_CREAT, 0o644)
-    _held.append(descriptor)
+    _locked.append(descriptor)
     removed = False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -67,7 +67,7 @@ def test_a_job_ends_when_its_run_is_killed(started):
     assert "the workflow has ended" in job.stdout.read()
 
 
-HOLD = (
+LOCK = (
     "import sys, time; from pathlib import Path; from scripts.monosem.core import session\n"
     "print('removed' if session.clear_stale_lock(Path(sys.argv[1])) else 'nothing', file=sys.stderr)\n"
     "print('up', flush=True); time.sleep(60)"
@@ -77,13 +77,13 @@ HOLD = (
 def test_only_a_dead_run_loses_its_lock(started, tmp_path):
     folder = tmp_path / ".snakemake"
     lock = folder / "locks" / "0.output.lock"
-    run = started([sys.executable, "-c", HOLD, str(folder)])
+    run = started([sys.executable, "-c", LOCK, str(folder)])
     lock.parent.mkdir()
     lock.write_text("results/a")
     assert not session.clear_stale_lock(folder)
     assert lock.exists()
-    while session._held:  # let go, as a dry-run that has ended would
-        os.close(session._held.pop())
+    while session._locked:  # let go, as a dry-run that has ended would
+        os.close(session._locked.pop())
     run.kill()
     run.wait()
     assert session.clear_stale_lock(folder)
@@ -95,7 +95,7 @@ def test_a_run_that_cleared_the_lock_still_protects_its_own(started, tmp_path):
     folder = tmp_path / ".snakemake"
     (folder / "locks").mkdir(parents=True)
     (folder / "locks" / "0.input.lock").write_text("left by a killed run")
-    started([sys.executable, "-c", HOLD, str(folder)])
+    started([sys.executable, "-c", LOCK, str(folder)])
     assert not list((folder / "locks").iterdir())
     (folder / "locks" / "0.output.lock").write_text("taken by the run that lives")
     assert not session.clear_stale_lock(folder)
