@@ -162,7 +162,7 @@ def test_a_run_handed_in_as_pretrained_is_evaluated_to_the_same_digits(changed, 
     read = [changed / f"results/evaluation/{place}/{run}/interpretation.json" for run in ("mine", "topk-256")]
     same = [{**json.loads(path.read_text()), "run": None} for path in read]
     assert same[0] == same[1]
-    assert "**`mine` was not trained here.**" in (changed / "results/report.md").read_text()
+    assert "**`mine` is pretrained.**" in (changed / "results/report.md").read_text()
 
 
 def test_a_foreign_artefact_is_refused_and_nothing_else_is_lost(changed, snakemake):

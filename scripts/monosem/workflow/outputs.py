@@ -144,10 +144,10 @@ def seeds(config: Config, the_plan: Plan) -> dict[str, int]:
 
 def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
     """What the report says about the configuration itself."""
-    chapter = config["chapters"]["gpt2"]
+    chapter, planted = config["chapters"]["gpt2"], config["corpus"]["planted"]
     return {
         "seeds": seeds(config, the_plan),
-        "trained_elsewhere": trained_elsewhere(config, the_plan),
+        "pretrained_saes": trained_elsewhere(config, the_plan),
         "gpt2": {
             "model": the_plan.gpt2,
             "pretrained": chapter["pretrained"],
@@ -156,7 +156,7 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
         "toy": outputs_toy.experiments(config["toy"]),
         "analysis": analysis.report_settings(config, the_plan),
         "cards_shown": min(8, config["interpretation"]["units"]),
-        "contexts": list(config["corpus"]["planted"]["contexts"]),
+        "contexts": list(planted["contexts"]) if planted["share"] else [],
         "drop_first_position": config["activations"]["drop_first_position"],
         "compares_sweeps": "sweeps" in families(config, the_plan),
     }

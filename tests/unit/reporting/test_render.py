@@ -138,13 +138,14 @@ def test_a_rule_graph_may_have_cycles_although_jobs_have_none():
 TOY_FIGURES = outputs_toy.figure_names(report_results.CONFIG["toy"])
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
+def compile_made_up(root: Path, config: dict) -> Path:
     """The real template and the real claims, compiled from made-up results of other names and fewer runs."""
     repository = Path.cwd()
-    root = tmp_path_factory.mktemp("made-up")
-    folder, config = root / "results", report_results.CONFIG
+    folder = root / "results"
     report_results.make(folder)
+    scored = folder / f"evaluation/first/{report_results.SITE}/wide/contexts.json"
+    if not config["corpus"]["planted"]["share"]:
+        artefacts.write_json(artefacts.read_json(scored) | {"contexts": {}}, scored)
     the_plan = plan.make_plan(config)
     analysed = analysis_catalogue.figure_names(config, the_plan)
     names = [("toy", name) for name in TOY_FIGURES] + [("analysis", name) for name in analysed]
@@ -186,9 +187,24 @@ def compiled(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    return compile_made_up(tmp_path_factory.mktemp("made-up"), report_results.CONFIG)
+
+
+def test_without_planted_contexts_the_report_has_no_section_about_them(compiled, tmp_path):
+    corpus = report_results.CONFIG["corpus"]
+    nothing_planted = corpus | {"planted": corpus["planted"] | {"share": 0.0}}
+    folder = compile_made_up(tmp_path, report_results.CONFIG | {"corpus": nothing_planted})
+    with_them, without = ((path / "report.md").read_text(encoding="utf-8") for path in (compiled, folder))
+    for passage in ("### Planted contexts", "written for this experiment", "planted documents of", "are planted"):
+        assert passage in with_them and passage not in without
+    assert "### Latents and neurons drawn at random" in without
+
+
 def test_the_report_compiles_for_another_configuration(compiled):
     markdown = (compiled / "report.md").read_text(encoding="utf-8")
-    assert "the autoencoder `wide` stands in" in markdown
+    assert "the autoencoder `wide` replace" in markdown
     assert "This chapter ran on a stand-in" in markdown and "`deep`" in markdown
     assert "onelayer-a" not in markdown and "topk-4096" not in markdown
     assert "{{" not in markdown and "None" not in markdown
