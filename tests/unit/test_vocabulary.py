@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-CLEAN: tuple[str, ...] = ("text", "toy", "reporting", "scripts", "docs")
+CLEAN: tuple[str, ...] = ("text", "toy", "reporting", "scripts", "paper", "docs")
 """Rooms that are held to the vocabulary."""
 
 ROOMS = {
@@ -93,6 +93,7 @@ PROSE = (
 FIRST_WORDS = {"what", "whether", "how", "which"}
 
 EXEMPT: tuple[tuple[str, str], ...] = (
+    ("paper/prompts/angry.yaml", "the deal fell through"),
     ("scripts/monosem/toy/experiments/absorption.py", "child_leans_on_parent"),  # a key of result.json
     ("tests/unit/toy/test_absorption.py", "child_leans_on_parent"),
 )
