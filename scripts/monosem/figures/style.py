@@ -10,6 +10,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -39,6 +40,10 @@ DIVERGING = "RdBu_r"
 """Colour map for signed values; give it symmetric limits."""
 SEQUENTIAL = "viridis"
 """Colour map for values that start at zero."""
+SIGNED = Normalize(-1.0, 1.0)
+"""Scale of weights, biases and cosines in the colours of DIVERGING."""
+REFERENCE_LINE = {"linewidth": 0.9, "linestyle": (0, (4, 2)), "zorder": 1}
+"""Dashed line at a bound or a value of theory."""
 
 RC = {
     "font.family": "sans-serif",

@@ -3,19 +3,21 @@
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import RULE
+from scripts.monosem.figures.toy import Arrays
 from scripts.monosem.toy import neuron_roles
 
 SHADES = 5
 """Features in a bar that get a shade of their own, largest first; the others are grey."""
 
 
-def _stack(axes: Any, W1: np.ndarray, W2: np.ndarray) -> None:
+def _stack(axes: Axes, W1: Float[np.ndarray, "m n"]) -> None:
     """One bar per neuron: input weights stacked from the largest down, positive up, negative down."""
     pure = neuron_roles.purity(W1)
     order = np.argsort(-pure)
@@ -39,8 +41,8 @@ def _stack(axes: Any, W1: np.ndarray, W2: np.ndarray) -> None:
     axes.set_xticks([])
 
 
-def neurons(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """Neuron weight stacks of every level."""
+def neurons(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """Input weights W1 [level, m, n] of every neuron, stacked, at every level."""
     levels = result["models"]["relu"]
     columns = min(2, len(levels))
     rows = -(-len(levels) // columns)
@@ -49,7 +51,7 @@ def neurons(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     for axes in grid[len(levels) :]:
         axes.set_visible(False)
     for index, (axes, level) in enumerate(zip(grid, levels, strict=False)):
-        _stack(axes, arrays["W1"][index], arrays["W2"][index])
+        _stack(axes, arrays["W1"][index])
         axes.set_title(f"p = {level['probability']:g}")
         if index % columns == 0:
             axes.set_ylabel("W₁, stacked")
@@ -83,7 +85,7 @@ def sharing(result: dict[str, Any]) -> Figure:
                color=style.VERMILION, label="linear hidden layer (control)")  # fmt: skip
     bounds = [level["loss_without_superposition"] * level["unexplained"] / level["loss"] for level in levels]
     if max(bounds) > 0:
-        right.plot(p, bounds, color=style.GREY, label="least without superposition", **RULE)
+        right.plot(p, bounds, color=style.GREY, label="least without superposition", **style.REFERENCE_LINE)
     right.set_yscale("log")
     right.set_ylabel("loss / loss of the best constant")
     figure.legend(loc="outside lower center", ncols=3)
@@ -96,6 +98,6 @@ def sharing(result: dict[str, Any]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"neurons": neurons(result, arrays), "sharing": sharing(result)}

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import RULE, SIGNED
+from scripts.monosem.figures.toy import Arrays
 
 DATA = {
     "hierarchy": ("hierarchy: children only with their parent", style.BLUE),
@@ -14,8 +14,11 @@ DATA = {
 }
 
 
-def absorption(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """Absorption per architecture, every seed a point, beside cosines between features and their matched latents."""
+def absorption(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """Absorption per architecture, every seed a point, above cosines of features with their matched latents.
+
+    Arrays: {name}_{data} [feature, latent], the cosines, matched latents in the order of the features.
+    """
     names = list(result["models"])
     parents = result["parameters"]["parents"]
     figure = style.new_figure(height=2.0 + 1.9 * len(names))
@@ -29,7 +32,7 @@ def absorption(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
             seeds = [run["absorption"] for run in result["runs"] if (run["name"], run["data"]) == (name, data)]
             axes.plot(seeds, [y] * len(seeds), "o", color=colour, markersize=3.5)
     bar = next(iter(result["acceptance"].values()))["bound"]
-    axes.axvline(bar, color="black", label="bar", **RULE)
+    axes.axvline(bar, color="black", label="bar", **style.REFERENCE_LINE)
     axes.axvline(0.0, color="black", linewidth=0.6)
     axes.grid(axis="y", visible=False)
     axes.set_yticks(range(len(names)), names)
@@ -41,7 +44,7 @@ def absorption(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     for row, name in enumerate(names):
         for column, data in enumerate(DATA):
             panel = figure.add_subplot(grid[1 + row, column])
-            image = panel.imshow(arrays[f"{name}_{data}"], cmap=style.DIVERGING, norm=SIGNED, aspect="auto")
+            image = panel.imshow(arrays[f"{name}_{data}"], cmap=style.DIVERGING, norm=style.SIGNED, aspect="auto")
             for line in (panel.axvline, panel.axhline):
                 line(parents - 0.5, color="black", linewidth=0.6)
             panel.grid(False)
@@ -54,6 +57,6 @@ def absorption(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"absorption": absorption(result, arrays)}

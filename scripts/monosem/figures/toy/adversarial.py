@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import RULE
+from scripts.monosem.figures.toy import Arrays
 
 NAMES = {
     "plain": ("trained on clean inputs", style.BLUE, "o"),
@@ -30,7 +29,7 @@ def vulnerability(result: dict[str, Any]) -> Figure:
         middle.plot(p, shared, marker=marker, color=colour)
         right.plot(shared, values, marker, color=colour)
         lowest, highest = min(lowest, *values), max(highest, *values, *shared)
-    right.plot([1, highest], [1, highest], color=style.GREY, **RULE)
+    right.plot([1, highest], [1, highest], color=style.GREY, **style.REFERENCE_LINE)
     right.annotate("equal", (highest, highest), xytext=(-4, 0), textcoords="offset points", ha="right", va="top",
                    color=style.GREY, fontsize=7.5)  # fmt: skip
     for axes in (left, middle):
@@ -49,6 +48,6 @@ def vulnerability(result: dict[str, Any]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"vulnerability": vulnerability(result)}

@@ -1,4 +1,4 @@
-"""Figures of correlated and anticorrelated features: how pairs lie, local bases, and the collapse to PCA."""
+"""Figures of correlated and anticorrelated features: arrangements of pairs, local bases, and the collapse to PCA."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import SIGNED
+from scripts.monosem.figures.toy import Arrays
 from scripts.monosem.toy import geometry
 
 SETS = (style.BLUE, style.VERMILION, style.GREEN)
@@ -21,6 +21,7 @@ PANELS = {
     "independent": "independent (control)",
 }
 N_SHOWN = 6
+"""Models of the collapse that are drawn."""
 
 
 def vectors(axes: Axes, W: Float[np.ndarray, "2 n"]) -> None:
@@ -32,8 +33,11 @@ def vectors(axes: Axes, W: Float[np.ndarray, "2 n"]) -> None:
     style.bare(axes).set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal")
 
 
-def arrangements(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """Pairs in two dimensions above; WᵀW of two large sets below, correlated and independent."""
+def arrangements(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """Pairs in two dimensions above; WᵀW of two large sets below, correlated and independent.
+
+    Arrays: {name}_W [2, n] of PANELS, bases_{relation}_W [m, n].
+    """
     figure = style.new_figure(height=4.6)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1.0, 1.35))
     for axes, (name, title) in zip(upper.subplots(1, len(PANELS)), PANELS.items(), strict=True):
@@ -47,7 +51,7 @@ def arrangements(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figur
         strict=True,
     ):
         G = geometry.gram(arrays[f"bases_{relation}_W"])
-        image = axes.imshow(G, cmap=style.DIVERGING, norm=SIGNED)
+        image = axes.imshow(G, cmap=style.DIVERGING, norm=style.SIGNED)
         for border in np.arange(size, len(G), size) - 0.5:
             axes.axhline(border, color="black", linewidth=0.7)
             axes.axvline(border, color="black", linewidth=0.7)
@@ -57,8 +61,11 @@ def arrangements(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figur
     return figure
 
 
-def collapse(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """Collapsed pairs against density above, the features of some models below."""
+def collapse(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """Collapsed pairs against density above, the features of some models below.
+
+    Arrays: collapse_probabilities [level], collapse_correlated_W [level, 2, 6].
+    """
     p = arrays["collapse_probabilities"]
     figure = style.new_figure(height=3.7)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1.5, 1.0))
@@ -83,6 +90,6 @@ def collapse(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"arrangements": arrangements(result, arrays), "collapse": collapse(result, arrays)}

@@ -6,15 +6,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import RULE
+from scripts.monosem.figures.toy import Arrays
 
 SETS = (style.BLUE, style.VERMILION)
+"""Colour of the first and the second set."""
 SHOWN = (0.0, 0.12, 0.25, 0.4, 0.6, 1.0)
 """Shares of the training at which the small model is drawn."""
 
 
-def levels(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """D_i of every feature over training above, the loss below."""
+def levels(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """D_i of every feature over training above, the loss below.
+
+    Arrays: level_steps and level_loss [record], D and norms [record, n].
+    """
     steps, D = arrays["level_steps"], arrays["D"]
     final = arrays["norms"][-1] > 0.5
     figure = style.new_figure(height=4.2)
@@ -23,7 +27,7 @@ def levels(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
         kept = final[feature]
         upper.plot(steps, D[:, feature], color=style.BLUE if kept else "#cfcfcf", linewidth=0.7 if kept else 0.3,
                    alpha=0.7, rasterized=True)  # fmt: skip
-    upper.axhline(0.5, color="black", **RULE)
+    upper.axhline(0.5, color="black", **style.REFERENCE_LINE)
     upper.set(ylim=(0, 1.05), ylabel="dimensionality Dᵢ\n(blue: represented at the end)")
     lower.plot(steps, arrays["level_loss"], color=style.VERMILION)
     # the first steps, in which only the bias is learnt, would flatten the rest
@@ -33,8 +37,11 @@ def levels(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def octahedron(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """Loss of all small models above, the best in bold; its features from the front at some times below."""
+def octahedron(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """Loss of all small models above, the best in bold; its features from the front at some times below.
+
+    Arrays: octahedron_steps [record], octahedron_losses [record, instance], octahedron_W [record, 3, 6] of the `best`.
+    """
     steps, W = arrays["octahedron_steps"], arrays["octahedron_W"]
     best = int(arrays["best"])
     figure = style.new_figure(height=3.9)
@@ -65,6 +72,6 @@ def octahedron(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"levels": levels(result, arrays), "octahedron": octahedron(result, arrays)}

@@ -7,14 +7,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import RULE
+from scripts.monosem.figures.toy import Arrays
 
 BRANCHES = (("pentagon", style.VERMILION), ("two digons", style.BLUE))
 N_SHOWN = 6
+"""Models that are drawn."""
 
 
-def snap(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """Losses of both arrangements and of the best free model above, the best models' features below."""
+def snap(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """Losses of both arrangements and of the best free model above, the best models' features below.
+
+    Arrays: ratios and free_loss [level], branch_losses and branch_stays [branch, level], W [level, 2, 5].
+    """
     ratios = arrays["ratios"]
     figure = style.new_figure(height=4.3)
     panels = figure.subfigures(2, 1, height_ratios=(1.9, 1.0))
@@ -25,7 +29,7 @@ def snap(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     axes.plot(ratios, arrays["free_loss"], "o", color="black", markersize=3.2, markerfacecolor="none",
               label="best of many free models")  # fmt: skip
     if result["ratio_at_crossing"]:
-        axes.axvline(result["ratio_at_crossing"], color=style.GREY, **RULE)
+        axes.axvline(result["ratio_at_crossing"], color=style.GREY, **style.REFERENCE_LINE)
         axes.annotate(f"{result['times_rarer_at_crossing']:.1f} times rarer", (result["ratio_at_crossing"], 0.04),
                       xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points",
                       color=style.GREY, fontsize=7.5)  # fmt: skip
@@ -49,6 +53,6 @@ def snap(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"snap": snap(result, arrays)}

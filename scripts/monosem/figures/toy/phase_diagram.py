@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import RULE
+from scripts.monosem.figures.toy import Arrays
 from scripts.monosem.toy.theory import phases
 
 COLOURS = ("#e9e9e9", style.VERMILION, style.BLUE)
@@ -34,7 +34,8 @@ def _edges(values: Float[np.ndarray, " level"]) -> Float[np.ndarray, " edge"]:
     return np.append(values / half, values[-1] * half)
 
 
-def _lines(axes: Axes, n: int, p: np.ndarray, importance: np.ndarray) -> None:
+def _lines(axes: Axes, n: int, p: Float[np.ndarray, " column"], importance: Float[np.ndarray, " row"]) -> None:
+    """Boundaries of theory, and the axes of a diagram."""
     fine = np.geomspace(p[0], p[-1], 400)
     lower, upper = phases.boundaries(n, fine)
     for line in (lower, upper):
@@ -50,8 +51,11 @@ def _lines(axes: Axes, n: int, p: np.ndarray, importance: np.ndarray) -> None:
     axes.grid(False)
 
 
-def diagram(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """The extra feature's fate in theory, in the ReLU models and in the linear ones, over sparsity and importance."""
+def diagram(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """The extra feature's fate in theory, in the ReLU models and in the linear ones, over sparsity and importance.
+
+    Arrays: probabilities [p], importances [importance], the others [importance, p].
+    """
     n, p, importance = result["parameters"]["n"], arrays["probabilities"], arrays["importances"]
     fate = arrays["theory_fate"]
     panels = {
@@ -74,8 +78,11 @@ def diagram(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def crossing(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """Loss of the branches against importance, as far as training that starts on one stays on it."""
+def crossing(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """Loss of the branches against importance, as far as training that starts on one stays on it.
+
+    Arrays: branch_importances [point], relu_branch_losses and relu_branch_stays [solution, point].
+    """
     x, first = arrays["branch_importances"], result["first_order"]
     forms = phases.solution_losses(result["parameters"]["n"], np.array(first["probability"]), x)
     figure = style.new_figure(height=2.7)
@@ -88,11 +95,11 @@ def crossing(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
         axes.plot(x, forms[name], color=colour, linewidth=0.9, linestyle=(0, (2, 2)))
         axes.plot(x, loss, color=colour, marker="o", markersize=2, label=name)
     if first["importance_at_crossing"]:
-        axes.axvline(first["importance_at_crossing"], color=style.GREY, **RULE)
+        axes.axvline(first["importance_at_crossing"], color=style.GREY, **style.REFERENCE_LINE)
         axes.annotate("curves cross", (first["importance_at_crossing"], 0.97), xycoords=("data", "axes fraction"),
                       xytext=(4, 0), textcoords="offset points", va="top", color=style.GREY, fontsize=7.5)  # fmt: skip
-    variance = arrays["relu_branch_losses"][:, :]
-    axes.set(xscale="log", yscale="log", xlim=(x[0], x[-1]), ylim=(variance.min() * 0.8, variance.max() * 1.25))
+    losses = arrays["relu_branch_losses"]
+    axes.set(xscale="log", yscale="log", xlim=(x[0], x[-1]), ylim=(losses.min() * 0.8, losses.max() * 1.25))
     axes.set_xticks([0.1, 0.3, 1, 3, 10], ["0.1", "0.3", "1", "3", "10"])
     axes.set_yticks([0.003, 0.01, 0.03, 0.1, 0.3], ["0.003", "0.01", "0.03", "0.1", "0.3"])
     for axis in (axes.xaxis, axes.yaxis):
@@ -103,6 +110,6 @@ def crossing(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"diagram": diagram(result, arrays), "crossing": crossing(result, arrays)}

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from scripts.monosem.figures import style
+from scripts.monosem.figures.toy import Arrays
 
 NAMES = {
     "cross_entropy": ("cross-entropy", "nats", style.BLUE),
@@ -13,8 +14,11 @@ NAMES = {
 }
 
 
-def choice(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """Exact loss by group size as lines, trained models as dots; on the right how many chose which."""
+def choice(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """Exact loss by group size as lines, trained models as dots; on the right the share of models with each size.
+
+    Arrays: {loss}_losses and {loss}_groups [restart].
+    """
     figure = style.new_figure(height=2.7)
     axes = figure.subplots(1, 3)
     sizes = result["sizes"]
@@ -45,6 +49,6 @@ def choice(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"choice": choice(result, arrays)}

@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import RULE, SIGNED
+from scripts.monosem.figures.toy import Arrays
 from scripts.monosem.toy import neuron_roles
 
 
-def weights(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """Wᵀ of every level: a row is a feature, a column a neuron, purest neurons first."""
+def weights(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """Wᵀ of every level, W [level, m, n]: a row is a feature, a column a neuron, purest neurons first."""
     levels = result["models"]["relu"]
     columns = min(4, len(levels))
     rows = -(-len(levels) // columns)
@@ -23,7 +23,7 @@ def weights(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     for index, (axes, level) in enumerate(zip(grid, levels, strict=False)):
         W = arrays["W"][index]
         order = np.lexsort((np.abs(W).argmax(axis=1), -np.round(neuron_roles.purity(W), 1)))
-        image = axes.imshow(W[order].T, cmap=style.DIVERGING, norm=SIGNED, aspect="auto")
+        image = axes.imshow(W[order].T, cmap=style.DIVERGING, norm=style.SIGNED, aspect="auto")
         axes.grid(False)
         axes.set_title(f"p = {level['probability']:g}\n{level['solution']}", fontsize=7.5)
         axes.set_xticks([])
@@ -36,8 +36,8 @@ def weights(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def solutions(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """Features represented and monosemantic neurons against sparsity; losses of all restarts."""
+def solutions(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """Features represented and monosemantic neurons against sparsity; losses [level, restart] of all restarts."""
     levels, m = result["models"]["relu"], result["parameters"]["m"]
     p = [level["probability"] for level in levels]
     figure = style.new_figure(height=2.6)
@@ -46,7 +46,7 @@ def solutions(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     left.plot(
         p, [level["n_monosemantic"] for level in levels], "s-", color=style.VERMILION, label="monosemantic neurons"
     )
-    left.axhline(m, color=style.GREY, label=f"{m} neurons", **RULE)
+    left.axhline(m, color=style.GREY, label=f"{m} neurons", **style.REFERENCE_LINE)
     left.set(ylim=(-0.4, 1.5 * result["parameters"]["n"]), ylabel="count")
     left.legend(loc="upper left", bbox_to_anchor=(0.0, 1.02))
     for x, losses in zip(p, arrays["losses"], strict=True):
@@ -64,6 +64,6 @@ def solutions(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"weights": weights(result, arrays), "solutions": solutions(result, arrays)}

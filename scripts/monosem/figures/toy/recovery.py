@@ -3,19 +3,20 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import RULE, SIGNED
+from scripts.monosem.figures.toy import Arrays
 from scripts.monosem.sae.architectures import ARCHITECTURES, sparsity_knob
 
 KNOBS = {"l1_coefficient": "L1 coefficient λ", "l0_coefficient": "L0 coefficient λ", "k": "k"}
 """Key that sets how sparse an autoencoder is -> its name on an axis."""
 SHARE = Normalize(0.0, 1.0)
+"""Scale of shares and cosines in the sweep."""
 SHOWN = 64
 """Features shown in the matching; evenly spaced ones where there are more."""
 
@@ -57,18 +58,20 @@ def band(result: dict[str, Any]) -> Figure:
             axes.plot([run["value"] for run in runs], [run[key] for run in runs], "o", color=style.BLUE, alpha=0.7,
                       label="SAE, each seed")  # fmt: skip
             if key == "l0":
-                axes.axhline(result["truth"]["true_l0"], color=style.GREEN, label="features truly active", **RULE)
+                axes.axhline(
+                    result["truth"]["true_l0"], color=style.GREEN, label="features truly active", **style.REFERENCE_LINE
+                )
                 axes.set_yscale("log")
                 axes.set_yticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
                 axes.yaxis.set_minor_formatter(NullFormatter())
-                found = [run[key] for run in result["runs"]] + [result["truth"]["true_l0"]]
-                axes.set_ylim(min(found) / 1.5, max(found) * 1.5)
+                counts = [run[key] for run in result["runs"]] + [result["truth"]["true_l0"]]
+                axes.set_ylim(min(counts) / 1.5, max(counts) * 1.5)
             else:
                 random = [entry[key] for entry in control["random_dictionary"]]
                 axes.axhline(np.mean(random), color=style.VERMILION, label="random dictionary", linewidth=1.2)
                 for kind, words, colour, dashes in references:
                     axes.axhline(control[kind][key], color=colour, label=words, linewidth=1.2, linestyle=dashes)
-                axes.axhline(bar[key], color=style.GREY, label="bar", **RULE)
+                axes.axhline(bar[key], color=style.GREY, label="bar", **style.REFERENCE_LINE)
                 axes.set_ylim(-0.04, 1.06)
             if column == 0:
                 axes.set_ylabel(name)
@@ -84,7 +87,9 @@ def band(result: dict[str, Any]) -> Figure:
     return figure
 
 
-def _cells(axes: Axes, entries: list[tuple[float, int, float]], values: list[float], widths: list[int]) -> None:
+def _cells(
+    axes: Axes, entries: list[tuple[int | float, int, float]], values: list[int | float], widths: list[int]
+) -> None:
     """One heat map of sparsity × width with its numbers written in; settings that were not trained stay empty."""
     shown = np.full((len(widths), len(values)), np.nan)
     for value, width, number in entries:
@@ -106,20 +111,20 @@ def sweep(result: dict[str, Any]) -> Figure:
     figure = style.new_figure(height=6.4)
     grid = figure.subplots(len(rows), len(architectures), sharex="col", sharey="col", squeeze=False)
     for column, architecture in enumerate(architectures):
-        own = [entry for entry in result["summary"] if entry["architecture"] == architecture]
-        values, widths = (sorted({entry[key] for entry in own}) for key in ("value", "d_sae"))
-        place = [(entry["value"], entry["d_sae"]) for entry in own]
+        settings = [entry for entry in result["summary"] if entry["architecture"] == architecture]
+        values, widths = (sorted({entry[key] for entry in settings}) for key in ("value", "d_sae"))
+        place = [(entry["value"], entry["d_sae"]) for entry in settings]
         proxy = [
             (entry["value"], entry["d_sae"], entry["mmcs_to_next"])
             for entry in result["to_next_larger"]
             if entry["architecture"] == architecture
         ]
         numbers = (
-            [entry["mean_mmcs"] for entry in own],
-            [entry["mean_matched_share"] for entry in own],
+            [entry["mean_mmcs"] for entry in settings],
+            [entry["mean_matched_share"] for entry in settings],
             None,
-            [entry["mean_n_silent"] / entry["d_sae"] for entry in own],
-            [entry["mean_n_duplicates"] / entry["d_sae"] for entry in own],
+            [entry["mean_n_silent"] / entry["d_sae"] for entry in settings],
+            [entry["mean_n_duplicates"] / entry["d_sae"] for entry in settings],
         )
         for row, name in enumerate(rows):
             axes = grid[row, column]
@@ -137,14 +142,19 @@ def sweep(result: dict[str, Any]) -> Figure:
     return figure
 
 
-def _matched_order(cosines: Float[np.ndarray, "feature latent"], columns: np.ndarray) -> np.ndarray:
+def _matched_order(
+    cosines: Float[np.ndarray, "feature latent"], columns: Int[np.ndarray, " pair"]
+) -> Int[np.ndarray, " latent"]:
     """Matched latents in the order of their features, then the others by falling largest cosine."""
     others = np.setdiff1d(np.arange(cosines.shape[1]), columns)
     return np.concatenate([columns, others[np.argsort(-cosines[:, others].max(axis=0))]])
 
 
-def matching(arrays: dict[str, np.ndarray]) -> Figure:
-    """Cosines between true features and latents after one-to-one matching: best SAE above, random dictionary below."""
+def matching(arrays: Arrays) -> Figure:
+    """Cosines between true features and latents after one-to-one matching: best SAE above, random dictionary below.
+
+    Arrays: {best,random}_cosines [feature, latent], {best,random}_columns [pair].
+    """
     figure = style.new_figure(height=4.6)
     grid = figure.subplots(2, 1, sharex=True)
     for axes, name, title in zip(
@@ -154,7 +164,7 @@ def matching(arrays: dict[str, np.ndarray]) -> Figure:
         n = min(len(columns), SHOWN)
         kept = np.linspace(0, len(columns) - 1, n).round().astype(int)
         ordered = cosines[kept][:, np.concatenate([columns[kept], _matched_order(cosines, columns)[len(columns) :]])]
-        image = axes.imshow(ordered[:, : 2 * SHOWN], cmap=style.DIVERGING, norm=SIGNED, aspect="auto")
+        image = axes.imshow(ordered[:, : 2 * SHOWN], cmap=style.DIVERGING, norm=style.SIGNED, aspect="auto")
         axes.axvline(n - 0.5, color="black", linewidth=0.8)
         axes.grid(False)
         axes.set(title=title, ylabel="true feature")
@@ -165,6 +175,6 @@ def matching(arrays: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"band": band(result), "sweep": sweep(result), "matching": matching(arrays)}

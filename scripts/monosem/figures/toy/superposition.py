@@ -10,19 +10,23 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import RULE, SIGNED
+from scripts.monosem.figures.toy import Arrays
 from scripts.monosem.toy import geometry
 
 NAMES = {"relu": "ReLU model", "linear": "linear model"}
 INTERFERENCE = Normalize(0.0, 2.0)
+"""Scale of Σ (Ŵᵢ·Wⱼ)²."""
 
 
 def _level_title(p: float) -> str:
     return f"p = {p:g}"
 
 
-def weights(arrays: dict[str, np.ndarray]) -> Figure:
-    """WᵀW of every level, ReLU above linear, with the bias as a column beside; one colour scale for all."""
+def weights(arrays: Arrays) -> Figure:
+    """WᵀW of every level, ReLU above linear, with the bias as a column beside; one colour scale for all.
+
+    Arrays: {output}_W [level, m, n], {output}_b [level, n].
+    """
     levels = arrays["probabilities"]
     figure = style.new_figure(height=2.6, layout=None)
     left, right, pitch = 0.055, 0.905, (0.905 - 0.055) / len(levels)
@@ -33,8 +37,8 @@ def weights(arrays: dict[str, np.ndarray]) -> Figure:
             x = left + column * pitch
             matrix = style.bare(figure.add_axes((x, bottom, 0.80 * pitch, 0.38)))
             bias = style.bare(figure.add_axes((x + 0.82 * pitch, bottom, 0.08 * pitch, 0.38)))
-            matrix.imshow(geometry.gram(W), cmap=style.DIVERGING, norm=SIGNED, aspect="auto")
-            bias.imshow(b[:, None], cmap=style.DIVERGING, norm=SIGNED, aspect="auto")
+            matrix.imshow(geometry.gram(W), cmap=style.DIVERGING, norm=style.SIGNED, aspect="auto")
+            bias.imshow(b[:, None], cmap=style.DIVERGING, norm=style.SIGNED, aspect="auto")
             if row == 0:
                 matrix.set_title(_level_title(p), pad=4)
             if column == 0:
@@ -43,15 +47,17 @@ def weights(arrays: dict[str, np.ndarray]) -> Figure:
                 matrix.set_xlabel("feature", labelpad=3)
                 bias.set_xlabel("b", labelpad=3)
     bar = figure.colorbar(
-        ScalarMappable(SIGNED, style.DIVERGING), cax=figure.add_axes((right + 0.008, 0.08, 0.012, 0.82)), extend="both"
+        ScalarMappable(style.SIGNED, style.DIVERGING),
+        cax=figure.add_axes((right + 0.008, 0.08, 0.012, 0.82)),
+        extend="both",
     )
     bar.set_label("entry of WᵀW; bias b", labelpad=2)
     bar.set_ticks([-1, -0.5, 0, 0.5, 1])
     return figure
 
 
-def norms(arrays: dict[str, np.ndarray]) -> Figure:
-    """‖W_i‖ of every feature as bars, coloured by how much other features lie along it."""
+def norms(arrays: Arrays) -> Figure:
+    """‖W_i‖ of every feature as bars, coloured by interference; arrays: {output}_W [level, m, n]."""
     levels = arrays["probabilities"]
     figure = style.new_figure(height=3.5, layout=None)
     grid = figure.subplots(2, len(levels), sharex=True, sharey=True, squeeze=False)
@@ -65,7 +71,7 @@ def norms(arrays: dict[str, np.ndarray]) -> Figure:
             many = len(index) > 40
             colours = palette.to_rgba(shared[column])
             axes.barh(index, lengths[column], height=1.0 if many else 0.8, color=colours, rasterized=many)
-            axes.axvline(geometry.REPRESENTED_NORM, color=style.GREY, **RULE)
+            axes.axvline(geometry.REPRESENTED_NORM, color=style.GREY, **style.REFERENCE_LINE)
             axes.grid(axis="y", visible=False)
             if row == 0:
                 axes.set_title(_level_title(p), pad=4)
@@ -88,7 +94,7 @@ def _sparsity_axis(axes: Axes, levels: list[float]) -> None:
 
 
 def features_represented(result: dict[str, Any]) -> Figure:
-    """How many features have a direction, and the loss beside the best linear model's, against sparsity."""
+    """Number of features with a direction, and the loss beside the best linear model's, against sparsity."""
     parameters, described = result["parameters"], result["models"]
     n, m = parameters["n"], parameters["m"]
     levels = [level["probability"] for level in described["relu"]]
@@ -105,10 +111,10 @@ def features_represented(result: dict[str, Any]) -> Figure:
         color=style.BLUE, label="ReLU model, equal importances",
     )  # fmt: skip
     for value, text in ((m, f"m = {m} dimensions"), (n, f"n = {n} features")):
-        left.axhline(value, color=style.GREY, **RULE)
+        left.axhline(value, color=style.GREY, **style.REFERENCE_LINE)
         left.annotate(text, (0.1, value), xycoords=("axes fraction", "data"), xytext=(0, -5),
                       textcoords="offset points", va="top", color=style.GREY, fontsize=7.5)  # fmt: skip
-    right.axhline(1.0, color=style.GREY, **RULE)
+    right.axhline(1.0, color=style.GREY, **style.REFERENCE_LINE)
     left.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     left.set(ylim=(0, n + 1.5), ylabel=f"features with ‖Wᵢ‖ > {result['represented_norm']:g}")
     left.legend(loc="center left", bbox_to_anchor=(0.0, 0.7))
@@ -118,7 +124,7 @@ def features_represented(result: dict[str, Any]) -> Figure:
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {
         "weights": weights(arrays),

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from scripts.monosem.figures import style
-from scripts.monosem.figures.toy.common import RULE
+from scripts.monosem.figures.toy import Arrays
 from scripts.monosem.toy import geometry, polytopes
 from scripts.monosem.toy.theory import superposition
 
@@ -32,14 +32,24 @@ def _axis(axes: Axes, inverse: Float[np.ndarray, " level"]) -> None:
     axes.tick_params(axis="x", which="minor", length=0)
 
 
-def dimensionality(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
-    """D* of every level above, D_i of every represented feature below, coloured by the polytope that it is part of."""
+def _legend(figure: Figure) -> None:
+    """Colours of the polytopes."""
+    shown = {**{name: COLOURS[name] for name in NAMES}, "no known polytope": UNKNOWN}
+    handles = [Line2D([], [], marker="o", linestyle="none", color=c, label=n, markersize=4) for n, c in shown.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handletextpad=0.1, columnspacing=1.0)
+
+
+def dimensionality(result: dict[str, Any], arrays: Arrays) -> Figure:
+    """D* of every level above, D_i of every represented feature below, coloured by the polytope that it is part of.
+
+    Arrays: probabilities and dimensions_per_feature [level], W [level, m, n], D and membership [level, n].
+    """
     inverse = 1.0 / arrays["probabilities"]
     figure = style.new_figure(height=5.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.7))
     upper.plot(inverse, arrays["dimensions_per_feature"], color=style.BLUE, marker="o")
     for value in (1.0, 0.5):
-        upper.axhline(value, color=style.GREY, **RULE)
+        upper.axhline(value, color=style.GREY, **style.REFERENCE_LINE)
     upper.set(ylim=(0, 1.1), ylabel="D* = m / ‖W‖²\n(dimensions per feature)")
     rng = np.random.default_rng(0)
     step = np.log(inverse[1] / inverse[0]) if len(inverse) > 1 else 0.1
@@ -59,9 +69,7 @@ def dimensionality(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fig
     lower.set(ylim=(0, 1.05), ylabel="dimensionality Dᵢ of each feature")
     _axis(lower, inverse)
     upper.set_xlabel("")
-    shown = {**{name: COLOURS[name] for name in NAMES}, "no known polytope": UNKNOWN}
-    handles = [Line2D([], [], marker="o", linestyle="none", color=c, label=n, markersize=4) for n, c in shown.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handletextpad=0.1, columnspacing=1.0)
+    _legend(figure)
     return figure
 
 
@@ -82,11 +90,12 @@ def _order(cosines: Float[np.ndarray, "k k"]) -> list[int]:
 
 def _graph(axes: Axes, W: Float[np.ndarray, "m n"]) -> None:
     """Components side by side, largest first; an edge's strength is |W_i·W_j|."""
-    found = polytopes.components(W)
-    gram, segments, alphas, spots, colours = geometry.gram(W), [], [], [], []
-    widths = [1.2 if len(c.features) < 3 else 2.4 if len(c.features) <= 9 else 5.2 for c in found]
+    parts = polytopes.components(W)
+    gram = geometry.gram(W)
+    segments, alphas, spots, colours = [], [], [], []
+    widths = [1.2 if len(c.features) < 3 else 2.4 if len(c.features) <= 9 else 5.2 for c in parts]
     columns, x, y, tallest = 15.0, 0.0, 0.0, 0.0
-    for component, width in zip(found, widths, strict=True):
+    for component, width in zip(parts, widths, strict=True):
         if x + width > columns:
             x, y, tallest = 0.0, y - tallest - 0.4, 0.0
         radius = max(width / 2.0 - 0.35, 0.3)
@@ -116,7 +125,7 @@ def _chosen(per_feature: Float[np.ndarray, " level"]) -> list[int]:
     return list(dict.fromkeys(int(np.abs(per_feature - value).argmin()) for value in GRAPHS_AT))
 
 
-def graphs(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
+def graphs(result: dict[str, Any], arrays: Arrays) -> Figure:
     """The feature graph of some levels, each component in the colour of its polytope."""
     chosen = _chosen(arrays["dimensions_per_feature"])
     figure = style.new_figure(height=3.6)
@@ -129,12 +138,10 @@ def graphs(result: dict[str, Any], arrays: dict[str, np.ndarray]) -> Figure:
         style.bare(axes)
         if not axes.collections:
             axes.set_visible(False)
-    shown = {**{name: COLOURS[name] for name in NAMES}, "no known polytope": UNKNOWN}
-    handles = [Line2D([], [], marker="o", linestyle="none", color=c, label=n, markersize=4) for n, c in shown.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handletextpad=0.1, columnspacing=1.0)
+    _legend(figure)
     return figure
 
 
-def figures(name: str, result: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Figure]:
+def figures(name: str, result: dict[str, Any], arrays: Arrays) -> dict[str, Figure]:
     """All figures of one experiment."""
     return {"dimensionality": dimensionality(result, arrays), "graphs": graphs(result, arrays)}
