@@ -11,9 +11,9 @@ from scripts.monosem.workflow import code_inputs, outputs, outputs_analysis, out
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
 
 try:
-    SCHEMA = Path(workflow.basedir, "rules", "config.schema.yaml")
-    validate.type_command_line_(config, workflow.config_settings.config, SCHEMA)
-    validate.check(config, SCHEMA)
+    validate.check_files(workflow.configfiles)
+    validate.type_command_line_(config, workflow.config_settings.config)
+    validate.check(config)
 except validate.ConfigError as error:
     sys.exit(f"The configuration cannot be run. {error}")
 PLAN = plan.make_plan(config)

@@ -31,7 +31,7 @@ MAY_IMPORT = {
         "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
     ),
     "workflow": (
-        "core", "sae.architectures", "sae.config", "sae.formats",
+        "core", "text.external", "sae.architectures", "sae.config", "sae.formats", "toy.settings",
         "models.families", "models.site_names", "models.model_folder", "models.cost",
     ),
 }  # fmt: skip

@@ -7,14 +7,22 @@ import pytest
 import yaml
 
 from scripts.monosem.workflow import validate
+from scripts.monosem.workflow.declaration.configuration import CONFIGS, configuration_schema, experiment_schema
 from scripts.monosem.workflow.validate import ConfigError
 
-SCHEMA = Path("rules/config.schema.yaml")
 VALID = yaml.safe_load(Path("tests/workflow/valid.yaml").read_text(encoding="utf-8"))
-HEADLINE_SITE = "blocks.0.mlp.hook_post"
+POST = "blocks.0.mlp.hook_post"
+RUN = {"architecture": "topk", "d_sae": 64, "k": 4, "vectors": 9999}
+PINNED = {"model": "onelayer-a", "site": POST, "unit": 3, "text": "a"}
+GONE = object()
 
-# where, what stands there (None: the key is taken away), and the sentence
-BAD = {
+
+def use(model="onelayer-a", site=POST, **others):
+    return [{"model": model, "site": site, **others}]
+
+
+# One sentence per kind of mistake: where, the value there (GONE: the key is taken away), the whole sentence.
+SENTENCES = {
     "unknown key": ("sae.deafults", {}, "sae.deafults is no known key; did you mean 'defaults'?"),
     "unknown key far from any": (
         "zzz",
@@ -22,12 +30,7 @@ BAD = {
         "zzz is no known key; known are seed, device, threads, corpus, tokenizer, models, chapters, activations, sae, "
         "evaluation, interpretation, analysis, prompts, interventions, toy",
     ),
-    "unknown key deep inside": (
-        "models.onelayer-a.train.architecture.n_heads",
-        4,
-        "models.onelayer-a.train.architecture.n_heads is no known key; did you mean 'n_head'?",
-    ),
-    "missing key": ("evaluation.bootstrap", None, "evaluation.bootstrap is missing"),
+    "missing key": ("evaluation.bootstrap", GONE, "evaluation.bootstrap is missing"),
     "text for a number": (
         "evaluation.tokens",
         "many",
@@ -43,43 +46,30 @@ BAD = {
         yaml.safe_load("1e6"),
         "sae.runs.topk-4096.vectors: expected a whole number, found the text '1e6'; write 1000000",
     ),
-    "quoted number": ("seed", "3", "seed: expected a whole number, found the text '3'; write 3"),
-    "a fraction for a count": (
-        "evaluation.bootstrap",
-        10.0,
-        "evaluation.bootstrap: expected a whole number, found 10.0",
-    ),
-    "true for a count": ("seed", True, "seed: expected a whole number, found true"),
-    "nothing for a mapping": ("toy", ..., "toy: expected a mapping, found nothing"),
-    "a mapping for a list": ("sae.use", {}, "sae.use: expected a list, found a mapping"),
-    "empty list": ("sae.use", [], "sae.use: expected at least 1 entries, found 0"),
     "no such choice": (
         "sae.defaults.b_dec_init",
         "geomtric_median",
-        "sae.defaults.b_dec_init: expected one of geometric_median, mean, zero, found the text "
-        "'geomtric_median'; did you mean "
-        "'geometric_median'?",
+        "sae.defaults.b_dec_init: expected one of geometric_median, mean, zero, found the text 'geomtric_median'; "
+        "did you mean 'geometric_median'?",
     ),
-    "width below one": ("sae.runs.topk-4096.d_sae", 0, "sae.runs.topk-4096.d_sae: expected at least 1, found 0"),
-    "probability zero": (
+    "below a bound": ("evaluation.bootstrap", 0, "evaluation.bootstrap: expected at least 1, found 0"),
+    "on an excluded bound": (
         "toy.superposition.probabilities",
         [1.0, 0],
         "toy.superposition.probabilities[1]: expected more than 0, found 0",
     ),
-    "probability above one": (
-        "toy.superposition.probabilities",
-        [1.5],
-        "toy.superposition.probabilities[0]: expected at most 1, found 1.5",
+    "above a bound": ("sae.defaults.decay_share", 2, "sae.defaults.decay_share: expected at most 1, found 2"),
+    "empty list": ("sae.use", [], "sae.use: expected at least 1 entries, found 0"),
+    "too long a list": (
+        "toy.non-uniform.points",
+        [4, 3, 2, 2, 2, 1],
+        "toy.non-uniform.points: expected at most 5 entries, found 6",
     ),
-    "share above one": ("sae.defaults.decay_share", 2, "sae.defaults.decay_share: expected at most 1, found 2"),
-    "resampling at the end": (
-        "sae.runs.relu-4096.resample.at",
-        [0.5, 1.0],
-        "sae.runs.relu-4096.resample.at[1]: expected less than 1, found 1.0",
-    ),
+    "empty text": ("analysis.words", "", "analysis.words: expected some text, found none"),
+    "twice the same": ("corpus.planted.contexts", ["dna", "dna"], "corpus.planted.contexts: 'dna' is there twice"),
     "a name that is no path": (
         "sae.runs.Top K",
-        {"architecture": "topk", "d_sae": 8, "k": 1, "vectors": 1},
+        RUN,
         "sae.runs: 'Top K' is no name: use lower-case letters, digits, hyphens; a letter or digit first",
     ),
     "two kinds of model": (
@@ -87,316 +77,187 @@ BAD = {
         {"of": "onelayer-a", "seed": 1},
         "models.onelayer-b: expected exactly one of train, shuffle, pretrained, found train, shuffle",
     ),
-    "no kind of model": (
-        "models.new",
-        {},
-        "models.new: expected exactly one of train, shuffle, pretrained, found none",
-    ),
-    "twice the same": ("corpus.planted.contexts", ["dna", "dna"], "corpus.planted.contexts: 'dna' is there twice"),
-    # what fits together
-    "shares of splits": (
-        "corpus.split",
-        {"train": 0.9, "validation": 0.04, "test": 0.04},
-        "corpus.split: expected shares that add up to 1, found 0.98",
-    ),
-    "unknown run": (
+    "name of nothing": (
         "sae.use",
-        [{"model": "onelayer-a", "site": HEADLINE_SITE, "runs": ["topk-4069"]}],
+        use(runs=["topk-4069"]),
         "sae.use[0].runs: the run 'topk-4069' does not exist; did you mean 'topk-4096'?",
     ),
-    "unknown model": (
-        "sae.use",
-        [{"model": "one-layer-a", "site": HEADLINE_SITE, "runs": ["topk-4096"]}],
-        "sae.use[0].model: the model 'one-layer-a' does not exist; did you mean 'onelayer-a'?",
-    ),
-    "a block that the model lacks": (
-        "sae.use",
-        [{"model": "gpt2-mini", "site": "blocks.7.mlp.hook_post", "runs": ["topk-4096"]}],
-        "sae.use[0].site: for the model 'gpt2-mini', 'blocks.7.mlp.hook_post': the model has 4 block(s), so the "
-        "last is "
-        "'blocks.3.mlp.hook_post'",
-    ),
-    "a site that no model has": (
-        "sae.use",
-        [{"model": "onelayer-a", "site": "blocks.0.mlp.hook_psot", "runs": ["topk-4096"]}],
-        "sae.use[0].site: for the model 'onelayer-a', 'blocks.0.mlp.hook_psot' is no site of this model; the "
-        "nearest is "
-        "'blocks.0.mlp.hook_post'",
-    ),
-    "a site of a list that no model has": (
-        "sae.use",
-        [{"model": "onelayer-a", "site": [HEADLINE_SITE, "blocks.0.hook_resid_pots"], "runs": ["topk-4096"]}],
-        "sae.use[0].site: for the model 'onelayer-a', 'blocks.0.hook_resid_pots' is no site of this model; the "
-        "nearest is 'blocks.0.hook_resid_post'",
-    ),
-    "a pretrained model that is not here": (
-        "sae.use",
-        [{"model": "gpt2", "site": HEADLINE_SITE, "runs": ["topk-4096"]}],
-        "models.gpt2.pretrained.name: 'gpt2' is neither a folder with config.json, model.safetensors (or "
-        "model.safetensors.index.json and its files) and tokenizer.json nor in the hub cache of this machine; "
-        "`python -m scripts.fetch_model gpt2` fetches it",
-    ),
-    "more latents kept than there are": (
+    "numbers that do not fit together": (
         "sae.runs.topk-4096.k",
         4097,
         "sae.runs.topk-4096.k: expected at most d_sae = 4096, found 4097",
     ),
-    "topk without k": (
-        "sae.runs.topk-4096.k",
-        None,
-        "sae.runs.topk-4096.k is missing: the architecture topk needs it",
+}
+
+# Where, the value there, and parts of the sentence: its path if that is not `where`, an expectation, the nearest name.
+MISTAKES = [
+    # the schema
+    ("models.onelayer-a.train.architecture.n_heads", 4, "no known key", "'n_head'"),
+    ("toy.superposition.n_seeds", 3, "no known key", "did you mean"),
+    ("toy.recovery.kind", GONE, "missing"),
+    ("sae.runs.topk-4096.d_sae", GONE, "missing"),
+    ("seed", "3", "a whole number", "write 3"),
+    ("seed", True, "a whole number", "found true"),
+    ("evaluation.bootstrap", 10.0, "a whole number", "found 10.0"),
+    ("toy", None, "a mapping", "found nothing"),
+    ("sae.use", {}, "a list", "found a mapping"),
+    ("sae.runs.topk-4096.d_sae", 0, "at least 1"),
+    ("sae.runs.relu-4096.resample.at", [0.5, 1.0], "less than 1", "found 1.0"),
+    ("sae.runs.topk-4096.architecture", "batch-topk", "one of relu,", "'batchtopk'"),
+    ("toy.superposition.kind", "superpositoin", "one of superposition, phase-diagram", "'superposition'"),
+    ("toy.recovery.grids.batch-topk", {}, "no known key", "'batchtopk'"),
+    ("toy.recovery.grids", {}, "at least 1 entries"),
+    ("toy.phase-diagram.probabilities.low", 0, "more than 0"),
+    ("toy.phase-diagram.n", 4, "at most 3"),
+    ("toy.non-uniform.points", [4, 3], "at least 5 entries"),
+    ("toy.superposition.restarts", 0, "at least 1"),
+    ("models.new", {}, "exactly one of train, shuffle, pretrained", "found none"),
+    ("corpus.min_characters", 0, "at least 1"),
+    ("corpus.folder", None, "expected text"),
+    # text and models
+    ("corpus.installed", GONE, "corpus: expected one of hub, folder, installed"),
+    ("corpus.folder", "no-such-folder", "a folder with text files", "'no-such-folder'"),
+    ("corpus.folder", "profiles", "files ending in .markdown, .md", "'profiles'"),
+    ("corpus.split.test", 0.04, "corpus.split: expected shares that add up to 1, found 0.98"),
+    ("corpus.min_characters", 200_000, "less than max_characters = 100000"),
+    ("models.onelayer-a.train.architecture.n_head", 3, "a divisor of n_embd (128)"),
+    ("models.onelayer-a.train.tokens", 128, "at least one step of batch_size x n_positions = 4096 tokens"),
+    ("models.onelayer-a-shuffled.shuffle.of", "onelayer-a-shuffled", "the trained model", "'onelayer-a'"),
+    ("chapters.one_layer.control", "onelayer-b", "a model of kind shuffle"),
+    ("chapters.gpt2.pretrained", "gpt2-mini", "a pretrained model"),
+    ("chapters.gpt2.model", "gpt-2", "does not exist", "'gpt2'"),
+    ("activations.tokens.onelayr-a", 5, "does not exist", "'onelayer-a'"),
+    ("evaluation.tokens_of", {"onelayer-c": 5}, "does not exist", "'onelayer-"),
+    ("activations.context", 256, "at most 128, the n_positions of 'onelayer-a'"),
+    # autoencoders
+    ("sae.runs.topk-4096.k", GONE, "is missing: the architecture topk needs it"),
+    ("sae.runs.topk-4096.k", None, "is missing: the architecture topk needs it"),
+    ("sae.runs.new", {**RUN, "architecture": "jumprelu"}, "l0_coefficient is missing", "jumprelu needs it"),
+    ("sae.runs.new", {**RUN, "architecture": "gated"}, "l1_coefficient is missing", "gated needs it"),
+    ("sae.runs.relu-4096.k", 5, "the architecture relu has none"),
+    ("sae.runs.topk-4096.tied_decoder", True, "the architecture topk has none"),
+    ("sae.runs.topk-4096.resample", {"at": [0.5], "window": 0.1, "inputs": 9}, "the architecture topk has none"),
+    ("sae.runs.new", {**RUN, "architecture": "batchtopk", "prefixes": [32, 64]}, "prefixes", "batchtopk has none"),
+    ("sae.runs.new", {**RUN, "architecture": "matryoshka_batchtopk", "prefixes": [16]}, "rise to d_sae = 64"),
+    ("sae.runs.topk-4096.vectors", 100, "at least one batch of 4096"),
+    ("sae.runs.new", {"pretrained": {"name": "a/b"}, "k": 3}, "k: a pretrained autoencoder has no parameters"),
+    ("sae.use", use("one-layer-a", runs=["topk-4096"]), "does not exist", "'onelayer-a'"),
+    (
+        "sae.use",
+        use("gpt2-mini", "blocks.7.mlp.hook_post", runs=["topk-4096"]),
+        "4 block(s)",
+        "'blocks.3.mlp.hook_post",
     ),
-    "k for relu": ("sae.runs.relu-4096.k", 5, "sae.runs.relu-4096.k: the architecture relu has none"),
-    "an architecture's name with a hyphen": (
-        "sae.runs.topk-4096.architecture",
-        "batch-topk",
-        "sae.runs.topk-4096.architecture: expected one of relu, relu_decoder_norm, topk, batchtopk, "
-        "matryoshka_batchtopk, jumprelu, gated, found the text 'batch-topk'; did you mean 'batchtopk'?",
-    ),
-    "prefixes for batchtopk": (
-        "sae.runs.new",
-        {"architecture": "batchtopk", "d_sae": 64, "k": 4, "vectors": 9999, "prefixes": [32, 64]},
-        "sae.runs.new.prefixes: the architecture batchtopk has none",
-    ),
-    "prefixes that end below the width": (
-        "sae.runs.new",
-        {"architecture": "matryoshka_batchtopk", "d_sae": 64, "k": 4, "vectors": 9999, "prefixes": [16, 32]},
-        "sae.runs.new.prefixes: expected numbers that rise to d_sae = 64, found [16, 32]",
-    ),
-    "matryoshka without k": (
-        "sae.runs.new",
-        {"architecture": "matryoshka_batchtopk", "d_sae": 64, "vectors": 9999},
-        "sae.runs.new.k is missing: the architecture matryoshka_batchtopk needs it",
-    ),
-    "jumprelu with L1": (
-        "sae.runs.new",
-        {"architecture": "jumprelu", "d_sae": 64, "vectors": 9999, "l0_coefficient": 1.0, "l1_coefficient": 1.0},
-        "sae.runs.new.l1_coefficient: the architecture jumprelu has none",
-    ),
-    "jumprelu without a penalty": (
-        "sae.runs.new",
-        {"architecture": "jumprelu", "d_sae": 64, "vectors": 9999},
-        "sae.runs.new.l0_coefficient is missing: the architecture jumprelu needs it",
-    ),
-    "gated without a penalty": (
-        "sae.runs.new",
-        {"architecture": "gated", "d_sae": 64, "vectors": 9999},
-        "sae.runs.new.l1_coefficient is missing: the architecture gated needs it",
-    ),
-    "resampling for topk": (
-        "sae.runs.topk-4096.resample",
-        {"at": [0.5], "window": 0.1, "inputs": 9},
-        "sae.runs.topk-4096.resample: the architecture topk has none",
-    ),
-    "an ablation of another architecture": (
-        "sae.runs.topk-4096.tied_decoder",
-        True,
-        "sae.runs.topk-4096.tied_decoder: the architecture topk has none",
-    ),
-    "less than a batch": (
-        "sae.runs.topk-4096.vectors",
-        100,
-        "sae.runs.topk-4096.vectors: expected at least one batch of 4096, found 100",
-    ),
-    "windows longer than the model's": (
-        "activations.context",
-        256,
-        "activations.context: expected at most 128, the n_positions of 'onelayer-a', found 256",
-    ),
-    "tokens of no model": (
-        "activations.tokens.onelayr-a",
-        5,
-        "activations.tokens.onelayr-a: the model 'onelayr-a' does not exist; did you mean 'onelayer-a'?",
-    ),
-    "heads that do not divide": (
-        "models.onelayer-a.train.architecture.n_head",
-        3,
-        "models.onelayer-a.train.architecture.n_head: expected a divisor of n_embd (128), found 3",
-    ),
-    "less than a step": (
-        "models.onelayer-a.train.tokens",
-        128,
-        "models.onelayer-a.train.tokens: expected at least one step of batch_size x n_positions = 4096 tokens, "
-        "found 128",
-    ),
-    "shuffle of a shuffle": (
-        "models.onelayer-a-shuffled.shuffle.of",
-        "onelayer-a-shuffled",
-        "models.onelayer-a-shuffled.shuffle.of: the trained model 'onelayer-a-shuffled' does not exist; did you mean "
-        "'onelayer-a'?",
-    ),
-    "control that is none": (
-        "chapters.one_layer.control",
-        "onelayer-b",
-        "chapters.one_layer.control: expected a model of kind shuffle, found 'onelayer-b'",
-    ),
-    "headline that is not trained": (
-        "evaluation.headline.run",
-        "topk-1024",
-        f"evaluation.headline.run: under sae.use for 'onelayer-a' at {HEADLINE_SITE}, the run 'topk-1024' does "
-        "not exist; "
+    ("sae.use", use(site="blocks.0.mlp.hook_psot", runs=["topk-4096"]), "no site of this model", f"'{POST}'"),
+    ("sae.use", use(site=[POST, "blocks.0.hook_resid_pots"], runs=["topk-4096"]), "'blocks.0.hook_resid_post'"),
+    ("sae.use", use(runs=["topk-4096"], sweeps=["mine"]), "the sweep 'mine' does not exist", "there is none"),
+    # evaluation
+    ("evaluation.headline.run", "topk-1024", f"for 'onelayer-a' at {POST}, the run", "did you mean"),
+    ("evaluation.headline.model", "chapters.gpt2", "a name under models"),
+    ("interpretation.use", use(run="topk-1024"), "the run 'topk-1024' does not exist", "did you mean"),
+    ("analysis.use", [{"model": "onelayer-c"}], "does not exist", "'onelayer-"),
+    ("analysis.use", [{"model": "onelayer-a", "against": ["gpt2-mini"]}], "the n_layer of 'onelayer-a' (1)", "has 4"),
+    ("analysis.words", "paper/wrods.yaml", "cannot be read", "expected a YAML file"),
+    ("prompts.baseline", "sober", "one of prompts.sets (happy, neutral)"),
+    ("prompts.sets.happy", "happy.yaml", "cannot be read", "expected a YAML file"),
+    (
+        "prompts.use",
+        use("chapters.gpt2", "blocks.1.hook_resid_post", run="topk-4096"),
+        "under sae.use for 'gpt2-mini', the site 'blocks.1.hook_resid_post' does not exist",
         "did you mean",
     ),
-    "an analysis of no model": (
-        "analysis.use",
-        [{"model": "onelayer-c"}],
-        "analysis.use[0].model: the model 'onelayer-c' does not exist; did you mean 'onelayer-",
-    ),
-    "a comparison of models of unequal depth": (
-        "analysis.use",
-        [{"model": "onelayer-a", "against": ["gpt2-mini"]}],
-        "analysis.use[0].against: expected a model with the n_layer of 'onelayer-a' (1), 'gpt2-mini' has 4",
-    ),
-    "a file of words that is not there": (
-        "analysis.words",
-        "paper/wrods.yaml",
-        "analysis.words: 'paper/wrods.yaml' cannot be read; expected a YAML file",
-    ),
-    "a baseline that is no set": (
-        "prompts.baseline",
-        "sober",
-        "prompts.baseline: expected one of prompts.sets (happy, neutral), found 'sober'",
-    ),
-    "a file of prompts that is not there": (
-        "prompts.sets.happy",
-        "happy.yaml",
-        "prompts.sets.happy: 'happy.yaml' cannot be read; expected a YAML file",
-    ),
-    "prompts on an autoencoder that is not trained": (
-        "prompts.use",
-        [{"model": "chapters.gpt2", "site": "blocks.1.hook_resid_post", "run": "topk-4096"}],
-        "prompts.use[0].site: under sae.use for 'gpt2-mini', the site 'blocks.1.hook_resid_post' does not exist; did",
-    ),
-    "an intervention on latents that nobody has looked for": (
-        "interventions.use",
-        [{"model": "onelayer-a", "site": HEADLINE_SITE, "run": "relu-4096"}],
-        "interventions.use[0]: expected an autoencoder of interpretation.use",
-    ),
-    "a latent beyond the last": (
+    ("interventions.use", use(run="relu-4096"), "an autoencoder of interpretation.use"),
+    ("interventions.named", {"mine": {**PINNED, "run": "topk-4096", "unit": 4096}}, "0 to 4095", "latents of"),
+    ("interventions.named", {"mine": {**PINNED, "unit": 512}}, "0 to 511", "neurons of"),
+    ("interventions.named", {"mine": {**PINNED, "doses": [1], "values": [1]}}, "doses or values, found both"),
+    ("interventions.named", {"mine": {"model": "onelayer-a", "site": POST, "unit": 3}}, "a text that the model reads"),
+    ("interventions.named", {"mine": {**PINNED, "model": "onelayer-c"}}, "mine.model: the model 'onelayer-c' does not"),
+    (
         "interventions.named",
-        {"mine": {"model": "onelayer-a", "site": HEADLINE_SITE, "run": "topk-4096", "unit": 4096, "text": "a"}},
-        "interventions.named.mine.unit: expected 0 to 4095, the latents of 'topk-4096', found 4096",
+        {"mine": {**PINNED, "model": "onelayer-b", "run": "topk-4096"}},
+        "under sae.use, the model",
     ),
-    "a neuron beyond the last": (
-        "interventions.named",
-        {"mine": {"model": "chapters.gpt2", "site": "blocks.3.hook_resid_mid", "unit": 128, "text": "a"}},
-        "interventions.named.mine.unit: expected 0 to 127, the neurons of 'blocks.3.hook_resid_mid', found 128",
-    ),
-    "an intervention on nothing": (
-        "interventions.named",
-        {"mine": {"model": "onelayer-a", "site": HEADLINE_SITE, "unit": 3}},
-        "interventions.named.mine: expected a text that the model reads, a prompt that it continues, or both",
-    ),
-    "doses and values": (
-        "interventions.named",
-        {"mine": {"model": "onelayer-a", "site": HEADLINE_SITE, "unit": 3, "text": "a", "doses": [1], "values": [1]}},
-        "interventions.named.mine.values: expected doses or values, found both",
-    ),
-    "a latent of no autoencoder": (
-        "interventions.named",
-        {"mine": {"model": "onelayer-b", "site": HEADLINE_SITE, "run": "topk-4096", "unit": 3, "text": "a"}},
-        "interventions.named.mine.model: under sae.use, the model 'onelayer-b' does not exist; did you mean",
-    ),
-    "a neuron of no site": (
-        "interventions.named",
-        {"mine": {"model": "onelayer-a", "site": "blocks.4.mlp.hook_post", "unit": 3, "text": "a"}},
-        "interventions.named.mine.site: for the model 'onelayer-a', 'blocks.4.mlp.hook_post': the model has 1 block(s)",
-    ),
-    "tokens of no model in the evaluation": (
-        "evaluation.tokens_of",
-        {"onelayer-c": 5},
-        "evaluation.tokens_of.onelayer-c: the model 'onelayer-c' does not exist; did you mean",
-    ),
-    "a run without its width": ("sae.runs.topk-4096.d_sae", None, "sae.runs.topk-4096.d_sae is missing"),
-    "no such kind of toy experiment": (
-        "toy.superposition.kind",
-        "superpositoin",
-        "toy.superposition.kind: expected one of superposition, phase-diagram",
-    ),
-    "a range that goes down": (
-        "toy.phase-diagram.importances.low",
-        20.0,
-        "toy.phase-diagram.importances.high: expected more than low = 20.0, found 10.0",
-    ),
-    "sparsity of one": (
-        "toy.phase-diagram.probabilities.low",
-        0,
-        "toy.phase-diagram.probabilities.low: expected more than 0, found 0",
-    ),
-    "negative importance of a feature": (
-        "toy.phase-diagram.importances.low",
-        -1,
-        "toy.phase-diagram.importances.low: expected more than 0, found -1",
-    ),
-    "a phase diagram of four features": (
-        "toy.phase-diagram.n",
-        4,
-        "toy.phase-diagram.n: expected at most 3, found 4",
-    ),
-    "as many dimensions as features": (
-        "toy.uniform-geometry.m",
-        40,
-        "toy.uniform-geometry.n: expected more features than the m = 40 hidden dimensions, found 40",
-    ),
-    "a probability above one, inverted": (
-        "toy.uniform-geometry.inverse_probabilities.low",
-        0.5,
-        "toy.uniform-geometry.inverse_probabilities.low: expected at least 1, for it is 1/p, found 0.5",
-    ),
-    "a ratio that leaves no probability": (
-        "toy.non-uniform.ratios.high",
-        30.0,
-        "toy.non-uniform.ratios.high: expected a ratio that leaves a probability, found 1.5 with it",
-    ),
-    "nodes for too few features": (
-        "toy.non-uniform.points",
-        [4, 3],
-        "toy.non-uniform.points: expected at least 5 entries, found 2",
-    ),
-    "a toy experiment without a kind": ("toy.recovery.kind", None, "toy.recovery.kind is missing"),
-    "a key of another kind of toy experiment": (
-        "toy.superposition.n_seeds",
-        3,
-        "toy.superposition.n_seeds is no known key; did you mean",
-    ),
-    "negative importance": (
-        "toy.superposition.importance",
-        -0.7,
-        "toy.superposition.importance: expected more than 0, found -0.7",
-    ),
-    "no instance": ("toy.superposition.restarts", 0, "toy.superposition.restarts: expected at least 1, found 0"),
-    "more dimensions than features": (
-        "toy.superposition.n",
-        4,
-        "toy.superposition.n: expected more features than the m = 5 hidden dimensions, found 4",
-    ),
-}
+    ("interventions.named", {"mine": {**PINNED, "site": "blocks.4.mlp.hook_post"}}, "the model has 1 block(s)"),
+    # toy experiments
+    ("toy.phase-diagram.importances.low", 20.0, "toy.phase-diagram.importances.high: expected more than low = 20.0"),
+    ("toy.uniform-geometry.m", 40, "toy.uniform-geometry.n: expected more features than the m = 40"),
+    ("toy.uniform-geometry.inverse_probabilities.low", 0.5, "at least 1, for it is 1/p"),
+    ("toy.non-uniform.ratios.high", 30.0, "a ratio that leaves a probability, found 1.5"),
+    ("toy.superposition.n", 4, "more features than the m = 5"),
+]
 
 
 def put(config: dict, where: str, value) -> None:
-    """Set a value by its path; None takes the key away, ... stands for an empty value."""
+    """Set a value by its path, or take the key away."""
     *parents, last = where.split(".")
     for key in parents:
         config = config[key]
-    if value is None:
+    if value is GONE:
         del config[last]
     else:
-        config[last] = None if value is ... else value
+        config[last] = value
 
 
-@pytest.mark.parametrize("where, value, sentence", BAD.values(), ids=BAD)
-def test_sentence(where, value, sentence):
+def refusal(where: str, value) -> str:
+    """The sentence about the valid configuration with one mistake."""
     config = copy.deepcopy(VALID)
     put(config, where, value)
     with pytest.raises(ConfigError) as caught:
-        validate.check(config, SCHEMA)
-    assert str(caught.value).startswith(sentence)
+        validate.check(config)
     assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("where, value, sentence", SENTENCES.values(), ids=SENTENCES)
+def test_each_kind_of_mistake_has_its_sentence(where, value, sentence):
+    assert refusal(where, value) == sentence
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: f"{mistake[0]} {mistake[2]}")
+def test_the_sentence_names_key_expectation_and_nearest_name(mistake):
+    where, value, *parts = mistake
+    found = refusal(where, value)
+    path = parts[0].split(": expected")[0] if ": expected" in parts[0] else where
+    assert found.startswith(path), found
+    assert all(part in found for part in parts), found
+
+
+def test_a_pretrained_model_that_is_not_here_is_told_how_to_fetch():
+    found = refusal("sae.use", use("gpt2", runs=["topk-4096"]))
+    assert found.startswith("models.gpt2.pretrained.name: 'gpt2' is neither a folder with config.json,")
+    assert "`python -m scripts.fetch_model gpt2` fetches it" in found
 
 
 def test_right_configurations_pass():
-    validate.check(VALID, SCHEMA)
-    validate.check(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")), SCHEMA)
+    validate.check(copy.deepcopy(VALID))
+    validate.check({**VALID, "toy": {**VALID["toy"], "superposition": None}})
+    whole = {}
+    for path in ("config.yaml", *sorted(Path("config").glob("*.yaml"))):
+        validate.overlay_(whole, yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+    validate.check(whole)
+
+
+def test_a_key_that_is_twice_in_a_file_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("sae: &sae\n  runs: {a: {k: 1}}\n  use: [{model: a}]\nother: {<<: *sae, runs: {}}\n")
+    validate.check_files([path, tmp_path / "missing.yaml"])
+    path.write_text("sae:\n  runs:\n    a: {k: 1,\n        d_sae: 3, k: 2}\n")
+    with pytest.raises(ConfigError) as caught:
+        validate.check_files([path])
+    assert str(caught.value) == f"{path}, line 4: the key 'k' is there twice, first in line 3"
+
+
+def test_home_is_expanded_in_paths(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("A text.")
+    config = copy.deepcopy(VALID)
+    config["corpus"]["folder"], config["models"]["gpt2"]["pretrained"]["name"] = "~/texts", "~/gpt2"
+    config["analysis"]["texts"]["tilde"] = "~/not/a/path"
+    validate.check(config)
+    assert config["corpus"]["folder"] == f"{tmp_path}/texts"
+    assert config["models"]["gpt2"]["pretrained"]["name"] == f"{tmp_path}/gpt2"
+    assert config["analysis"]["texts"]["tilde"] == "~/not/a/path"
 
 
 def test_the_command_line_can_give_nested_numbers():
@@ -408,8 +269,8 @@ def test_the_command_line_can_give_nested_numbers():
         Loader=yaml.loader.BaseLoader,
     )
     config = copy.deepcopy(VALID)
-    validate.type_command_line_(config, given, SCHEMA)
-    validate.check(config, SCHEMA)
+    validate.type_command_line_(config, given)
+    validate.check(config)
     mine = config["interventions"]["named"]["mine"]
     assert (mine["unit"], mine["doses"], mine["text"]) == (7, [0, 1.5], "12")
     assert config["sae"]["runs"]["new"]["k"] == 4 and config["analysis"]["texts"]["sentence"] is None
@@ -418,41 +279,35 @@ def test_the_command_line_can_give_nested_numbers():
 
 def test_text_that_the_command_line_cannot_carry_is_refused():
     with pytest.raises(ConfigError, match="^interventions.prompt: text with line breaks or backslashes cannot be"):
-        validate.type_command_line_(copy.deepcopy(VALID), {"interventions": {"prompt": "a\nb"}}, SCHEMA)
+        validate.type_command_line_(copy.deepcopy(VALID), {"interventions": {"prompt": "a\nb"}})
 
 
-def test_a_toy_experiment_can_be_left_out():
-    validate.check({**VALID, "toy": {**VALID["toy"], "superposition": None}}, SCHEMA)
+def keywords_of(schema) -> set[str]:
+    """Every keyword in a schema, and none of a form that has no plain sentence."""
+    if isinstance(schema, list):
+        return set().union(*map(keywords_of, schema))
+    if not isinstance(schema, dict):
+        return set()
+    if schema.get("type") == "object":
+        assert "additionalProperties" in schema, f"an open mapping: {schema}"
+    inner = [value for key, value in schema.items() if key not in ("properties", "default")]
+    return {*schema}.union(*map(keywords_of, [*inner, *schema.get("properties", {}).values()]))
 
 
-def test_a_schema_dump_is_never_shown():
-    schema = [yaml.safe_load(path.read_text()) for path in (SCHEMA, SCHEMA.with_name("toy.schema.yaml"))]
-    used = set()
-
-    def collect(node):
-        if isinstance(node, dict):
-            closed = node.get("additionalProperties") is not None or node.get("type") != "object"
-            assert closed, f"an open mapping: {node}"
-            used.update(node)
-            for inner in node.values():
-                collect(inner)
-        if isinstance(node, list):
-            for inner in node:
-                collect(inner)
-
-    collect(schema)
-    words = {"propertyNames", "pattern", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
-    words |= {"minProperties", "maxProperties", "minItems", "uniqueItems", "minLength", "required", "type"}
-    combined = {"oneOf", "anyOf", "allOf", "not", "if", "const", "format", "maxItems", "contains"}
-    assert words <= used and not combined & used
+def test_every_keyword_of_the_schema_has_a_sentence():
+    known = {"propertyNames", "pattern", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "type"}
+    known |= {"minProperties", "maxProperties", "minItems", "maxItems", "uniqueItems", "minLength", "required"}
+    known |= {"additionalProperties", "properties", "items", "description", "default"}
+    used = keywords_of([configuration_schema(VALID), *map(experiment_schema, CONFIGS)])
+    assert used == known
 
 
 def test_snakemake_stops_before_any_job(clone, snakemake, tmp_path):
     bad = tmp_path / "bad.yaml"
-    bad.write_text("sae: {defaults: {batch_size: 0}}\n")
+    bad.write_text("evaluation: {bootstrap: 0}\n")
     done = snakemake(clone, configfile=str(bad))
     assert done.returncode == 1
-    sentence = "The configuration cannot be run. sae.defaults.batch_size: expected at least 1, found 0"
+    sentence = "The configuration cannot be run. evaluation.bootstrap: expected at least 1, found 0"
     assert done.stdout.splitlines()[-1] == sentence
     assert "Traceback" not in done.stdout and "File " not in done.stdout
     assert not (clone / "results").exists()

@@ -113,7 +113,9 @@ def _union(forms: list[Schema]) -> Schema:
     if any("enum" in form for form in forms):  # a Literal or None
         return {"enum": [value for form in forms for value in form.get("enum", [None])]}
     merged = {key: value for form in forms for key, value in form.items()}
-    return merged | {"type": [form["type"] for form in forms]}
+    kinds = [form["type"] for form in forms]
+    kinds = [kind for kind in kinds if kind != "integer" or "number" not in kinds]
+    return merged | {"type": kinds if len(kinds) > 1 else kinds[0]}
 
 
 def _keywords(metadata: Iterable[Any], form: Schema) -> Iterator[Schema]:

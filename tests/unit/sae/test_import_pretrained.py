@@ -228,7 +228,7 @@ def configured(source: dict, **extra) -> dict:
 
 
 def check(config: dict) -> None:
-    validate.check(config, Path("rules/config.schema.yaml"))
+    validate.check(config)
 
 
 def fitting(folder: Path, **more) -> Path:

@@ -2,12 +2,10 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
@@ -271,12 +269,6 @@ def test_parameters_are_checked(params, sentence):
         from_params(params)
 
 
-def test_schema_and_training_know_the_same_keys():
-    schema = yaml.safe_load(Path("rules/config.schema.yaml").read_text(encoding="utf-8"))
-    allowed = set(schema["properties"]["sae"]["properties"]["defaults"]["properties"])
+def test_every_architecture_has_parameters_of_the_configuration():
     fields = {field.name for field in dataclasses.fields(SaeConfig)}
-    assert allowed - {"seed"} == fields - {"rewarm_steps"}
-    named = {key for each in ARCHITECTURES.values() for key in each.keys}
-    assert named <= fields
-    enum = schema["properties"]["sae"]["properties"]["defaults"]["properties"]["architecture"]["enum"]
-    assert enum == list(ARCHITECTURES)
+    assert {key for each in ARCHITECTURES.values() for key in each.keys} <= fields

@@ -1,5 +1,6 @@
-"""Interventions that the configuration names: what they ask for, and whether it can be done. No torch."""
+"""Interventions that the configuration names: their settings, and checks of them. No torch."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from scripts.monosem.models import site_names
@@ -7,7 +8,7 @@ from scripts.monosem.workflow import plan
 from scripts.monosem.workflow.checks import pretrained_saes
 
 Config = dict[str, Any]
-SHARED = ("doses", "samples", "sample_tokens", "tokens")  # keys of the section that hold where an entry says nothing
+SHARED = ("doses", "samples", "sample_tokens", "tokens")  # keys of the section that an entry without them gets
 
 
 def entries(config: Config) -> dict[str, dict[str, Any]]:
@@ -30,21 +31,20 @@ def settings(config: Config, name: str) -> dict[str, Any]:
 
 
 def n_units(config: Config, entry: dict[str, Any]) -> int:
-    """How many latents the autoencoder has, or how many neurons the site."""
+    """Number of latents of the autoencoder, or of neurons of the site."""
     if "run" in entry:
         return pretrained_saes.d_sae(config["sae"]["runs"][entry["run"]])
     return site_names.parse(entry["site"], plan.architecture(config, entry["model"]))[2]
 
 
-def problem(config: Config, name: str) -> str | None:
-    """A sentence about an entry whose model, site and run exist; None if nothing is wrong with it."""
+def problems(config: Config, name: str) -> Iterator[str]:
+    """Sentences about an entry whose model, site and run exist; none if nothing is wrong with it."""
     entry, where = entries(config)[name], f"interventions.named.{name}"
     if "text" not in entry and "prompt" not in entry:
-        return f"{where}: expected a text that the model reads, a prompt that it continues, or both; found neither"
+        yield f"{where}: expected a text that the model reads, a prompt that it continues, or both; found neither"
     if "doses" in entry and "values" in entry:
-        return f"{where}.values: expected doses or values, found both"
+        yield f"{where}.values: expected doses or values, found both"
     n = n_units(config, entry)
     if entry["unit"] >= n:
         units = f"latents of '{entry['run']}'" if "run" in entry else f"neurons of '{entry['site']}'"
-        return f"{where}.unit: expected 0 to {n - 1}, the {units}, found {entry['unit']}"
-    return None
+        yield f"{where}.unit: expected 0 to {n - 1}, the {units}, found {entry['unit']}"

@@ -5,6 +5,8 @@ from typing import Any
 
 from scripts.monosem.sae import config as sae_config
 from scripts.monosem.sae.architectures import sparsity_knob
+from scripts.monosem.workflow import outputs_toy
+from scripts.monosem.workflow.checks.common import Check, Config
 
 Settings = dict[str, Any]
 
@@ -46,8 +48,6 @@ def non_uniform(settings: Settings, where: str) -> Iterator[str]:
     highest = settings["probability"] * settings["ratios"]["high"]
     if highest > 1:
         yield f"{where}.ratios.high: expected a ratio that leaves a probability, found {highest:g} with it"
-    if len(settings["points"]) > 5:
-        yield f"{where}.points: expected 5 entries, one per number of active features, found {len(settings['points'])}"
 
 
 def correlated(settings: Settings, where: str) -> Iterator[str]:
@@ -139,7 +139,7 @@ def absorption(settings: Settings, where: str) -> Iterator[str]:
                 yield f"{key}: {error}"
 
 
-CHECKS: dict[str, Callable[[Settings, str], Iterator[str]]] = {
+BY_KIND: dict[str, Callable[[Settings, str], Iterator[str]]] = {
     "superposition": superposition,
     "phase-diagram": phase_diagram,
     "uniform-geometry": uniform_geometry,
@@ -155,6 +155,15 @@ CHECKS: dict[str, Callable[[Settings, str], Iterator[str]]] = {
 
 
 def problems(name: str, settings: Settings) -> Iterator[str]:
-    """Sentences about what does not fit in one entry of `toy`; none if all does."""
-    if settings["kind"] in CHECKS:
-        yield from CHECKS[settings["kind"]](settings, f"toy.{name}")
+    """Sentences about the numbers of one experiment that do not fit together; none if all do."""
+    if settings["kind"] in BY_KIND:
+        yield from BY_KIND[settings["kind"]](settings, f"toy.{name}")
+
+
+def experiments_fit(config: Config) -> Iterator[str]:
+    """The numbers of every experiment fit together."""
+    for name, settings in outputs_toy.experiments(config["toy"]).items():
+        yield from problems(name, settings)
+
+
+CHECKS: tuple[Check, ...] = (experiments_fit,)

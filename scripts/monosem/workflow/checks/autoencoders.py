@@ -1,0 +1,93 @@
+"""Rules about autoencoders: what each run needs, and where runs can be trained."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from scripts.monosem.core.artefacts import ArtefactError
+from scripts.monosem.sae.architectures import ARCHITECTURES, foreign_keys, missing_key
+from scripts.monosem.workflow import plan, sweeps
+from scripts.monosem.workflow.checks import pretrained_saes
+from scripts.monosem.workflow.checks.common import Check, Config, exists, model_exists, site_exists
+
+
+def trained_runs(config: Config) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """(path, the run as it is written, the run with its defaults; null in either is no value) of runs trained here."""
+    for name, run in config["sae"]["runs"].items():
+        if not pretrained_saes.is_pretrained(run):
+            merged = {**config["sae"]["defaults"], **run}
+            yield f"sae.runs.{name}", run, {key: value for key, value in merged.items() if value is not None}
+
+
+def pretrained_run_has_no_training(config: Config) -> Iterator[str]:
+    """A run that was trained elsewhere has no parameters of training."""
+    for name, run in config["sae"]["runs"].items():
+        others = [key for key in run if key != "pretrained"] if pretrained_saes.is_pretrained(run) else []
+        yield from (f"sae.runs.{name}.{key}: a pretrained autoencoder has no parameters of training" for key in others)
+
+
+def run_is_complete(config: Config) -> Iterator[str]:
+    """A run has what every run needs and what its architecture needs, and nothing of another architecture."""
+    for where, run, merged in trained_runs(config):
+        yield from (f"{where}.{key} is missing" for key in ("architecture", "d_sae", "vectors") if run.get(key) is None)
+        architecture = merged["architecture"]
+        if needed := missing_key(architecture, merged):
+            yield f"{where}.{needed} is missing: the architecture {architecture} needs it"
+        for key in foreign_keys(architecture):
+            if key in run:
+                yield f"{where}.{key}: the architecture {architecture} has none"
+
+
+def no_more_latents_than_there_are(config: Config) -> Iterator[str]:
+    """Numbers of latents are at most d_sae; nested widths rise to it."""
+    for where, _, merged in trained_runs(config):
+        d_sae, keys = merged["d_sae"], ARCHITECTURES[merged["architecture"]].keys
+        for key in ("k", "start_l0"):
+            if key in keys and merged.get(key, 0) > d_sae:
+                yield f"{where}.{key}: expected at most d_sae = {d_sae}, found {merged[key]}"
+        prefixes = merged.get("prefixes", [d_sae])
+        if prefixes != sorted({*prefixes}) or prefixes[-1] != d_sae:
+            yield f"{where}.prefixes: expected numbers that rise to d_sae = {d_sae}, found {prefixes}"
+
+
+def run_has_a_batch(config: Config) -> Iterator[str]:
+    """The vectors of a run are at least one batch."""
+    for where, _, merged in trained_runs(config):
+        if merged["vectors"] < merged["batch_size"]:
+            batch, vectors = merged["batch_size"], merged["vectors"]
+            yield f"{where}.vectors: expected at least one batch of {batch}, found {vectors}"
+
+
+def used_names_exist(config: Config) -> Iterator[str]:
+    """Models, sites, runs and sweeps of `sae.use` exist, and pretrained autoencoders belong where they are used."""
+    for number, use in enumerate(config["sae"]["use"]):
+        where = f"sae.use[{number}]"
+        yield from model_exists(config, use["model"], f"{where}.model")
+        for run in use["runs"]:
+            yield from exists(config["sae"]["runs"], run, f"{where}.runs", "the run")
+        for sweep in use.get("sweeps", []):
+            yield from exists(sweeps.stated(config), sweep, f"{where}.sweeps", "the sweep")
+        model = plan.resolve(config, use["model"])
+        for site in plan.sites_of(use):
+            yield from site_exists(config, model, site, where)
+            for run in use["runs"]:
+                yield from _pretrained_fits(config, run, model, site)
+
+
+def _pretrained_fits(config: Config, name: str, model: str, site: str) -> Iterator[str]:
+    """A run that was trained elsewhere is on this machine and belongs to the model and site."""
+    run = config["sae"]["runs"][name]
+    try:
+        if pretrained_saes.is_pretrained(run):
+            shape = plan.architecture(config, model)
+            pretrained_saes.check(run, f"sae.runs.{name}", plan.names_of(config, model), shape, site)
+    except (ValueError, ArtefactError) as error:
+        yield str(error)
+
+
+CHECKS: tuple[Check, ...] = (
+    pretrained_run_has_no_training,
+    run_is_complete,
+    no_more_latents_than_there_are,
+    run_has_a_batch,
+    used_names_exist,
+)

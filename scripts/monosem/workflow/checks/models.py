@@ -1,0 +1,106 @@
+"""Rules about text, language models and the chapters that they are for."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts.monosem.text.external import SUFFIXES
+from scripts.monosem.workflow.checks.common import Check, Config, exists
+
+
+def corpus_has_a_source(config: Config) -> Iterator[str]:
+    """Text comes from somewhere, and a folder has some."""
+    corpus = config["corpus"]
+    sources = ("hub", "folder", "installed")
+    if not any(source in corpus for source in sources):
+        yield f"corpus: expected one of {', '.join(sources)}, found none"
+    if "folder" in corpus and "hub" not in corpus:
+        folder = Path(corpus["folder"])
+        if not folder.is_dir():
+            yield f"corpus.folder: expected a folder with text files, '{folder}' is none"
+        if not any(path.suffix.lower() in SUFFIXES for path in folder.rglob("*")):
+            yield f"corpus.folder: expected files ending in {', '.join(sorted(SUFFIXES))}, '{folder}' has none"
+
+
+def splits_add_up(config: Config) -> Iterator[str]:
+    """Every document is in one split."""
+    total = math.fsum(config["corpus"]["split"].values())
+    if not math.isclose(total, 1.0, abs_tol=1e-9):
+        yield f"corpus.split: expected shares that add up to 1, found {total:g}"
+
+
+def some_length_is_kept(config: Config) -> Iterator[str]:
+    """A document can be neither too short nor too long."""
+    shortest, longest = config["corpus"]["min_characters"], config["corpus"]["max_characters"]
+    if shortest >= longest:
+        yield f"corpus.min_characters: expected less than max_characters = {longest}, found {shortest}"
+
+
+def heads_divide_the_width(config: Config) -> Iterator[str]:
+    """Every head gets the same number of dimensions."""
+    for name, model in config["models"].items():
+        shape = model["train"]["architecture"] if "train" in model else {"n_embd": 0, "n_head": 1}
+        if shape["n_embd"] % shape["n_head"]:
+            where = f"models.{name}.train.architecture.n_head"
+            yield f"{where}: expected a divisor of n_embd ({shape['n_embd']}), found {shape['n_head']}"
+
+
+def training_has_a_step(config: Config) -> Iterator[str]:
+    """The budget pays for a batch."""
+    for name, model in config["models"].items():
+        train = model.get("train")
+        step = train and train["batch_size"] * train["architecture"]["n_positions"]
+        if train and train["tokens"] < step:
+            yield (
+                f"models.{name}.train.tokens: expected at least one step of batch_size x n_positions = {step} tokens, "
+                f"found {train['tokens']}"
+            )
+
+
+def shuffled_model_has_a_source(config: Config) -> Iterator[str]:
+    """It is made of a model that is trained here."""
+    trained = [name for name, model in config["models"].items() if "train" in model]
+    for name, model in config["models"].items():
+        if "shuffle" in model:
+            yield from exists(trained, model["shuffle"]["of"], f"models.{name}.shuffle.of", "the trained model")
+
+
+def one_layer_chapter_has_models(config: Config) -> Iterator[str]:
+    """Chapter 2 is about models that exist, and its control is a shuffled one."""
+    chapter = config["chapters"]["one_layer"]
+    for role, name in chapter.items():
+        yield from exists(config["models"], name, f"chapters.one_layer.{role}", "the model")
+    control = chapter.get("control")
+    if control and "shuffle" not in config["models"][control]:
+        yield f"chapters.one_layer.control: expected a model of kind shuffle, found '{control}'"
+
+
+def gpt2_chapter_has_models(config: Config) -> Iterator[str]:
+    """Chapter 3 is about a model that exists; `auto` chooses between a pretrained one and another."""
+    models, chapter = config["models"], config["chapters"]["gpt2"]
+    for role in ("pretrained", "stand_in"):
+        yield from exists(models, chapter[role], f"chapters.gpt2.{role}", "the model")
+    if "pretrained" not in models[chapter["pretrained"]]:
+        yield f"chapters.gpt2.pretrained: expected a pretrained model, found '{chapter['pretrained']}'"
+    yield from exists(["auto", *models], chapter["model"], "chapters.gpt2.model", "the model")
+
+
+def token_counts_are_of_models(config: Config) -> Iterator[str]:
+    """Numbers of tokens by model name models."""
+    for name in config["activations"]["tokens"]:
+        yield from exists(["default", *config["models"]], name, f"activations.tokens.{name}", "the model")
+    for name in config["evaluation"].get("tokens_of", {}):
+        yield from exists(config["models"], name, f"evaluation.tokens_of.{name}", "the model")
+
+
+CHECKS: tuple[Check, ...] = (
+    corpus_has_a_source,
+    splits_add_up,
+    some_length_is_kept,
+    heads_divide_the_width,
+    training_has_a_step,
+    shuffled_model_has_a_source,
+    one_layer_chapter_has_models,
+    gpt2_chapter_has_models,
+    token_counts_are_of_models,
+)
