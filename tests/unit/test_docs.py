@@ -31,6 +31,19 @@ def test_named_files_exist(path):
     assert Path(path).is_file() or (LIBRARY / path).is_file()
 
 
+def test_files_that_comments_name_exist():
+    files = {path.name for path in Path("scripts").rglob("*.py")} | {
+        "convert_hf_to_gguf.py",
+        "eval_output.py",
+    }  # others'
+    named = {
+        (str(path), name)
+        for path in Path("scripts").rglob("*.py")
+        for name in re.findall(r"\b\w+\.py\b", path.read_text(encoding="utf-8"))
+    }
+    assert not [each for each in sorted(named) if each[1] not in files]
+
+
 @pytest.mark.parametrize("title", ["Glossary", "Axis names"])
 def test_terms_are_listed_once(title):
     terms = [row[0] for row in rows(title)]

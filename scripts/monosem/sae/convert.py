@@ -59,7 +59,7 @@ def read(folder: str | Path, norm_scaling_factor: float | None = None) -> Config
 
     Args: norm_scaling_factor: what SAELens multiplied the activations by where cfg.json says
         `normalize_activations: expected_average_only_in`; it stands beside the release, not in the folder.
-    Raises: io.ArtefactError naming file and reason for what these equations cannot express.
+    Raises: ArtefactError naming file and reason for what these equations cannot express.
     """
     folder = Path(folder)
     form = formats.format_of(folder)
@@ -170,7 +170,7 @@ def _read_saelens(folder: Path, path: Path) -> Configured:
 
 
 def unscaled(tensors: Tensors, scale: float) -> Tensors:
-    """Weights that were trained on s·x as weights for x: f(x) = f'(s·x)/s, x̂ = x̂'/s (see sae/folding.py)."""
+    """Weights that were trained on s·x as weights for x: f(x) = f'(s·x)/s, x̂ = x̂'/s (see sae/fold.py)."""
     scaled = ("b_enc", "b_dec", "b_gate", "b_mag", "threshold")
     return {name: tensor / scale if name in scaled else tensor for name, tensor in tensors.items()}
 

@@ -132,7 +132,7 @@ def load_sae(
     Args: expect_model_sha: sha256 of the model.safetensors that the SAE must have been trained on; expect_d_in: the
     width of the activations that it will see.
 
-    Raises: io.ArtefactError naming the file when a tensor is missing, has another shape than cfg.json says, holds NaN,
+    Raises: ArtefactError naming the file when a tensor is missing, has another shape than cfg.json says, holds NaN,
     or when the SAE belongs to another model or width.
     """
     folder = Path(folder)

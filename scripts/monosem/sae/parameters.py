@@ -1,7 +1,7 @@
 """The trained tensors of a sparse autoencoder in the layout that training wants, and the unit-norm constraint.
 
 Both matrices hold one row per latent, so that a batch touches only the rows of its active latents. Files have the
-SAELens layout instead (`W_enc [d_in, d_sae]`); see architectures.py.
+SAELens layout instead (`W_enc [d_in, d_sae]`); see saelens.py.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """What a configuration asks for: models, sites and autoencoders to build, resolved while the workflow is parsed.
 
-Imports neither torch nor transformers. Expects a configuration that `configuration.check` has passed.
+Imports neither torch nor transformers. Expects a configuration that `validate.check` has passed.
 """
 
 from collections.abc import Iterable

@@ -128,7 +128,7 @@ def test_a_saelens_normalisation_that_is_not_folded_is_refused(tmp_path):
 
 
 def codes(architecture, t, x):
-    """The definitions of architectures.py, written out."""
+    """The definitions of sae/model.py, written out."""
     z = (x - t["b_dec"]) @ t["W_enc"]
     if architecture == "gated":
         return (z + t["b_gate"] > 0) * (t["r_mag"].exp() * z + t["b_mag"]).relu()

@@ -93,7 +93,7 @@ class SaeRow:
     average_max_decoder_cosine_sim: float
     """Mean over latents of the largest cosine of a decoder row with another (SAEBench)."""
     architecture: str
-    """That of training, a key of sae/kinds.py."""
+    """That of training, a key of sae.architectures.ARCHITECTURES."""
     d_in: int
     """Width of the activations."""
     d_sae: int

@@ -1,7 +1,7 @@
 """Which latents of a batch are active, from their pre-activations: the largest of each row or of the batch, or all
 above a bound.
 
-On the CPU in compiled loops (compiled.py), elsewhere with torch. Every choice is exact and has a fixed order.
+On the CPU in compiled loops (numba_loops.py), elsewhere with torch. Every choice is exact and has a fixed order.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,9 @@
 """Products with a sparse code: everything after the encoder's product touches only active latents.
 
 A batch of codes is stored row by row (CSR). Its decoding, the gradient of its values and the gradients of the decoder's
-and encoder's rows are all sums of a few matrix rows per output row. On the CPU they are compiled loops (compiled.py) on
-as many threads as torch uses; elsewhere `embedding_bag`. Sums have a fixed order: same bits every time.
+and encoder's rows are all sums of a few matrix rows per output row. On the CPU they are compiled loops
+(numba_loops.py) on as many threads as torch uses; elsewhere `embedding_bag`. Sums have a fixed order: same bits every
+time.
 """
 
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class ByLatent:
 
 
 def is_compiled(x: Tensor) -> bool:
-    """Whether compiled.py has the kernels for tensors like this one."""
+    """Whether numba_loops.py has the kernels for tensors like this one."""
     return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64, torch.bfloat16)
 
 

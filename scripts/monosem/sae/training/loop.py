@@ -170,7 +170,7 @@ def train(
     lines. progress: called as progress(vectors, **fields). data_identity: digest of the data.
 
     Returns: weights in the SAELens layout that act on raw activations, and a summary. Training saw s·x with
-    E‖s·x‖² = d_in, and that is folded in (folding.py).
+    E‖s·x‖² = d_in, and that is folded in (fold.py).
 
     Raises: TrainingError (one sentence) on NaN, divergence or when nothing fires; the last checkpoint stays.
     """
