@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 RULE_FILES = sorted(Path("rules").glob("*.smk"))
 RULES = {
@@ -71,6 +72,14 @@ def test_a_rule_without_a_log_is_found(parsed):
 def test_every_script_has_its_rule():
     by_hand = {"__init__", "fetch_model", "convert_sae", "compare_saes"}  # called by people, or by make
     assert {path.stem for path in Path("scripts").glob("*.py")} - by_hand == set(RULES)
+
+
+def test_profiles_give_memory_and_name_rules_that_exist():
+    profiles = [yaml.safe_load(path.read_text()) for path in Path("profiles").glob("*/config.yaml")]
+    assert len(profiles) == 4
+    for profile in profiles:
+        assert set(profile.get("set-resources", {})) <= set(RULES)
+        assert profile["default-resources"]["mem_mb"] == 3000
 
 
 def test_scripts_take_everything_through_their_rule():
