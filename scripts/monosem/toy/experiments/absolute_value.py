@@ -36,9 +36,13 @@ class Stack:
     """The kept models of one kind of hidden layer, in float64 on the CPU."""
 
     W1: Float[np.ndarray, "level m n"]
+    """Row k is what neuron k reads."""
     W2: Float[np.ndarray, "level n m"]
+    """Column k is what neuron k writes."""
     b: Float[np.ndarray, "level n"]
+    """Bias of the output."""
     loss: Float[np.ndarray, " level"]
+    """On fresh samples, weighted by importance."""
 
 
 def _train_levels(config: AbsoluteValueConfig, hidden: absolute_value_model.Hidden, seed: int, device: str) -> Stack:
