@@ -8,6 +8,7 @@ from scripts.monosem.core.job import Job, run
 
 def main(job: Job) -> None:
     device = job.device
+    from scripts.monosem.evaluation.documents import to_json
     from scripts.monosem.evaluation.latents.interpret import interpret
 
     units, contexts, histograms = interpret(
@@ -20,8 +21,8 @@ def main(job: Job) -> None:
         device,
     )
     artefacts.save_npz(job.output.histograms, **histograms)
-    artefacts.write_json(contexts, job.output.contexts)
-    artefacts.write_json(units, job.output.interpretation)
+    artefacts.write_json(to_json(contexts), job.output.contexts)
+    artefacts.write_json(to_json(units), job.output.interpretation)
 
 
 if __name__ == "__main__":

@@ -241,7 +241,7 @@ def interpretation(root: Path, model: str) -> None:
     )
     _write(folder / "contexts.json", {
         "model": model, "site": SITE, "run": "wide", "conventions": {}, "n_tokens": {"validation": 4000, "test": 4000},
-        "contexts": scored,
+        "contexts": to_json(scored),
     })  # fmt: skip
     np.savez(folder / "contexts.npz", **{
         f"{name}.{kind}.{part}": array

@@ -10,8 +10,7 @@ from tokenizers import Tokenizer
 from scripts.monosem.core import job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.interventions import pin
-from scripts.monosem.evaluation.latents.interpret import subject_from
-from scripts.monosem.evaluation.latents.unit_activations import Subject
+from scripts.monosem.evaluation.latents.unit_activations import Subject, open_subject
 from scripts.monosem.evaluation.representations.site_activations import LEAST_FIRINGS, chosen_windows, read_sites
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.sae.csr import encode_csr
@@ -84,7 +83,7 @@ def pin_context_latents(
         contexts: contexts.json of this autoencoder, whose best latents are pinned.
         settings: {"doses", "samples", "sample_tokens", "random_latents", "tokens", "texts", "prompt"}.
     """
-    subject = subject_from(model_folder, sae_folder, device)
+    subject = open_subject(model_folder, sae_folder, device)
     tokenizer, validation = load_tokenizer(tokenizer_path), load_tokens(tokens_folder, "validation")
     tokens = chosen_windows(validation, subject.context, settings["tokens"], derive_seed(seed, "intervention windows"))
     activations = read_sites(subject.model, [subject.site.name], tokens, validation.eos_token_id)

@@ -6,11 +6,18 @@ those of its context. Here the context of every token is known, because the docu
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from scripts.monosem.evaluation.latents.document import (
+    Context,
+    ContextControls,
+    Scores,
+    ScoresOnTest,
+    SpecificityBin,
+    UnitScore,
+)
 from scripts.monosem.evaluation.latents.unit_activations import Block
 from scripts.monosem.metrics import classification, correlation
 from scripts.monosem.metrics.ratio import ratio
@@ -81,17 +88,17 @@ def neuron_sums(block: Block, labels: Int[np.ndarray, " n"], n_labels: int) -> L
 
 def specificity_by_activation(
     values: Float[np.ndarray, " n"], label: Bool[np.ndarray, " n"], bins: int = SPECIFICITY_BINS
-) -> list[dict[str, Any]]:
+) -> tuple[SpecificityBin, ...]:
     """Share of tokens in the context as the activation grows (Bricken et al. 2023: 25 % barely active, 98 % strong)."""
     fired = values > 0
     edges = np.linspace(0, float(values.max(initial=0)), bins + 1)
     counts, _ = np.histogram(values[fired], edges)
     inside, _ = np.histogram(values[fired & label], edges)
-    return [
-        {"lower": low, "upper": high, "n_tokens": int(n), "in_context_share": ratio(hits, n)}
+    return tuple(
+        SpecificityBin(float(low), float(high), int(n), ratio(hits, n))
         for low, high, n, hits in zip(edges[:-1], edges[1:], counts, inside, strict=True)
         if high > 0
-    ]
+    )
 
 
 def histogram(values: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"], n_labels: int) -> dict[str, np.ndarray]:
@@ -114,32 +121,41 @@ class Column:
     test: Float[np.ndarray, " n_test"]
 
 
+def predicted_at(threshold: float | None, values: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Tokens on which a unit is at its threshold or above; none without a threshold."""
+    return values >= threshold if threshold is not None else np.zeros(len(values), bool)
+
+
+def score_at(threshold: float | None, values: Float[np.ndarray, " n"], label: Bool[np.ndarray, " n"]) -> Scores:
+    """Precision, recall and F1 of `values >= threshold`, and the correlation of values and label."""
+    counted = classification.precision_recall_f1(predicted_at(threshold, values), label)
+    return Scores(**counted, pearson=correlation.pearson(values, label))
+
+
 def score_unit(
     unit: Column, validation_label: Bool[np.ndarray, " n_validation"], test_label: Bool[np.ndarray, " n_test"]
-) -> dict[str, Any]:
+) -> UnitScore:
     """Choose the unit's threshold on validation, score it on test."""
     threshold = classification.best_threshold(unit.validation, validation_label)
-
-    def scored(values: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-        predicted = values >= threshold if threshold is not None else np.zeros(len(values), bool)
-        return classification.precision_recall_f1(predicted, label) | {"pearson": correlation.pearson(values, label)}
-
     fired = unit.test > 0
-    return {
-        "index": unit.index,
-        "threshold": threshold,
-        "validation": scored(unit.validation, validation_label),
-        "test": scored(unit.test, test_label)
-        | {"specificity": ratio((fired & test_label).sum(), fired.sum()), "density": float(fired.mean())},
-        "specificity_by_activation": specificity_by_activation(unit.test, test_label),
-    }
+    return UnitScore(
+        index=unit.index,
+        threshold=threshold,
+        validation=score_at(threshold, unit.validation, validation_label),
+        test=ScoresOnTest(
+            score_at(threshold, unit.test, test_label),
+            specificity=ratio((fired & test_label).sum(), fired.sum()),
+            density=float(fired.mean()),
+        ),
+        specificity_by_activation=specificity_by_activation(unit.test, test_label),
+    )
 
 
 def by_label(
     unit: Column, threshold: float | None, labels: Int[np.ndarray, " n_test"], names: Iterable[str]
 ) -> dict[str, dict[str, float | None]]:
-    """Confusion: what the tokens are on which a unit fires (shares add to 1), and how often it fires on each kind."""
-    fired = unit.test >= threshold if threshold is not None else np.zeros(len(labels), bool)
+    """Labels of the tokens on which a unit fires (shares add to 1), and how often it fires on tokens of each label."""
+    fired = predicted_at(threshold, unit.test)
     counts = {name: int((fired & (labels == label)).sum()) for label, name in enumerate(names)}
     return {
         "confusion": {name: ratio(count, fired.sum()) for name, count in counts.items()},
@@ -170,8 +186,8 @@ def score_contexts(
     neurons: Mapping[str, Column],
     shuffled_latents: Mapping[str, Column],
     random_latent: Column | None,
-) -> dict[str, dict[str, Any]]:
-    """Everything of contexts.json that belongs to a context; contexts are the keys of `latents`.
+) -> dict[str, Context]:
+    """Scores of every context; contexts are the keys of `latents`.
 
     Args:
         names: corpus.LABELS; the number of a label is its place.
@@ -185,21 +201,21 @@ def score_contexts(
         truth = (labels.validation == number, labels.test == number)
         others = [score_unit(column, *truth) for other, column in latents.items() if other != context]
         scored = score_unit(latent, *truth)
-        result[context] = {
-            "share_of_tokens": float(truth[1].mean()),
-            "n_test_tokens": int(truth[1].sum()),
-            "latent": scored,
-            "neuron": score_unit(neurons[context], *truth),
-            "controls": {
-                "shuffled_labels": score_unit(
+        result[context] = Context(
+            share_of_tokens=float(truth[1].mean()),
+            n_test_tokens=int(truth[1].sum()),
+            latent=scored,
+            neuron=score_unit(neurons[context], *truth),
+            controls=ContextControls(
+                shuffled_labels=score_unit(
                     shuffled_latents[context], shuffled.validation == number, shuffled.test == number
                 ),
-                "random_latent": score_unit(random_latent, *truth) if random_latent else None,
-                "other_contexts_best": max(others, key=lambda unit: unit["validation"]["f1"] or 0.0, default=None),
-            },
-            **by_label(latent, scored["threshold"], labels.test, names),
-            "pearson_with": {
+                random_latent=score_unit(random_latent, *truth) if random_latent else None,
+                other_contexts_best=max(others, key=lambda unit: unit.validation.f1 or 0.0, default=None),
+            ),
+            **by_label(latent, scored.threshold, labels.test, names),
+            pearson_with={
                 other: correlation.pearson(latent.test, labels.test == names.index(other)) for other in latents
             },
-        }
+        )
     return result

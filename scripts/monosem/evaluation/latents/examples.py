@@ -1,11 +1,11 @@
-"""What a unit fires on: top examples, top tokens, token entropy, for latents and neurons alike."""
+"""Top-activating examples, top tokens and token entropy of units, for latents and neurons alike."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from scripts.monosem.evaluation.latents.document import UnitSummary
 from scripts.monosem.metrics import information, permutation
 from scripts.monosem.metrics.ratio import ratio
 
@@ -36,6 +36,7 @@ class UnitTally:
     peak: Float[np.ndarray, "units windows"]  # largest activation within each of the best windows, descending
     place: Int[np.ndarray, "units windows"]  # offset of that peak in the stream
     start: Int[np.ndarray, "units windows"]  # offset of its window
+    n_tokens: int = 0  # kept positions seen
 
     @classmethod
     def empty(cls, index: Int[np.ndarray, " units"], vocab: int, top: int = TOP_WINDOWS) -> "UnitTally":
@@ -54,6 +55,7 @@ class UnitTally:
         """Add the activations at the kept positions of some windows."""
         positive = np.maximum(values, 0)
         self.fired += (positive > 0).sum(0)
+        self.n_tokens += len(values)
         present, group = np.unique(tokens[kept], return_inverse=True)
         order = np.argsort(group, kind="stable")
         first = np.searchsorted(group[order], np.arange(len(present)))
@@ -80,22 +82,22 @@ def single_token(tally: UnitTally, stream_tokens: Int[np.ndarray, " n"]) -> list
     return [bool(is_same) if is_full else None for is_same, is_full in zip(same, full, strict=True)]
 
 
-def summary(tally: UnitTally, stream_tokens: np.ndarray, n_live: int, n_tokens: int) -> dict[str, Any]:
+def summary(tally: UnitTally, stream_tokens: Int[np.ndarray, " n"], n_live: int) -> UnitSummary:
     """Numbers over all sampled units; entropy and the single-token share over those that can be judged."""
     judged = [flag for flag in single_token(tally, stream_tokens) if flag is not None]
     scored = tally.peak[:, -1] > 0
     entropy = information.distribution_entropy(tally.token_sums.T)[scored]
-    return {
-        "n_live": n_live,
-        "n_units": len(tally.index),
-        "n_scored": len(judged),
-        "single_token_share": ratio(sum(judged), len(judged)),
-        "mean_token_entropy_nats": float(entropy.mean()) if len(entropy) else None,
-        "median_token_entropy_nats": float(np.median(entropy)) if len(entropy) else None,
-        "chance_entropy_difference_nats": permutation.chance_difference(entropy),
-        "token_entropies_nats": entropy.tolist(),
-        "median_density": float(np.median(tally.fired / n_tokens)) if len(tally.fired) else None,
-    }
+    return UnitSummary(
+        n_live=n_live,
+        n_units=len(tally.index),
+        n_scored=len(judged),
+        single_token_share=ratio(sum(judged), len(judged)),
+        mean_token_entropy_nats=float(entropy.mean()) if len(entropy) else None,
+        median_token_entropy_nats=float(np.median(entropy)) if len(entropy) else None,
+        chance_entropy_difference_nats=permutation.chance_difference(entropy),
+        token_entropies_nats=tuple(entropy.tolist()),
+        median_density=float(np.median(tally.fired / tally.n_tokens)) if len(tally.fired) else None,
+    )
 
 
 def excerpt(tokens: Int[np.ndarray, " context"], peak: int, eos_token_id: int, reach: int = REACH) -> slice:

@@ -1,46 +1,79 @@
-"""Interpret one autoencoder: choose units on the validation split, read them on the test split, write numbers."""
+"""Interpret one autoencoder: choose units on the validation split, read and score them on the test split."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from tokenizers import Tokenizer
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.latents import contexts, examples
-from scripts.monosem.evaluation.latents.cards import cards
+from scripts.monosem.evaluation.latents.cards import Units, Vocabulary, cards
+from scripts.monosem.evaluation.latents.document import BothKinds, Context, Contexts, Interpretation, SplitCounts
 from scripts.monosem.evaluation.latents.logit_weights import reason_unavailable
-from scripts.monosem.evaluation.latents.unit_activations import Block, Subject, Text, kept_labels, read_blocks
-from scripts.monosem.models import sites
-from scripts.monosem.models.load import load_model
-from scripts.monosem.models.model_folder import weights_sha256
-from scripts.monosem.sae.model import open_sae
+from scripts.monosem.evaluation.latents.unit_activations import (
+    Block,
+    Subject,
+    Text,
+    kept_labels,
+    open_subject,
+    read_blocks,
+)
 from scripts.monosem.text import corpus
 from scripts.monosem.text.bpe import load_tokenizer
-from scripts.monosem.text.tokens import load_tokens, windows
+from scripts.monosem.text.tokens import TokenStream, load_tokens, windows
 
-SUMMARY_UNITS = 512  # latents, and neurons, over which entropy and single-token shares are taken
-RAREST = 10  # occurrences in the training text below which a token's logit weight is not listed
+SUMMARY_UNITS = 512
+"""Latents, and neurons, over which entropy and single-token shares are taken."""
+RAREST = 10
+"""Occurrences in the training text below which a token's logit weight is not listed."""
 N_LABELS = len(corpus.LABELS)
 
 
-def subject_from(model_folder: Path, sae_folder: Path, device: str) -> Subject:
-    """Open model and SAE; site, context and positions are those that the SAE was trained on.
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that is read."""
 
-    Raises: ArtefactError if the SAE was trained on another model.
-    """
-    model = load_model(model_folder, device)
-    digest = weights_sha256(model_folder)
-    metadata = artefacts.read_json(sae_folder / "cfg.json")["metadata"]
-    site = sites.resolve(model, metadata["hook_name"])
-    sae = open_sae(sae_folder, site.name, site.d, device, digest)
-    return Subject(model, site, sae, metadata["context_size"], metadata["drop_first_position"])
+    subject: Subject
+    tokenizer: Tokenizer
+    train: TokenStream
+    """For the frequency of tokens alone."""
+    validation: Text
+    test: Text
+    labels: contexts.Halves
+    """Label of every kept position."""
+    shuffled: contexts.Halves
+    """The same, permuted."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Units that were chosen on the validation split."""
+
+    latents: dict[str, int]
+    """Context -> the latent of highest correlation."""
+    neurons: dict[str, int]
+    """Context -> the neuron of highest correlation."""
+    shuffled_latents: dict[str, int]
+    """The same for permuted labels."""
+    random_latent: int | None
+    """A live latent that is no context's best."""
+    sampled: dict[str, Int[np.ndarray, " sampled"]]
+    """"latents", "neurons" -> random live ones, for cards and statistics."""
+    n_live: dict[str, int]
+    """"latents", "neurons" -> how many fire."""
+
+
+Columns = Mapping[int, contexts.Column]
+"""Activations of chosen latents, or neurons, by their number."""
 
 
 def correlations(
-    subject: Subject, text: Text, labels: np.ndarray, shuffled: np.ndarray
+    subject: Subject, text: Text, labels: Int[np.ndarray, " n"], shuffled: Int[np.ndarray, " n"]
 ) -> tuple[contexts.LabelSums, contexts.LabelSums, contexts.LabelSums]:
     """Sums of every latent with the labels, of every neuron with them, and of every latent with permuted ones."""
     done, sums = 0, None
@@ -81,38 +114,32 @@ def sample_live(fired: Int[np.ndarray, " units"], n: int, seed: int) -> Int[np.n
     return np.random.default_rng(seed).permutation(np.flatnonzero(fired > 0))[:n]
 
 
-def interpret(
-    model_folder: Path,
-    tokens_folder: Path,
-    tokenizer_path: Path,
-    sae_folder: Path,
-    interpretation: dict[str, Any],
-    seed: int,
+def open_inputs(
+    model_folder: Path, tokens_folder: Path, tokenizer_path: Path, sae_folder: Path, n_tokens: int, seed: int,
     device: str,
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray]]:
-    """Interpret one SAE.
+) -> Inputs:  # fmt: skip
+    """Open model, autoencoder and text; `n_tokens` of each of the two splits are read.
 
-    Args:
-        interpretation: {"units": cards per kind, "examples": per card, "tokens": read of each of the two splits}.
-    Returns: contents of interpretation.json, contexts.json and contexts.npz.
     Raises: ArtefactError for files that do not belong together.
     """
-    subject = subject_from(model_folder, sae_folder, device)
-    tokenizer = load_tokenizer(tokenizer_path)
-    streams = {split: load_tokens(tokens_folder, split) for split in ("train", "validation", "test")}
-    halves = {}
+    subject = open_subject(model_folder, sae_folder, device)
+    texts = {}
     for split in ("validation", "test"):
-        seed_of_split = derive_seed(seed, "interpretation windows", split)
-        stream = streams[split]
-        # in the order of the stream, so that what is read lies together on disk
-        starts = np.sort(windows(stream, subject.context, interpretation["tokens"], seed_of_split))
-        halves[split] = Text(stream, starts)
-    labels = contexts.Halves(*(kept_labels(subject, text.stream, text.starts) for text in halves.values()))
+        stream, seed_of_split = load_tokens(tokens_folder, split), derive_seed(seed, "interpretation windows", split)
+        # in the order of the stream, so that what is read is contiguous on disk
+        texts[split] = Text(stream, np.sort(windows(stream, subject.context, n_tokens, seed_of_split)))
+    labels = contexts.Halves(**{split: kept_labels(subject, text.stream, text.starts) for split, text in texts.items()})
     shuffled = labels.permuted(derive_seed(seed, "shuffled labels"))
+    tokenizer, train = load_tokenizer(tokenizer_path), load_tokens(tokens_folder, "train")
+    return Inputs(subject, tokenizer, train, **texts, labels=labels, shuffled=shuffled)
 
+
+def choose(inputs: Inputs, seed: int) -> Choice:
+    """Choose units by their activations on the validation split."""
+    labels, shuffled = inputs.labels, inputs.shuffled
     job.say(f"validation: {len(labels.validation):,} tokens, every latent and neuron against every label")
     latent, neuron, latent_shuffled = correlations(
-        subject, halves["validation"], labels.validation, shuffled.validation
+        inputs.subject, inputs.validation, labels.validation, shuffled.validation
     )
     both = np.bincount(labels.validation, minlength=N_LABELS) * np.bincount(labels.test, minlength=N_LABELS) > 0
     names = [name for number, name in enumerate(corpus.LABELS) if number > 0 and both[number]]
@@ -121,93 +148,135 @@ def interpret(
         r = sums.pearson()
         return {name: int(r[:, corpus.LABELS.index(name)].argmax()) for name in names}
 
-    latent_best, neuron_best, shuffled_best = best(latent), best(neuron), best(latent_shuffled)
-    live_latents = sample_live(latent.fired, SUMMARY_UNITS, derive_seed(seed, "latents"))
-    live_neurons = sample_live(neuron.fired, SUMMARY_UNITS, derive_seed(seed, "neurons"))
-    unchosen = np.where(np.isin(np.arange(len(latent.fired)), list(latent_best.values())), 0, latent.fired)
+    latents = best(latent)
+    unchosen = np.where(np.isin(np.arange(len(latent.fired)), list(latents.values())), 0, latent.fired)
     random_latent = sample_live(unchosen, 1, derive_seed(seed, "random latent"))
-    wanted_latents = np.unique([*latent_best.values(), *shuffled_best.values(), *random_latent]).astype(np.int64)
-    wanted_neurons = np.unique([*neuron_best.values()]).astype(np.int64)
+    fired = {"latents": latent.fired, "neurons": neuron.fired}
+    return Choice(
+        latents=latents,
+        neurons=best(neuron),
+        shuffled_latents=best(latent_shuffled),
+        random_latent=int(random_latent[0]) if len(random_latent) else None,
+        sampled={kind: sample_live(counts, SUMMARY_UNITS, derive_seed(seed, kind)) for kind, counts in fired.items()},
+        n_live={kind: int((counts > 0).sum()) for kind, counts in fired.items()},
+    )
 
+
+def read(inputs: Inputs, choice: Choice) -> tuple[Columns, Columns, dict[str, examples.UnitTally]]:
+    """Columns of the chosen latents and neurons on both splits, and tallies of the sampled ones on the test split."""
+    subject, vocab = inputs.subject, inputs.subject.model.config.vocab_size
+    random_latent = [] if choice.random_latent is None else [choice.random_latent]
+    latents = np.unique([*choice.latents.values(), *choice.shuffled_latents.values(), *random_latent]).astype(np.int64)
+    neurons = np.unique([*choice.neurons.values()]).astype(np.int64)
     job.say("validation: thresholds of the chosen units")
-    on_validation = read_columns(subject, halves["validation"], wanted_latents, wanted_neurons)
-    job.say(f"test: {len(labels.test):,} tokens")
-    vocab = subject.model.config.vocab_size
-    tallies = {
-        "latents": examples.UnitTally.empty(live_latents, vocab),
-        "neurons": examples.UnitTally.empty(live_neurons, vocab),
-    }
+    on_validation = read_columns(subject, inputs.validation, latents, neurons)
+    job.say(f"test: {len(inputs.labels.test):,} tokens")
+    tallies = {kind: examples.UnitTally.empty(index, vocab) for kind, index in choice.sampled.items()}
 
     def tally_block(block: Block) -> None:
         where = (block.kept, block.tokens, block.starts)
-        tallies["latents"].add(block.latent_columns(live_latents, subject.sae.d_sae), *where)
-        tallies["neurons"].add(block.neuron_columns(live_neurons), *where)
+        tallies["latents"].add(block.latent_columns(choice.sampled["latents"], subject.sae.d_sae), *where)
+        tallies["neurons"].add(block.neuron_columns(choice.sampled["neurons"]), *where)
 
-    on_test = read_columns(subject, halves["test"], wanted_latents, wanted_neurons, also=tally_block)
+    on_test = read_columns(subject, inputs.test, latents, neurons, also=tally_block)
+    by_number = (
+        {int(unit): contexts.Column(int(unit), a[:, place], b[:, place]) for place, unit in enumerate(index)}
+        for index, a, b in zip((latents, neurons), on_validation, on_test, strict=True)
+    )
+    return *by_number, tallies
 
-    def columns(chosen: dict[str, int], kind: int, wanted: np.ndarray) -> dict[str, contexts.Column]:
-        places = {name: int(np.searchsorted(wanted, index)) for name, index in chosen.items()}
-        return {
-            name: contexts.Column(chosen[name], on_validation[kind][:, place], on_test[kind][:, place])
-            for name, place in places.items()
-        }
 
-    latent_columns, neuron_columns = columns(latent_best, 0, wanted_latents), columns(neuron_best, 1, wanted_neurons)
-    scored = {}
-    if names:
-        scored = contexts.score_contexts(
-            corpus.LABELS,
-            labels,
-            shuffled,
-            latent_columns,
-            neuron_columns,
-            columns(shuffled_best, 0, wanted_latents),
-            columns({"": int(random_latent[0])}, 0, wanted_latents)[""] if len(random_latent) else None,
-        )
+def score(
+    inputs: Inputs, choice: Choice, latents: Columns, neurons: Columns
+) -> tuple[dict[str, Context], dict[str, np.ndarray]]:
+    """Scores of every context, and the histograms of its best latent and neuron."""
+    chosen = {
+        "latent": {name: latents[unit] for name, unit in choice.latents.items()},
+        "neuron": {name: neurons[unit] for name, unit in choice.neurons.items()},
+    }
+    scored = contexts.score_contexts(
+        corpus.LABELS,
+        inputs.labels,
+        inputs.shuffled,
+        chosen["latent"],
+        chosen["neuron"],
+        {name: latents[unit] for name, unit in choice.shuffled_latents.items()},
+        None if choice.random_latent is None else latents[choice.random_latent],
+    )
     histograms = {
         f"{name}.{kind}.{part}": array
-        for kind, chosen in (("latent", latent_columns), ("neuron", neuron_columns))
-        for name, column in chosen.items()
-        for part, array in contexts.histogram(column.test, labels.test, N_LABELS).items()
+        for kind, columns in chosen.items()
+        for name, column in columns.items()
+        for part, array in contexts.histogram(column.test, inputs.labels.test, N_LABELS).items()
     }
-    identity = {"model": model_folder.name, "site": subject.site.name, "run": sae_folder.name}
-    n_tokens = {"validation": len(labels.validation), "test": len(labels.test)}
-    test = halves["test"].stream
-    read = test.tokens[halves["test"].starts[:, None] + np.arange(subject.context)]
-    occurrences = np.bincount(read.ravel(), minlength=vocab)
-    usual = np.bincount(streams["train"].tokens, minlength=vocab) >= RAREST
+    return scored, histograms
+
+
+def vocabulary_of(inputs: Inputs, tokens_folder: Path) -> Vocabulary:
+    """Frequencies of the tokens in the text read, and those frequent enough in training.
+
+    Raises: ArtefactError if no token is.
+    """
+    vocab, test = inputs.subject.model.config.vocab_size, inputs.test
+    tokens = test.stream.tokens[test.starts[:, None] + np.arange(inputs.subject.context)]
+    usual = np.bincount(inputs.train.tokens, minlength=vocab) >= RAREST
     if not usual.any():
-        raise artefacts.ArtefactError(
-            f"{tokens_folder}: no token occurs {RAREST} times in the train split; give more text"
-        )
-    usual[test.eos_token_id] = False
+        raise artefacts.ArtefactError(f"{tokens_folder}: no token occurs {RAREST} times in the train split; give more text")
+    usual[test.stream.eos_token_id] = False
 
     def decode(token: int) -> str:
-        return tokenizer.decode([int(token)], skip_special_tokens=False)
+        return inputs.tokenizer.decode([int(token)], skip_special_tokens=False)
 
-    card_lists = {
-        kind: cards(
-            subject, halves["test"], tally, interpretation["units"], interpretation["examples"], kind, decode,
-            occurrences, usual, n_tokens["test"],
-        )
-        for kind, tally in tallies.items()
-    }  # fmt: skip
-    live = {"latents": int((latent.fired > 0).sum()), "neurons": int((neuron.fired > 0).sum())}
-    interpreted = {
-        **identity,
-        "n_tokens": n_tokens,
-        "conventions": examples.CONVENTIONS,
-        "logit_weights": reason_unavailable(subject.site),
-        "summary": {
-            kind: examples.summary(tally, test.tokens, live[kind], n_tokens["test"]) for kind, tally in tallies.items()
-        },
-        **card_lists,
+    return Vocabulary(decode, np.bincount(tokens.ravel(), minlength=vocab), usual)
+
+
+def interpret(
+    model_folder: Path,
+    tokens_folder: Path,
+    tokenizer_path: Path,
+    sae_folder: Path,
+    interpretation: dict[str, Any],
+    seed: int,
+    device: str,
+) -> tuple[Interpretation, Contexts, dict[str, np.ndarray]]:
+    """Interpret one SAE.
+
+    Args:
+        interpretation: {"units": cards per kind, "examples": per card, "tokens": read of each of the two splits}.
+    Returns: contents of interpretation.json, contexts.json and contexts.npz.
+    Raises: ArtefactError for files that do not belong together.
+    """
+    inputs = open_inputs(
+        model_folder, tokens_folder, tokenizer_path, sae_folder, interpretation["tokens"], seed, device
+    )
+    choice = choose(inputs, seed)
+    latents, neurons, tallies = read(inputs, choice)
+    scored, histograms = score(inputs, choice, latents, neurons)
+    vocabulary, test = vocabulary_of(inputs, tokens_folder), inputs.test
+    units = {
+        kind: Units(kind, tally, interpretation["units"], interpretation["examples"]) for kind, tally in tallies.items()
     }
     for name, result in scored.items():
-        f1 = {unit: result[unit]["test"]["f1"] or 0.0 for unit in ("latent", "neuron")}
-        job.say(f"{name}: F1 {f1['latent']:.2f} of the best latent, {f1['neuron']:.2f} of the best neuron")
-    return (
-        interpreted,
-        {**identity, "conventions": contexts.CONVENTIONS, "n_tokens": n_tokens, "contexts": scored},
-        histograms,
+        job.say(
+            f"{name}: F1 {result.latent.test.scores.f1 or 0.0:.2f} of the best latent, "
+            f"{result.neuron.test.scores.f1 or 0.0:.2f} of the best neuron"
+        )
+    identity = {
+        "model": model_folder.name,
+        "site": inputs.subject.site.name,
+        "run": sae_folder.name,
+        "n_tokens": SplitCounts(len(inputs.labels.validation), len(inputs.labels.test)),
+    }
+    interpreted = Interpretation(
+        **identity,
+        conventions=examples.CONVENTIONS,
+        logit_weights=reason_unavailable(inputs.subject.site),
+        summary=BothKinds(
+            **{
+                kind: examples.summary(tally, test.stream.tokens, choice.n_live[kind])
+                for kind, tally in tallies.items()
+            }
+        ),
+        **{kind: cards(inputs.subject, test, each, vocabulary) for kind, each in units.items()},
     )
+    return interpreted, Contexts(**identity, conventions=contexts.CONVENTIONS, contexts=scored), histograms

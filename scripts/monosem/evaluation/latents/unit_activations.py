@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from scripts.monosem.core import artefacts
 from scripts.monosem.models import sites
+from scripts.monosem.models.load import load_model
+from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.models.sites import Site
 from scripts.monosem.sae.kernels.sparse import Codes
-from scripts.monosem.sae.model import Sae, encode_active
+from scripts.monosem.sae.model import Sae, encode_active, open_sae
 from scripts.monosem.text.tokens import TokenStream, kept_positions
 
 DENSE_NUMBERS = 2**23  # pre-activations in flight: 32 MB of float32
@@ -64,6 +68,19 @@ class Block:
     def neuron_columns(self, chosen: Int[np.ndarray, " units"]) -> Float[np.ndarray, "n units"]:
         """Activations of some neurons."""
         return self.neurons[:, torch.from_numpy(chosen)].cpu().numpy()
+
+
+def open_subject(model_folder: Path, sae_folder: Path, device: str) -> Subject:
+    """Open model and SAE; site, context and positions are those that the SAE was trained on.
+
+    Raises: ArtefactError if the SAE was trained on another model.
+    """
+    model = load_model(model_folder, device)
+    digest = weights_sha256(model_folder)
+    metadata = artefacts.read_json(sae_folder / "cfg.json")["metadata"]
+    site = sites.resolve(model, metadata["hook_name"])
+    sae = open_sae(sae_folder, site.name, site.d, device, digest)
+    return Subject(model, site, sae, metadata["context_size"], metadata["drop_first_position"])
 
 
 @torch.inference_mode()

@@ -64,32 +64,32 @@ def text(n=4000, seed=0):
 def test_a_clean_unit_scores_perfectly_on_unseen_text():
     (labels, values), (test_labels, test_values) = text(seed=0), text(seed=1)
     scored = contexts.score_unit(Column(7, values, test_values), labels == 1, test_labels == 1)
-    assert scored["index"] == 7
-    assert scored["test"]["precision"] == 1 and scored["test"]["recall"] > 0.99
-    assert 0.3 < scored["test"]["specificity"] < 0.6  # it also fires weakly elsewhere
+    assert scored.index == 7
+    assert scored.test.scores.precision == 1 and scored.test.scores.recall > 0.99
+    assert 0.3 < scored.test.specificity < 0.6  # it also fires weakly elsewhere
 
 
 def test_the_threshold_never_sees_the_test_half():
     (labels, values), (test_labels, test_values) = text(seed=0), text(seed=1)
     first = contexts.score_unit(Column(0, values, test_values), labels == 1, test_labels == 1)
     other = contexts.score_unit(Column(0, values, test_values * 0.1), labels == 1, test_labels == 1)
-    assert first["threshold"] == other["threshold"]
-    assert other["test"]["recall"] == 0
+    assert first.threshold == other.threshold
+    assert other.test.scores.recall == 0
 
 
 def test_specificity_grows_with_activation():
     labels, values = text()
     steps = contexts.specificity_by_activation(values, labels == 1)
-    assert steps[0]["in_context_share"] < 0.05 and steps[-1]["in_context_share"] == 1
-    assert sum(step["n_tokens"] for step in steps) == (values > 0).sum()
+    assert steps[0].in_context_share < 0.05 and steps[-1].in_context_share == 1
+    assert sum(step.n_tokens for step in steps) == (values > 0).sum()
 
 
 def test_a_silent_unit_is_scored_without_numbers_made_up():
     labels, _ = text()
     scored = contexts.score_unit(Column(0, np.zeros(4000), np.zeros(4000)), labels == 1, labels == 1)
-    assert scored["threshold"] is None and scored["test"]["precision"] is None
-    assert scored["test"]["recall"] == 0 and scored["test"]["pearson"] == 0
-    assert scored["specificity_by_activation"] == []
+    assert scored.threshold is None and scored.test.scores.precision is None
+    assert scored.test.scores.recall == 0 and scored.test.scores.pearson == 0
+    assert scored.specificity_by_activation == ()
 
 
 def test_histogram_counts_every_firing_token_once():
@@ -113,14 +113,14 @@ def test_controls_fail_where_the_real_unit_succeeds():
     )
     for context, other in (("arabic", "dna"), ("dna", "arabic")):
         scored = result[context]
-        assert scored["latent"]["test"]["f1"] > 0.95 and scored["latent"]["test"]["pearson"] > 0.8
+        assert scored.latent.test.scores.f1 > 0.95 and scored.latent.test.scores.pearson > 0.8
         for control in ("shuffled_labels", "random_latent", "other_contexts_best"):
-            assert scored["controls"][control]["test"]["f1"] < 0.2
-            assert scored["controls"][control]["test"]["pearson"] < 0.2
-        assert scored["confusion"][context] > 0.95
-        assert sum(scored["confusion"].values()) == pytest.approx(1)
-        assert scored["firing_rate"][other] == 0
-        assert scored["pearson_with"][context] > 0.8 > 0.2 > scored["pearson_with"][other]
+            assert getattr(scored.controls, control).test.scores.f1 < 0.2
+            assert getattr(scored.controls, control).test.scores.pearson < 0.2
+        assert scored.confusion[context] > 0.95
+        assert sum(scored.confusion.values()) == pytest.approx(1)
+        assert scored.firing_rate[other] == 0
+        assert scored.pearson_with[context] > 0.8 > 0.2 > scored.pearson_with[other]
 
 
 def test_permuted_labels_keep_their_counts():

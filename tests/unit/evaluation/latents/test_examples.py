@@ -62,7 +62,7 @@ def test_a_rare_unit_is_not_judged():
     values[3, 5] = 1
     tally = streamed(values, tokens, examples.TOP_WINDOWS, 30)
     assert examples.single_token(tally, tokens.ravel()) == [None]
-    summary = examples.summary(tally, tokens.ravel(), n_live=1, n_tokens=240)
+    summary = examples.summary(tally, tokens.ravel(), n_live=1)
     assert summary["n_scored"] == 0 and summary["single_token_share"] is None
 
 

@@ -7,6 +7,8 @@ import pytest
 from tokenizers import Tokenizer, decoders, models
 
 from scripts.monosem.core import artefacts
+from scripts.monosem.evaluation.documents import from_json, to_json
+from scripts.monosem.evaluation.latents.document import Contexts, Interpretation
 from scripts.monosem.evaluation.latents.interpret import interpret
 from scripts.monosem.text.tokens import load_tokens
 from tests.helpers import evaluation_world as world
@@ -29,7 +31,7 @@ def run(folders, **changed):
         folders["model"], folders["tokens"], folders["tokenizer"], changed.get("sae", folders["exact"]),
         INTERPRETATION, 0, "cpu",
     )  # fmt: skip
-    return (*(json.loads(json.dumps(artefacts.plain(part), allow_nan=False)) for part in result[:2]), result[2])
+    return (*(json.loads(json.dumps(to_json(part), allow_nan=False)) for part in result[:2]), result[2])
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,12 @@ def results(folders):
     return run(folders)
 
 
-def test_the_latent_that_knows_a_context_is_found(results):
+def test_the_documents_come_back_from_json(results):
+    assert to_json(from_json(Interpretation, results[0])) == results[0]
+    assert to_json(from_json(Contexts, results[1])) == results[1]
+
+
+def test_the_latent_of_each_context_is_chosen(results):
     found = results[1]["contexts"]
     assert list(found) == ["arabic", "hebrew", "dna", "base64"]
     for dimension, result in enumerate(found.values()):
