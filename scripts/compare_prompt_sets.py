@@ -10,6 +10,7 @@ from scripts.monosem.core.job import Job, run
 
 def main(job: Job) -> None:
     device = job.device
+    from scripts.monosem.evaluation.documents import to_json
     from scripts.monosem.evaluation.prompts.prompt_sets import compare_sets
 
     files = zip(job.params.sets, job.input.sets, strict=True)
@@ -24,7 +25,7 @@ def main(job: Job) -> None:
         device,
     )
     artefacts.save_npz(job.output.arrays, **arrays)
-    artefacts.write_json(document, job.output.prompts)
+    artefacts.write_json(to_json(document), job.output.prompts)
 
 
 if __name__ == "__main__":

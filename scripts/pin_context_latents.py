@@ -8,6 +8,7 @@ from scripts.monosem.core.job import Job, run
 
 def main(job: Job) -> None:
     device = job.device
+    from scripts.monosem.evaluation.documents import to_json
     from scripts.monosem.evaluation.interventions.context_latents import pin_context_latents
 
     result = pin_context_latents(
@@ -20,7 +21,7 @@ def main(job: Job) -> None:
         job.params.seed,
         device,
     )
-    artefacts.write_json(result, job.output.interventions)
+    artefacts.write_json(to_json(result), job.output.interventions)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from scripts.monosem.core.job import Job, run
 
 def main(job: Job) -> None:
     device = job.device
+    from scripts.monosem.evaluation.documents import to_json
     from scripts.monosem.evaluation.interventions.single_unit import pin_unit
 
     result = pin_unit(
@@ -19,7 +20,7 @@ def main(job: Job) -> None:
         job.params.seed,
         device,
     )
-    artefacts.write_json(result, job.output.intervention)
+    artefacts.write_json(to_json(result), job.output.intervention)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Analyses of made-up activations by the project's own code, so that report and figures meet the keys it writes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
-from scripts.monosem.core import artefacts
+from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.prompts import differential_latents
 from scripts.monosem.evaluation.prompts.prompt_sets import summary as separation_summary
 from scripts.monosem.evaluation.representations import cka, compare, words
@@ -78,8 +79,7 @@ def prompts(folder: Path, model: str, site: str, run: str) -> None:
         return differential_latents.Half(values / 2, values, label)
 
     found, masks = differential_latents.compare_with_baseline(half(), half(), 0.9, 0.05, 5, 0)
-    for row in found["ranking"]:
-        row["strongest_on"] = ["·a", "⏎"]
+    found = replace(found, ranking=tuple(replace(row, strongest_on=("·a", "⏎")) for row in found.ranking))
     arrays = {f"happy.{name}": mask for name, mask in masks.items()}
     for pooling in differential_latents.POOLINGS:
         arrays |= {f"happy.{pooling}.{side}": rng.random(20) for side in ("set", "baseline")}
@@ -89,7 +89,7 @@ def prompts(folder: Path, model: str, site: str, run: str) -> None:
         "summary": separation_summary({"happy": found}),
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "prompts.json").write_text(json.dumps(artefacts.plain(document)), encoding="utf-8")
+    (folder / "prompts.json").write_text(json.dumps(to_json(document)), encoding="utf-8")
     np.savez(folder / "prompts.npz", **arrays)
 
 

@@ -21,7 +21,7 @@ def pearson_from_sums(n: float, sum_x, sum_y, sum_xx, sum_yy, sum_xy) -> Float[n
     return np.where(spread > 0, covariance / np.where(spread > 0, spread, 1.0), 0.0)
 
 
-def pearson(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
+def pearson(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"]) -> float:
     """Pearson correlation of two columns in float64."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     x, y = x - x.mean(), y - y.mean()
@@ -29,7 +29,7 @@ def pearson(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
 
 
 def pearson_columns(x: Float[np.ndarray, "n columns"], y: Shaped[np.ndarray, " n"]) -> Float[np.ndarray, " columns"]:
-    """Correlation of every column of x with y."""
+    """Correlation of every column of x with y, which may be boolean."""
     x, y = x.astype(np.float64), y.astype(np.float64)
     x, y = x - x.mean(0), y - y.mean()
     return _quotient(y @ x, np.sqrt(np.square(x).sum(0) * np.square(y).sum()), SMALLEST_SCALE)

@@ -1,10 +1,10 @@
 """Entropy and divergence of distributions, in nats."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 
-def distribution_entropy(weights: Float[np.ndarray, "... n"]) -> Float[np.ndarray, "..."]:
+def distribution_entropy(weights: Real[np.ndarray, "*units n"]) -> Float[np.ndarray, "*units"]:
     """Entropy in nats of weights ≥ 0, normalised along the last axis; NaN where all are zero.
 
     With weights = a unit's activation summed per token this is Heap et al. 2025's token-distribution entropy: 0 for a

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
@@ -13,9 +13,9 @@ from torch import Tensor
 class Matching:
     """A one-to-one assignment between the rows and columns of a cosine matrix."""
 
-    rows: Int[np.ndarray, " pairs"]
+    rows: Integer[np.ndarray, " pairs"]
     """Indices of matched rows, ascending."""
-    columns: Int[np.ndarray, " pairs"]
+    columns: Integer[np.ndarray, " pairs"]
     """Column assigned to each of them; no column twice."""
     cosines: Float[np.ndarray, " pairs"]
     """Cosine of each pair."""

@@ -4,7 +4,7 @@ All in float64 on arrays [n, d], a row per token.
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from scripts.monosem.metrics.regression import RIDGE
 
@@ -43,7 +43,7 @@ def excess_kurtosis(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
     return np.divide(m4, m2**2, out=np.full(len(x), np.nan), where=m2 > 0) - 3
 
 
-def outlier_dimensions(x: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " outliers"]:
+def outlier_dimensions(x: Float[np.ndarray, "n d"]) -> Integer[np.ndarray, " outliers"]:
     """Dimensions whose rms over tokens is above OUTLIER_FACTOR times the median rms, largest first."""
     rms = np.sqrt(np.square(np.asarray(x, np.float64)).mean(0))
     order = np.argsort(-rms, kind="stable")

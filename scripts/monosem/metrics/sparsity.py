@@ -1,13 +1,13 @@
 """Sparsity: L0 and L1 per token, densities of latents."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from scripts.monosem.metrics.ratio import ratio
 
 
 def sparsity_terms(
-    values: Float[np.ndarray, " nnz"], rows: Int[np.ndarray, " nnz"], n_rows: int
+    values: Float[np.ndarray, " nnz"], rows: Integer[np.ndarray, " nnz"], n_rows: int
 ) -> dict[str, Float[np.ndarray, " n_rows"]]:
     """Per-token L0 (count of latents > 0) and L1 of sparse latents; `rows` says which token each value belongs to."""
     return {
@@ -16,7 +16,7 @@ def sparsity_terms(
     }
 
 
-def density_metrics(counts: Int[np.ndarray, " d_sae"], n_tokens: int) -> dict[str, float | None]:
+def density_metrics(counts: Integer[np.ndarray, " d_sae"], n_tokens: int) -> dict[str, float | None]:
     """Shares of latents that are alive and over-active; a latent's density is its share of tokens with f > 0."""
     density = np.asarray(counts) / n_tokens
     total = density.sum()

@@ -18,4 +18,4 @@ def test_densities_by_hand():
     result = sparsity.density_metrics(np.array([50, 5, 0, 0]), 100)
     assert result["freq_over_10_percent"] == 0.25 and result["freq_over_1_percent"] == 0.5
     assert result["normalized_freq_over_10_percent"] == pytest.approx(50 / 55)
-    assert sparsity.density_metrics(np.zeros(3), 100)["normalized_freq_over_1_percent"] is None
+    assert sparsity.density_metrics(np.zeros(3, int), 100)["normalized_freq_over_1_percent"] is None

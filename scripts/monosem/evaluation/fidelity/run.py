@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from scripts.monosem.core.job import Progress
@@ -53,10 +53,10 @@ class Tally:
     """Sums of one reconstructor over the text so far; sums are float64."""
 
     documents: dict[str, Float[np.ndarray, " documents"]]  # name of a term -> its sum per document
-    counts: Int[np.ndarray, " d_sae"] | None = None  # tokens on which each latent is > 0
+    counts: Integer[np.ndarray, " d_sae"] | None = None  # tokens on which each latent is > 0
     maxima: Float[np.ndarray, " d_sae"] | None = None  # largest activation of each latent
 
-    def add(self, terms: Mapping[str, Any], document: Int[np.ndarray, " n"], n_documents: int) -> None:
+    def add(self, terms: Mapping[str, Any], document: Integer[np.ndarray, " n"], n_documents: int) -> None:
         """Add per-token terms to the sums of the documents that the tokens stand in."""
         for name, values in terms.items():
             values = values.double().cpu().numpy() if isinstance(values, Tensor) else values
@@ -87,8 +87,8 @@ class Batch:
     scored: Tensor  # bool [batch, context − 1]: kept positions whose next token lies in the window
     x: Float[Tensor, "n d"]  # activations at kept positions
     reference: splice.Reference  # the clean model's predictions at scored positions
-    kept_documents: Int[np.ndarray, " n"]  # document of each kept position
-    scored_documents: Int[np.ndarray, " n_scored"]  # document of each scored position
+    kept_documents: Integer[np.ndarray, " n"]  # document of each kept position
+    scored_documents: Integer[np.ndarray, " n_scored"]  # document of each scored position
 
 
 def sae_reconstructor(sae: Sae, what: str) -> Reconstructor:

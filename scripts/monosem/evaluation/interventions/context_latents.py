@@ -1,15 +1,30 @@
 """Interventions on the latents of the planted contexts: dose-response, random latents, ablation by token."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Integer
 from tokenizers import Tokenizer
 
 from scripts.monosem.core import job
 from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.evaluation.documents import from_json
 from scripts.monosem.evaluation.interventions import pin
+from scripts.monosem.evaluation.interventions.document import (
+    Ablation,
+    ContextInterventions,
+    Dose,
+    FreeExamples,
+    PinnedExamples,
+    PinnedLatent,
+    RandomAblation,
+    TextAblation,
+)
+from scripts.monosem.evaluation.latents.document import Context, Contexts
 from scripts.monosem.evaluation.latents.unit_activations import Subject, open_subject
 from scripts.monosem.evaluation.representations.site_activations import LEAST_FIRINGS, chosen_windows, read_sites
 from scripts.monosem.evaluation.representations.texts import pieces
@@ -18,142 +33,219 @@ from scripts.monosem.text import corpus
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import TokenStream, load_tokens
 
-WINDOWS = 16  # per context, for ablation
+WINDOWS = 16
+"""Per context, for ablation."""
+SHOWN = 2
+"""Continuations kept as examples."""
 
 
-def ablation(
-    subject: Subject, stream: TokenStream, label: int, latent: int, random: list[int]
-) -> dict[str, Any] | None:
-    """Loss added by ablating a latent, on the tokens of a context and on all others, and by ablating random ones."""
-    context = subject.context
+@dataclass(frozen=True)
+class Choice:
+    """The latents that are pinned."""
+
+    latents: dict[str, int]
+    """Context -> its best latent."""
+    largest: Float[np.ndarray, " d_sae"]
+    """Activation of each latent that dose 1 stands for."""
+    random: list[int]
+    """Live latents of the control."""
+
+
+class Condition(NamedTuple):
+    """One latent at one dose."""
+
+    kind: str
+    """A context, "random", or "none" where nothing is pinned."""
+    latent: int
+    dose: float
+
+
+FREE = Condition("none", 0, 0.0)
+
+
+@dataclass(frozen=True)
+class Continuations:
+    """Text written under each condition."""
+
+    texts: dict[Condition, tuple[str, ...]]
+    first: dict[Condition, Float[np.ndarray, " vocab"]]
+    """Probabilities of the first token after the prompt."""
+    n_tokens: int
+    """Per continuation."""
+
+    def share(self, condition: Condition, context: str) -> float:
+        """Mean share of the characters that look like the context."""
+        return float(np.mean([pin.context_share(text, context) for text in self.texts[condition]]))
+
+    def shares_of_random(self, context: str) -> list[float]:
+        """The same for each random latent."""
+        return [self.share(condition, context) for condition in self.texts if condition.kind == "random"]
+
+
+def target_of(subject: Subject) -> pin.Target:
+    """The subject's autoencoder as the target of interventions."""
+    return pin.Target(subject.model, subject.site, subject.sae)
+
+
+def choose(
+    subject: Subject, stream: TokenStream, contexts: Mapping[str, Context], n_tokens: int, n_random: int, seed: int
+) -> Choice:
+    """The latents of the contexts, and random ones of those that fire on `n_tokens` of the text."""
+    tokens = chosen_windows(stream, subject.context, n_tokens, derive_seed(seed, "intervention windows"))
+    activations = read_sites(subject.model, [subject.site.name], tokens, stream.eos_token_id)
+    codes = encode_csr(subject.sae, activations.rows(subject.site.name))
+    largest, chosen = codes.max(0).toarray()[0], {}
+    for name, row in contexts.items():
+        if row.latent.specificity_by_activation:
+            chosen[name] = row.latent.index
+            largest[row.latent.index] = row.latent.specificity_by_activation[-1].upper
+    rng = np.random.default_rng(derive_seed(seed, "random latents"))
+    pool = np.setdiff1d(np.flatnonzero(codes.getnnz(0) >= LEAST_FIRINGS), list(chosen.values()))
+    return Choice(chosen, largest, rng.permutation(pool)[:n_random].tolist())
+
+
+def continue_prompt(
+    subject: Subject, tokenizer: Tokenizer, eos_token_id: int, choice: Choice, doses: list[float],
+    settings: Mapping[str, Any], seed: int,
+) -> Continuations:  # fmt: skip
+    """Sample continuations of the prompt under all conditions, with the same random numbers for each."""
+    n, prompt = settings["samples"], pin.encoded(tokenizer, settings["prompt"], eos_token_id)
+    conditions = [Condition(name, latent, dose) for name, latent in choice.latents.items() for dose in doses]
+    conditions += [*(Condition("random", latent, 1.0) for latent in choice.random), FREE]
+    repeated = [condition for condition in conditions for _ in range(n)]
+    pins = pin.Pins(
+        unit=np.array([condition.latent for condition in repeated]),
+        value=np.array([condition.dose * choice.largest[condition.latent] for condition in repeated]),
+        active=np.array([condition != FREE for condition in repeated]),
+        stream=np.tile(np.arange(n), len(conditions)),
+    )
+    n_tokens = min(settings["sample_tokens"], subject.context - len(prompt))
+    job.say(f"{len(repeated)} continuations of {n_tokens} tokens")
+    ids, first = pin.sample(target_of(subject), prompt, pins, n_tokens, derive_seed(seed, "continuations") % 2**32)
+    rows = {condition: slice(number * n, (number + 1) * n) for number, condition in enumerate(conditions)}
+    return Continuations(
+        {condition: pin.decoded(tokenizer, ids[part]) for condition, part in rows.items()},
+        {condition: first[part.start] for condition, part in rows.items()},
+        n_tokens,
+    )
+
+
+def windows_for_ablation(
+    stream: TokenStream, context: int, label: int
+) -> tuple[Integer[np.ndarray, "windows context"], Bool[np.ndarray, "windows next"]] | None:
+    """Tokens of the windows with most tokens of a label and of as many without any, and its places among the next ones.
+
+    None if the text has no token of the label, or no window without one.
+    """
     starts = np.arange(len(stream.tokens) // context) * context
     places = starts[:, None] + np.arange(context)
     amount = (stream.labels[places] == label).sum(1)
     most, none = np.argsort(-amount, kind="stable")[:WINDOWS], np.flatnonzero(amount == 0)
     if amount.max() == 0 or len(none) == 0:
         return None
-    chosen = np.concatenate([most, none[np.linspace(0, len(none) - 1, WINDOWS).astype(int)]])
-    inside = stream.labels[places[chosen]][:, 1:] == label
-    tokens = torch.from_numpy(stream.tokens[places[chosen]].astype(np.int64)).to(subject.model.device)
-    clean = pin.losses(subject.model, subject.site, subject.sae, tokens, None).cpu().numpy()
-
-    def added(unit: int) -> tuple[float, float]:
-        change = pin.losses(subject.model, subject.site, subject.sae, tokens, unit).cpu().numpy() - clean
-        return float(change[inside].mean()), float(change[~inside].mean())
-
-    own, others = added(latent), [added(unit) for unit in random]
-    return {
-        "n_tokens_in_context": int(inside.sum()),
-        "in_context_nats": own[0],
-        "elsewhere_nats": own[1],
-        "random": {
-            "in_context_nats": float(np.mean([pair[0] for pair in others])),
-            "largest_in_context_nats": float(max(pair[0] for pair in others)),
-        },
-    }
+    chosen = places[np.concatenate([most, none[np.linspace(0, len(none) - 1, WINDOWS).astype(int)]])]
+    return stream.tokens[chosen].astype(np.int64), stream.labels[chosen][:, 1:] == label
 
 
-def text_ablation(subject: Subject, tokenizer: Tokenizer, text: str, eos: int, random: list[int]) -> dict[str, Any]:
-    """A text token by token: what ablating its strongest latent, and random latents, adds to the loss."""
-    ids = [eos, *tokenizer.encode(text, add_special_tokens=False).ids][: subject.context]
+def ablation(subject: Subject, stream: TokenStream, label: int, latent: int, random: list[int]) -> Ablation | None:
+    """Loss added by ablating a latent, on the tokens of a context and on all others, and by ablating random ones."""
+    windows = windows_for_ablation(stream, subject.context, label)
+    if windows is None or not random:
+        return None
+    tokens, inside = torch.from_numpy(windows[0]).to(subject.model.device), windows[1]
+    clean = pin.losses(target_of(subject), tokens, None).cpu().numpy()
+    changes = (pin.losses(target_of(subject), tokens, unit).cpu().numpy() - clean for unit in (latent, *random))
+    ablated, *others = [(float(change[inside].mean()), float(change[~inside].mean())) for change in changes]
+    return Ablation(
+        n_tokens_in_context=int(inside.sum()),
+        in_context_nats=ablated[0],
+        elsewhere_nats=ablated[1],
+        random=RandomAblation(float(np.mean([pair[0] for pair in others])), max(pair[0] for pair in others)),
+    )
+
+
+def text_ablation(
+    subject: Subject, tokenizer: Tokenizer, text: str, eos_token_id: int, random: list[int]
+) -> TextAblation:
+    """A text token by token: loss added by ablating its strongest latent, and by ablating random latents."""
+    ids = pin.encoded(tokenizer, text, eos_token_id)[: subject.context]
     tokens = torch.tensor([ids], device=subject.model.device)
     activations = read_sites(subject.model, [subject.site.name], np.array([ids]), -1)
     peak = encode_csr(subject.sae, activations.by_site[subject.site.name][0, 1:]).max(0).toarray()[0]
     latent = int(peak.argmax())
     clean, ablated, *others = (
-        pin.losses(subject.model, subject.site, subject.sae, tokens, unit)[0].cpu().numpy()
-        for unit in (None, latent, *random)
+        pin.losses(target_of(subject), tokens, unit)[0].cpu().numpy() for unit in (None, latent, *random)
     )
-    return {
-        "latent": latent,
-        "tokens": pieces(tokenizer, ids[1:]),
-        "loss_nats": clean.tolist(),
-        "change_nats": (ablated - clean).tolist(),
-        "random_change_nats": (np.mean(others, axis=0) - clean).tolist(),
-    }
+    return TextAblation(
+        latent=latent,
+        tokens=tuple(pieces(tokenizer, ids[1:])),
+        loss_nats=tuple(clean.tolist()),
+        change_nats=tuple((ablated - clean).tolist()),
+        random_change_nats=tuple((np.mean(others, axis=0) - clean).tolist()),
+    )
+
+
+def pinned_latent(
+    name: str, choice: Choice, doses: list[float], written: Continuations, ablated: Ablation | None,
+    tokenizer: Tokenizer,
+) -> PinnedLatent:  # fmt: skip
+    """Everything about the latent of one context."""
+    latent = choice.latents[name]
+    maximum, by_random = Condition(name, latent, 1.0), written.shares_of_random(name)
+    return PinnedLatent(
+        latent=latent,
+        max_activation=float(choice.largest[latent]),
+        doses=tuple(Dose(dose, written.share(Condition(name, latent, dose), name)) for dose in doses),
+        at_maximum=written.share(maximum, name),
+        unpinned=written.share(FREE, name),
+        random_mean=float(np.mean(by_random)) if by_random else None,
+        random_largest=max(by_random, default=None),
+        ablation=ablated,
+        examples=PinnedExamples(written.texts[maximum][:SHOWN], pin.next_tokens(tokenizer, written.first[maximum])),
+    )
 
 
 def pin_context_latents(
-    model_folder: Path, tokens_folder: Path, tokenizer_path: Path, sae_folder: Path, contexts: dict[str, Any],
-    settings: dict[str, Any], seed: int, device: str,
-) -> dict[str, Any]:  # fmt: skip
-    """Contents of interventions.json.
+    model_folder: Path, tokens_folder: Path, tokenizer_path: Path, sae_folder: Path, contexts: Mapping[str, Any],
+    settings: Mapping[str, Any], seed: int, device: str,
+) -> ContextInterventions:  # fmt: skip
+    """Pin the best latents of the planted contexts while the model writes, and ablate them while it reads.
 
     Args:
-        contexts: contexts.json of this autoencoder, whose best latents are pinned.
+        contexts: contexts.json of this autoencoder, which names them.
         settings: {"doses", "samples", "sample_tokens", "random_latents", "tokens", "texts", "prompt"}.
     """
     subject = open_subject(model_folder, sae_folder, device)
     tokenizer, validation = load_tokenizer(tokenizer_path), load_tokens(tokens_folder, "validation")
-    tokens = chosen_windows(validation, subject.context, settings["tokens"], derive_seed(seed, "intervention windows"))
-    activations = read_sites(subject.model, [subject.site.name], tokens, validation.eos_token_id)
-    codes = encode_csr(subject.sae, activations.rows(subject.site.name))
-    largest, fired = codes.max(0).toarray()[0], codes.getnnz(0)
-    chosen = {}
-    for name, row in contexts["contexts"].items():
-        if row["latent"]["specificity_by_activation"]:
-            chosen[name] = row["latent"]["index"]
-            largest[chosen[name]] = row["latent"]["specificity_by_activation"][-1]["upper"]
-    rng = np.random.default_rng(derive_seed(seed, "random latents"))
-    pool = np.setdiff1d(np.flatnonzero(fired >= LEAST_FIRINGS), list(chosen.values()))
-    random = rng.permutation(pool)[: settings["random_latents"]].tolist()
-
-    doses, n = sorted({*settings["doses"], 1.0}), settings["samples"]
-    plan = [(name, latent, dose) for name, latent in chosen.items() for dose in doses]
-    plan += [("random", latent, 1.0) for latent in random] + [("none", 0, 0.0)]
-    rows = [(latent, dose * largest[latent], who != "none", k) for who, latent, dose in plan for k in range(n)]
-    latent, value, pinned, stream = (np.array(column) for column in zip(*rows, strict=True))
-    prompt = [validation.eos_token_id, *tokenizer.encode(settings["prompt"], add_special_tokens=False).ids]
-    n_tokens = min(settings["sample_tokens"], subject.context - len(prompt))
-    job.say(f"{len(rows)} continuations of {n_tokens} tokens")
-    ids, first = pin.sample(
-        subject.model, subject.site, subject.sae, prompt, latent, value, pinned, stream, n_tokens,
-        derive_seed(seed, "continuations") % 2**32,
-    )  # fmt: skip
-    texts = [tokenizer.decode(row.tolist(), skip_special_tokens=False) for row in ids]
-    by_plan = {entry: texts[number * n : (number + 1) * n] for number, entry in enumerate(plan)}
-    start = {entry: first[number * n] for number, entry in enumerate(plan)}
-
-    def share(entry: tuple, name: str) -> float:
-        return float(np.mean([pin.context_share(text, name) for text in by_plan[entry]]))
-
-    def table(entry: tuple) -> list[dict[str, Any]]:
-        return pin.next_tokens(start[entry], lambda token: pieces(tokenizer, [token])[0])
-
-    free, test, found = plan[-1], load_tokens(tokens_folder, "test"), {}
-    at_random = [entry for entry in plan if entry[0] == "random"]
-    for name, unit in chosen.items():
-        by_random = [share(entry, name) for entry in at_random]
-        found[name] = {
-            "latent": unit,
-            "max_activation": float(largest[unit]),
-            "doses": [{"dose": dose, "share": share((name, unit, dose), name)} for dose in doses],
-            "at_maximum": share((name, unit, 1.0), name),
-            "unpinned": share(free, name),
-            "random_mean": float(np.mean(by_random)) if by_random else None,
-            "random_largest": max(by_random, default=None),
-            "ablation": ablation(subject, test, corpus.LABELS.index(name), unit, random) if random else None,
-            "examples": {"pinned": by_plan[name, unit, 1.0][:2], "next_tokens": table((name, unit, 1.0))},
-        }
-        job.say(f"{name}: {found[name]['at_maximum']:.0%} pinned, {found[name]['unpinned']:.0%} free")
-    return {
-        "model": model_folder.name,
-        "site": subject.site.name,
-        "run": sae_folder.name,
-        "conventions": pin.CONVENTIONS,
-        "prompt": settings["prompt"],
-        "samples": n,
-        "sample_tokens": n_tokens,
-        "n_random": len(random),
-        "pinned": found,
-        "examples": {
-            "free": by_plan[free][:2],
-            "random": [by_plan[entry][0] for entry in at_random[:2]],
-            "next_tokens": table(free),
-            "texts": {
-                name: text_ablation(subject, tokenizer, text, validation.eos_token_id, random)
+    eos, test = validation.eos_token_id, load_tokens(tokens_folder, "test")
+    chosen = from_json(Contexts, contexts).contexts
+    choice = choose(subject, validation, chosen, settings["tokens"], settings["random_latents"], seed)
+    doses = sorted({*settings["doses"], 1.0})
+    written = continue_prompt(subject, tokenizer, eos, choice, doses, settings, seed)
+    pinned = {}
+    for name, latent in choice.latents.items():
+        ablated = ablation(subject, test, corpus.LABELS.index(name), latent, choice.random)
+        pinned[name] = pinned_latent(name, choice, doses, written, ablated, tokenizer)
+        job.say(f"{name}: {pinned[name].at_maximum:.0%} pinned, {pinned[name].unpinned:.0%} free")
+    at_random = [texts[0] for condition, texts in written.texts.items() if condition.kind == "random"]
+    return ContextInterventions(
+        model=model_folder.name,
+        site=subject.site.name,
+        run=sae_folder.name,
+        conventions=pin.CONVENTIONS,
+        prompt=settings["prompt"],
+        samples=settings["samples"],
+        sample_tokens=written.n_tokens,
+        n_random=len(choice.random),
+        pinned=pinned,
+        examples=FreeExamples(
+            free=written.texts[FREE][:SHOWN],
+            random=tuple(at_random[:SHOWN]),
+            next_tokens=pin.next_tokens(tokenizer, written.first[FREE]),
+            texts={
+                name: text_ablation(subject, tokenizer, text, eos, choice.random)
                 for name, text in settings["texts"].items()
-                if random
+                if choice.random
             },
-        },
-    }
+        ),
+    )

@@ -7,14 +7,17 @@ Only what the latent writes is exchanged: the autoencoder's error and all other 
 """
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from scripts.monosem.evaluation.interventions.document import NextToken
+from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.models import splice
 from scripts.monosem.models.sites import Site
 from scripts.monosem.sae.model import Sae, encode
@@ -47,7 +50,7 @@ def context_share(text: str, context: str) -> float:
 def delta(
     sae: Sae | None, x: Float[Tensor, "n d"], latent: Int[Tensor, " n"], value: Float[Tensor, " n"]
 ) -> Float[Tensor, "n d"]:
-    """What is added to each row so that its latent (without an autoencoder: its neuron) has the value."""
+    """Change of each row by which its latent (without an autoencoder: its neuron) has the value."""
     if sae is None:
         now = x.gather(1, latent[:, None])
         return torch.zeros_like(x).scatter_(1, latent[:, None], value[:, None].to(x.dtype) - now)
@@ -55,66 +58,81 @@ def delta(
     return (value - now)[:, None] * sae.W_dec[latent]
 
 
+@dataclass(frozen=True)
+class Target:
+    """Where a unit is: pinned there is a latent of the autoencoder, or without one a neuron of the site."""
+
+    model: nn.Module
+    """In eval mode."""
+    site: Site
+    sae: Sae | None
+
+
+@dataclass(frozen=True)
+class Pins:
+    """One unit and value per row of a batch."""
+
+    unit: Integer[np.ndarray, " batch"]
+    value: Float[np.ndarray, " batch"]
+    active: Bool[np.ndarray, " batch"]
+    """False for rows in which nothing is changed."""
+    stream: Integer[np.ndarray, " batch"]
+    """Sequence of random numbers that a row uses; rows that share one differ by the intervention alone."""
+
+
 @torch.inference_mode()
 def pinned_logits(
-    model: nn.Module, site: Site, sae: Sae | None, tokens: Int[Tensor, "batch context"], latent: int | None,
-    value: float = 0.0,
-) -> Float[Tensor, "batch context vocab"]:  # fmt: skip
-    """Logits with one latent, or neuron, pinned to a value (None: nothing is changed)."""
+    target: Target, tokens: Int[Tensor, "batch context"], unit: int | None, value: float = 0.0
+) -> Float[Tensor, "batch context vocab"]:
+    """Logits with one unit pinned to a value (None: nothing is changed)."""
     replace = None
-    if latent is not None:
+    if unit is not None:
 
         def replace(x: Tensor) -> Tensor:
             rows = x.reshape(-1, x.shape[-1]).float()
-            unit = torch.full((len(rows),), latent, device=x.device)
-            change = delta(sae, rows, unit, torch.full((len(rows),), value, device=x.device)).view_as(x)
+            units = torch.full((len(rows),), unit, device=x.device)
+            change = delta(target.sae, rows, units, torch.full((len(rows),), value, device=x.device)).view_as(x)
             change[:, 0] = 0
             return x + change
 
-    return splice.run_spliced(model, site, tokens, replace)
+    return splice.run_spliced(target.model, target.site, tokens, replace)
 
 
 @torch.inference_mode()
 def losses(
-    model: nn.Module, site: Site, sae: Sae | None, tokens: Int[Tensor, "batch context"], latent: int | None,
-    value: float = 0.0,
-) -> Float[Tensor, "batch context-1"]:  # fmt: skip
+    target: Target, tokens: Int[Tensor, "batch context"], unit: int | None, value: float = 0.0
+) -> Float[Tensor, "batch context-1"]:
     """Cross-entropy in nats of every following token; see `pinned_logits`."""
-    logits = pinned_logits(model, site, sae, tokens, latent, value)[:, :-1]
+    logits = pinned_logits(target, tokens, unit, value)[:, :-1]
     targets = tokens[:, 1:]
     return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
 
 
 @torch.inference_mode()
 def sample(
-    model: nn.Module, site: Site, sae: Sae | None, prompt: Sequence[int], latent: Int[np.ndarray, " batch"],
-    value: Float[np.ndarray, " batch"], pinned: Bool[np.ndarray, " batch"], stream: Int[np.ndarray, " batch"],
-    n_tokens: int, seed: int,
-) -> tuple[Int[np.ndarray, "batch n_tokens"], Float[np.ndarray, "batch vocab"]]:  # fmt: skip
-    """Continue a prompt, each row of the batch with its own latent pinned to its own value.
+    target: Target, prompt: Sequence[int], pins: Pins, n_tokens: int, seed: int
+) -> tuple[Integer[np.ndarray, "batch n_tokens"], Float[np.ndarray, "batch vocab"]]:
+    """Continue a prompt, each row of the batch with its unit pinned to its value.
 
-    Args:
-        pinned: False for rows in which nothing is changed.
-        stream: which sequence of random numbers a row uses; rows that share one differ by the intervention alone.
     Returns: sampled ids, and the probabilities of the first of them.
     """
-    device, batch = model.device, len(latent)
-    tokens = torch.tensor([list(prompt)] * batch, device=device)
-    unit, goal = torch.as_tensor(latent, device=device), torch.as_tensor(value, dtype=torch.float32, device=device)
-    on = torch.as_tensor(pinned, device=device)[:, None]
+    device = target.model.device
+    tokens = torch.tensor([list(prompt)] * len(pins.unit), device=device)
+    unit, value = (torch.as_tensor(column, device=device) for column in (pins.unit, pins.value.astype(np.float32)))
+    active = torch.as_tensor(pins.active, device=device)[:, None]
     changes: list[Tensor] = []
-    unembedding = splice.unembedding_of(model)
-    generators = [np.random.default_rng([seed, int(number)]) for number in np.unique(stream)]
-    place = np.searchsorted(np.unique(stream), stream)
+    unembedding = splice.unembedding_of(target.model)
+    streams, place = np.unique(pins.stream, return_inverse=True)
+    generators = [np.random.default_rng([seed, int(number)]) for number in streams]
     first = None
     for _ in range(n_tokens):
-        clean = splice.run_clean(model, site, tokens)
-        # what lies before the site does not change when text is added: a position's change is computed once
+        clean = splice.run_clean(target.model, target.site, tokens)
+        # activations before a position do not change when text is added: a position's change is computed once
         for position in range(len(changes), tokens.shape[1]):
             x = clean.activations[:, position].float()
-            changes.append(delta(sae, x, unit, goal) * on if position else torch.zeros_like(x))
-        final = splice.run_suffix(model, site, clean, clean.activations + torch.stack(changes, 1))
-        logits = unembedding.logits(final[:, -1])
+            changes.append(delta(target.sae, x, unit, value) * active if position else torch.zeros_like(x))
+        activations = clean.activations + torch.stack(changes, 1)
+        logits = unembedding.logits(splice.run_suffix(target.model, target.site, clean, activations)[:, -1])
         first = logits.softmax(-1).cpu().numpy() if first is None else first
         noise = np.stack([generator.gumbel(size=logits.shape[1]) for generator in generators])[place]
         chosen = (logits + torch.as_tensor(noise, dtype=torch.float32, device=device)).argmax(-1)
@@ -122,9 +140,17 @@ def sample(
     return tokens[:, len(prompt) :].cpu().numpy(), first
 
 
-def next_tokens(
-    probabilities: Float[np.ndarray, " vocab"], name: Callable[[int], str], n: int = 5
-) -> list[dict[str, Any]]:
+def encoded(tokenizer: Tokenizer, text: str, eos_token_id: int) -> list[int]:
+    """Token ids of a text behind <|endoftext|>."""
+    return [eos_token_id, *tokenizer.encode(text, add_special_tokens=False).ids]
+
+
+def decoded(tokenizer: Tokenizer, ids: Integer[np.ndarray, "batch n_tokens"]) -> tuple[str, ...]:
+    """Texts of sampled ids, one per row."""
+    return tuple(tokenizer.decode(row.tolist(), skip_special_tokens=False) for row in ids)
+
+
+def next_tokens(tokenizer: Tokenizer, probabilities: Float[np.ndarray, " vocab"], n: int = 5) -> tuple[NextToken, ...]:
     """The most probable next tokens."""
     best = np.argsort(-probabilities, kind="stable")[:n]
-    return [{"text": name(int(token)), "probability": float(probabilities[token])} for token in best]
+    return tuple(NextToken(pieces(tokenizer, [int(token)])[0], float(probabilities[token])) for token in best)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 
 from scripts.monosem.evaluation.latents import examples
 from scripts.monosem.evaluation.latents.document import Card, Example, LogitWeights, TokenWeight, TopToken
@@ -21,9 +21,9 @@ LISTED = 10
 class Vocabulary:
     """The tokens, as cards need them."""
 
-    decode: Callable[[int], str]
+    decode: Callable[[int | np.integer], str]
     """Token id to text."""
-    occurrences: Int[np.ndarray, " vocab"]
+    occurrences: Integer[np.ndarray, " vocab"]
     """In the text read."""
     usual: Bool[np.ndarray, " vocab"]
     """Tokens frequent enough in training for their logit weights to mean something."""
@@ -43,7 +43,7 @@ class Units:
     """Examples per card."""
 
     @property
-    def index(self) -> Int[np.ndarray, " units"]:
+    def index(self) -> Integer[np.ndarray, " units"]:
         """Numbers of the units."""
         return self.tally.index[: self.n]
 
@@ -73,7 +73,7 @@ def example_activations(subject: Subject, text: Text, units: Units) -> dict[int,
 
 def example(
     tally: examples.UnitTally, unit: int, rank: int, text: Text, window: Float[np.ndarray, " context"],
-    decode: Callable[[int], str],
+    decode: Callable[[int | np.integer], str],
 ) -> Example:  # fmt: skip
     """The example of a rank; `window` holds the unit's activations on its window."""
     start, place = int(tally.start[unit, rank]), int(tally.place[unit, rank])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 
 from scripts.monosem.evaluation.latents.document import (
     Context,
@@ -44,7 +44,7 @@ class LabelSums:
     by_label: Float[np.ndarray, " labels"]  # tokens of each label
     total: Float[np.ndarray, " units"]  # Σ activation
     square: Float[np.ndarray, " units"]  # Σ activation²
-    fired: Int[np.ndarray, " units"]  # tokens with activation > 0
+    fired: Integer[np.ndarray, " units"]  # tokens with activation > 0
     with_label: Float[np.ndarray, "units labels"]  # Σ activation over the tokens of each label
 
     def pearson(self) -> Float[np.ndarray, "units labels"]:
@@ -58,7 +58,7 @@ class LabelSums:
         return LabelSums(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
-def latent_sums(block: Block, labels: Int[np.ndarray, " n"], n_labels: int, d_sae: int) -> LabelSums:
+def latent_sums(block: Block, labels: Integer[np.ndarray, " n"], n_labels: int, d_sae: int) -> LabelSums:
     """Sums of all latents over one block, from the active ones alone."""
     values, latents = block.codes.values.double().cpu().numpy(), block.codes.latents.cpu().numpy()
     pairs = latents * n_labels + labels[block.rows()]
@@ -72,7 +72,7 @@ def latent_sums(block: Block, labels: Int[np.ndarray, " n"], n_labels: int, d_sa
     )
 
 
-def neuron_sums(block: Block, labels: Int[np.ndarray, " n"], n_labels: int) -> LabelSums:
+def neuron_sums(block: Block, labels: Integer[np.ndarray, " n"], n_labels: int) -> LabelSums:
     """Sums of all neurons over one block."""
     x = block.neurons.cpu().numpy()
     indicator = np.eye(n_labels)[labels]
@@ -101,7 +101,9 @@ def specificity_by_activation(
     )
 
 
-def histogram(values: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"], n_labels: int) -> dict[str, np.ndarray]:
+def histogram(
+    values: Float[np.ndarray, " n"], labels: Integer[np.ndarray, " n"], n_labels: int
+) -> dict[str, np.ndarray]:
     """Firing tokens, and their summed activation, by label and activation: `edges`, `counts`, `mass`."""
     edges = np.linspace(0, max(float(values.max(initial=0)), np.finfo(np.float32).tiny), ACTIVATION_BINS + 1)
     counts, mass = np.zeros((n_labels, ACTIVATION_BINS), np.int64), np.zeros((n_labels, ACTIVATION_BINS))
@@ -152,7 +154,7 @@ def score_unit(
 
 
 def by_label(
-    unit: Column, threshold: float | None, labels: Int[np.ndarray, " n_test"], names: Iterable[str]
+    unit: Column, threshold: float | None, labels: Integer[np.ndarray, " n_test"], names: Iterable[str]
 ) -> dict[str, dict[str, float | None]]:
     """Labels of the tokens on which a unit fires (shares add to 1), and how often it fires on tokens of each label."""
     fired = predicted_at(threshold, unit.test)
@@ -169,8 +171,8 @@ def by_label(
 class Halves:
     """Labels of the text: the true ones, or permuted ones."""
 
-    validation: Int[np.ndarray, " n_validation"]
-    test: Int[np.ndarray, " n_test"]
+    validation: Integer[np.ndarray, " n_validation"]
+    test: Integer[np.ndarray, " n_test"]
 
     def permuted(self, seed: int) -> "Halves":
         """The same labels on random tokens of the same half."""

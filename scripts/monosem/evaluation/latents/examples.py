@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 
 from scripts.monosem.evaluation.latents.document import UnitSummary
 from scripts.monosem.metrics import information, permutation
@@ -30,16 +30,16 @@ CONVENTIONS = {
 class UnitTally:
     """Running statistics of some units over text, in the positive part of their activation."""
 
-    index: Int[np.ndarray, " units"]  # numbers of the units
+    index: Integer[np.ndarray, " units"]  # numbers of the units
     token_sums: Float[np.ndarray, "vocab units"]  # Σ activation by token, float64
-    fired: Int[np.ndarray, " units"]  # tokens with activation > 0
+    fired: Integer[np.ndarray, " units"]  # tokens with activation > 0
     peak: Float[np.ndarray, "units windows"]  # largest activation within each of the best windows, descending
-    place: Int[np.ndarray, "units windows"]  # offset of that peak in the stream
-    start: Int[np.ndarray, "units windows"]  # offset of its window
+    place: Integer[np.ndarray, "units windows"]  # offset of that peak in the stream
+    start: Integer[np.ndarray, "units windows"]  # offset of its window
     n_tokens: int = 0  # kept positions seen
 
     @classmethod
-    def empty(cls, index: Int[np.ndarray, " units"], vocab: int, top: int = TOP_WINDOWS) -> "UnitTally":
+    def empty(cls, index: Integer[np.ndarray, " units"], vocab: int, top: int = TOP_WINDOWS) -> "UnitTally":
         """Nothing read yet."""
         units = len(index)
         best = [np.zeros((units, top), dtype) for dtype in (np.float32, np.int64, np.int64)]
@@ -49,8 +49,8 @@ class UnitTally:
         self,
         values: Float[np.ndarray, "n units"],
         kept: Bool[np.ndarray, "windows context"],
-        tokens: Int[np.ndarray, "windows context"],
-        starts: Int[np.ndarray, " windows"],
+        tokens: Integer[np.ndarray, "windows context"],
+        starts: Integer[np.ndarray, " windows"],
     ) -> None:
         """Add the activations at the kept positions of some windows."""
         positive = np.maximum(values, 0)
@@ -74,7 +74,7 @@ class UnitTally:
         self.peak, self.place, self.start = (np.take_along_axis(array, best, 1) for array in candidates)
 
 
-def single_token(tally: UnitTally, stream_tokens: Int[np.ndarray, " n"]) -> list[bool | None]:
+def single_token(tally: UnitTally, stream_tokens: Integer[np.ndarray, " n"]) -> list[bool | None]:
     """Per unit: whether all its best windows peak on one token; None where it fires in too few windows to say."""
     tokens = stream_tokens[tally.place]
     full = tally.peak[:, -1] > 0
@@ -82,7 +82,7 @@ def single_token(tally: UnitTally, stream_tokens: Int[np.ndarray, " n"]) -> list
     return [bool(is_same) if is_full else None for is_same, is_full in zip(same, full, strict=True)]
 
 
-def summary(tally: UnitTally, stream_tokens: Int[np.ndarray, " n"], n_live: int) -> UnitSummary:
+def summary(tally: UnitTally, stream_tokens: Integer[np.ndarray, " n"], n_live: int) -> UnitSummary:
     """Numbers over all sampled units; entropy and the single-token share over those that can be judged."""
     judged = [flag for flag in single_token(tally, stream_tokens) if flag is not None]
     scored = tally.peak[:, -1] > 0
@@ -100,7 +100,7 @@ def summary(tally: UnitTally, stream_tokens: Int[np.ndarray, " n"], n_live: int)
     )
 
 
-def excerpt(tokens: Int[np.ndarray, " context"], peak: int, eos_token_id: int, reach: int = REACH) -> slice:
+def excerpt(tokens: Integer[np.ndarray, " context"], peak: int, eos_token_id: int, reach: int = REACH) -> slice:
     """The part of a window around its peak that lies in the peak's document."""
     ends = np.flatnonzero(tokens == eos_token_id)
     before, after = ends[ends < peak], ends[ends > peak]
@@ -109,7 +109,7 @@ def excerpt(tokens: Int[np.ndarray, " context"], peak: int, eos_token_id: int, r
 
 
 def top_tokens(
-    sums: Float[np.ndarray, " vocab"], occurrences: Int[np.ndarray, " vocab"], n: int
+    sums: Float[np.ndarray, " vocab"], occurrences: Integer[np.ndarray, " vocab"], n: int
 ) -> list[tuple[int, float]]:
     """Tokens with the largest mean activation: (token, mean), descending, positive means only."""
     means = np.where(occurrences >= FEWEST_OCCURRENCES, sums / np.maximum(occurrences, 1), 0.0)

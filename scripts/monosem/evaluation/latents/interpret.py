@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from tokenizers import Tokenizer
 
 from scripts.monosem.core import artefacts, job
@@ -62,7 +62,7 @@ class Choice:
     """The same for permuted labels."""
     random_latent: int | None
     """A live latent that is no context's best."""
-    sampled: dict[str, Int[np.ndarray, " sampled"]]
+    sampled: dict[str, Integer[np.ndarray, " sampled"]]
     """"latents", "neurons" -> random live ones, for cards and statistics."""
     n_live: dict[str, int]
     """"latents", "neurons" -> how many fire."""
@@ -73,7 +73,7 @@ Columns = Mapping[int, contexts.Column]
 
 
 def correlations(
-    subject: Subject, text: Text, labels: Int[np.ndarray, " n"], shuffled: Int[np.ndarray, " n"]
+    subject: Subject, text: Text, labels: Integer[np.ndarray, " n"], shuffled: Integer[np.ndarray, " n"]
 ) -> tuple[contexts.LabelSums, contexts.LabelSums, contexts.LabelSums]:
     """Sums of every latent with the labels, of every neuron with them, and of every latent with permuted ones."""
     done, sums = 0, None
@@ -92,8 +92,8 @@ def correlations(
 def read_columns(
     subject: Subject,
     text: Text,
-    latents: Int[np.ndarray, " n_latents"],
-    neurons: Int[np.ndarray, " n_neurons"],
+    latents: Integer[np.ndarray, " n_latents"],
+    neurons: Integer[np.ndarray, " n_neurons"],
     also: Callable[[Block], None] | None = None,
 ) -> tuple[Float[np.ndarray, "n n_latents"], Float[np.ndarray, "n n_neurons"]]:
     """Activations of chosen units at all kept positions; `also` sees every block on the way."""
@@ -109,7 +109,7 @@ def read_columns(
     return np.concatenate(latent_parts), np.concatenate(neuron_parts)
 
 
-def sample_live(fired: Int[np.ndarray, " units"], n: int, seed: int) -> Int[np.ndarray, " sampled"]:
+def sample_live(fired: Integer[np.ndarray, " units"], n: int, seed: int) -> Integer[np.ndarray, " sampled"]:
     """At most n units, uniformly and in random order, among those that fired."""
     return np.random.default_rng(seed).permutation(np.flatnonzero(fired > 0))[:n]
 
@@ -221,10 +221,12 @@ def vocabulary_of(inputs: Inputs, tokens_folder: Path) -> Vocabulary:
     tokens = test.stream.tokens[test.starts[:, None] + np.arange(inputs.subject.context)]
     usual = np.bincount(inputs.train.tokens, minlength=vocab) >= RAREST
     if not usual.any():
-        raise artefacts.ArtefactError(f"{tokens_folder}: no token occurs {RAREST} times in the train split; give more text")
+        raise artefacts.ArtefactError(
+            f"{tokens_folder}: no token occurs {RAREST} times in the train split; give more text"
+        )
     usual[test.stream.eos_token_id] = False
 
-    def decode(token: int) -> str:
+    def decode(token: int | np.integer) -> str:
         return inputs.tokenizer.decode([int(token)], skip_special_tokens=False)
 
     return Vocabulary(decode, np.bincount(tokens.ravel(), minlength=vocab), usual)

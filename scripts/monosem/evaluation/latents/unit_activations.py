@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from scripts.monosem.core import artefacts
@@ -37,25 +37,25 @@ class Text:
     """One half of the held-out text."""
 
     stream: TokenStream  # the split
-    starts: Int[np.ndarray, " windows"]  # windows read, in order
+    starts: Integer[np.ndarray, " windows"]  # windows read, in order
 
 
 @dataclass(frozen=True)
 class Block:
     """Some windows of text with the units' activations at their kept positions."""
 
-    starts: Int[np.ndarray, " windows"]  # offset of each window in the stream
-    tokens: Int[np.ndarray, "windows context"]  # token ids
-    labels: Int[np.ndarray, "windows context"]  # index into corpus.LABELS
+    starts: Integer[np.ndarray, " windows"]  # offset of each window in the stream
+    tokens: Integer[np.ndarray, "windows context"]  # token ids
+    labels: Integer[np.ndarray, "windows context"]  # index into corpus.LABELS
     kept: Bool[np.ndarray, "windows context"]  # positions that are read
     neurons: Float[Tensor, "n d"]  # activations at kept positions
     codes: Codes  # latents at kept positions, sparse
 
-    def rows(self) -> Int[np.ndarray, " nnz"]:
+    def rows(self) -> Integer[np.ndarray, " nnz"]:
         """Kept position of each entry of `codes`."""
         return np.repeat(np.arange(len(self.neurons)), self.codes.offsets.diff().cpu().numpy())
 
-    def latent_columns(self, chosen: Int[np.ndarray, " units"], d_sae: int) -> Float[np.ndarray, "n units"]:
+    def latent_columns(self, chosen: Integer[np.ndarray, " units"], d_sae: int) -> Float[np.ndarray, "n units"]:
         """Activations of some latents, dense."""
         place = np.full(d_sae, -1)
         place[chosen] = np.arange(len(chosen))
@@ -65,7 +65,7 @@ class Block:
         dense[self.rows()[wanted], columns[wanted]] = self.codes.values.cpu().numpy()[wanted]
         return dense
 
-    def neuron_columns(self, chosen: Int[np.ndarray, " units"]) -> Float[np.ndarray, "n units"]:
+    def neuron_columns(self, chosen: Integer[np.ndarray, " units"]) -> Float[np.ndarray, "n units"]:
         """Activations of some neurons."""
         return self.neurons[:, torch.from_numpy(chosen)].cpu().numpy()
 
@@ -84,7 +84,7 @@ def open_subject(model_folder: Path, sae_folder: Path, device: str) -> Subject:
 
 
 @torch.inference_mode()
-def read_blocks(subject: Subject, stream: TokenStream, starts: Int[np.ndarray, " windows"]) -> Iterator[Block]:
+def read_blocks(subject: Subject, stream: TokenStream, starts: Integer[np.ndarray, " windows"]) -> Iterator[Block]:
     """Read windows in the order given, a few at a time."""
     at_once = max(1, DENSE_NUMBERS // (subject.context * subject.sae.d_sae))
     for begin in range(0, len(starts), at_once):
@@ -99,7 +99,9 @@ def read_blocks(subject: Subject, stream: TokenStream, starts: Int[np.ndarray, "
         yield Block(chosen, tokens, stream.labels[places], kept, x, encode_active(subject.sae, x))
 
 
-def kept_labels(subject: Subject, stream: TokenStream, starts: Int[np.ndarray, " windows"]) -> Int[np.ndarray, " n"]:
+def kept_labels(
+    subject: Subject, stream: TokenStream, starts: Integer[np.ndarray, " windows"]
+) -> Integer[np.ndarray, " n"]:
     """Labels of all kept positions, in reading order; the model is not run."""
     places = starts[:, None] + np.arange(subject.context)
     kept = kept_positions(stream.tokens[places], stream.eos_token_id, subject.drop_first_position)

@@ -1,12 +1,12 @@
-"""Which latents tell one set of prompts from another: filter, ranking, test, confirmation, and shuffled labels."""
+"""Latents that tell one set of prompts from another: filter, ranking, test, confirmation, and shuffled labels."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 from scipy.stats import false_discovery_control, norm, rankdata
 
+from scripts.monosem.evaluation.prompts.document import Pooling, RankedLatent, SetComparison, Shuffled
 from scripts.monosem.metrics import classification
 from scripts.monosem.metrics.correlation import pearson_columns
 
@@ -43,6 +43,8 @@ class Half:
 
 
 POOLINGS = ("mean", "max")
+Labels = Bool[np.ndarray, " _"]
+"""Membership in the set, of the prompts of one half."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Ranks:
         ties = np.array([sum(t**3 - t for t in np.unique(column, return_counts=True)[1]) for column in ranks.T], float)
         return cls(ranks, ties)
 
-    def z(self, label: Bool[np.ndarray, "... prompts"]) -> Float[np.ndarray, "... latents"]:
+    def z(self, label: Bool[np.ndarray, "*labellings prompts"]) -> Float[np.ndarray, "*labellings latents"]:
         """Standardised U with continuity correction; 0 for constant columns. Above 0: larger in the set."""
         n, inside = len(self.ranks), label.sum(-1, keepdims=True).astype(float)
         outside = n - inside
@@ -83,89 +85,103 @@ def filter_latents(half: Half, always_on: float) -> tuple[Bool[np.ndarray, " lat
 
 
 def discover(
-    first: Ranks, second: Ranks, labels: tuple[np.ndarray, np.ndarray], rate: float
-) -> tuple[Int[np.ndarray, " found"], Int[np.ndarray, " confirmed"]]:
-    """Columns that are found on the first half, and those of them that are confirmed on the second.
+    first: Ranks, second: Ranks, labels: tuple[Labels, Labels], rate: float
+) -> tuple[Integer[np.ndarray, " discovered"], Integer[np.ndarray, " confirmed"]]:
+    """Columns that are discovered on the first half, and those of them that are confirmed on the second.
 
     Args:
         rate: false discovery rate of either step.
     """
     z = first.z(labels[0])
-    found = np.flatnonzero(false_discovery_control(2 * norm.sf(np.abs(z))) <= rate) if len(z) else np.empty(0, int)
-    if len(found) == 0:
-        return found, found
-    again = second.z(labels[1])[found] * np.sign(z[found])
-    return found, found[false_discovery_control(norm.sf(again)) <= rate]
+    discovered = np.flatnonzero(false_discovery_control(2 * norm.sf(np.abs(z))) <= rate) if len(z) else np.empty(0, int)
+    if len(discovered) == 0:
+        return discovered, discovered
+    again = second.z(labels[1])[discovered] * np.sign(z[discovered])
+    return discovered, discovered[false_discovery_control(norm.sf(again)) <= rate]
 
 
 def shuffled(
-    first: Ranks, second: Ranks, labels: tuple[np.ndarray, np.ndarray], rate: float, n: int, rng: np.random.Generator
-) -> dict[str, float]:
-    """What `discover` finds when labels say nothing."""
+    first: Ranks, second: Ranks, labels: tuple[Labels, Labels], rate: float, n: int, rng: np.random.Generator
+) -> Shuffled:
+    """Discoveries under n permutations of the labels within each half."""
     counts = []
     for _ in range(n):
-        found, confirmed = discover(first, second, tuple(rng.permutation(label) for label in labels), rate)
-        counts.append((len(found), len(confirmed)))
-    found, confirmed = np.array(counts).T
-    return {
-        "shuffles": n,
-        "median_discovered": float(np.median(found)),
-        "median_confirmed": float(np.median(confirmed)),
-        "mean_confirmed": float(confirmed.mean()),
-        "share_with_discovery": float((found > 0).mean()),
-        "share_with_confirmation": float((confirmed > 0).mean()),
+        discovered, confirmed = discover(first, second, tuple(rng.permutation(label) for label in labels), rate)
+        counts.append((len(discovered), len(confirmed)))
+    discovered, confirmed = np.array(counts).T
+    return Shuffled(
+        shuffles=n,
+        median_discovered=float(np.median(discovered)),
+        median_confirmed=float(np.median(confirmed)),
+        mean_confirmed=float(confirmed.mean()),
+        share_with_discovery=float((discovered > 0).mean()),
+        share_with_confirmation=float((confirmed > 0).mean()),
+    )
+
+
+def chance_correlation(
+    half: Half, columns: Integer[np.ndarray, " tested"], n: int, rng: np.random.Generator
+) -> float | None:
+    """Mean correlation of the highest ranked columns under n permutations of the labels."""
+    if len(columns) == 0:
+        return None
+    top = []
+    for _ in range(n):
+        permuted = mean_correlation(Half(half.mean, half.max, rng.permutation(half.label)))[columns]
+        top.append(np.sort(permuted)[-LISTED:].mean())
+    return float(np.mean(top))
+
+
+def ranked(
+    latent: int, correlation: float, second: Half, confirmed: dict[str, Integer[np.ndarray, " _"]]
+) -> RankedLatent:
+    """Row of one latent; `confirmed` holds the confirmed latents of each pooling."""
+    fires = second.max[:, latent] > 0
+    auc = {
+        f"auc_{pooling}": float(classification.auc(second.pooled(pooling)[:, [latent]], second.label)[0])
+        for pooling in POOLINGS
     }
+    return RankedLatent(
+        latent=latent,
+        mean_correlation=correlation,
+        fires_on_set=float(fires[second.label].mean()),
+        fires_on_baseline=float(fires[~second.label].mean()),
+        **auc,
+        **{f"confirmed_{pooling}": bool(np.isin(latent, confirmed[pooling])) for pooling in POOLINGS},
+    )
 
 
 def compare_with_baseline(
     first: Half, second: Half, always_on: float, rate: float, n_shuffles: int, seed: int
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+) -> tuple[SetComparison, dict[str, np.ndarray]]:
     """Everything about one set against the baseline: numbers, and masks over latents for figures."""
-    rng = np.random.default_rng(seed)
+    rng, labels = np.random.default_rng(seed), (first.label, second.label)
     constant, tested = filter_latents(first, always_on)
-    columns = np.flatnonzero(tested)
-    labels = (first.label, second.label)
-    correlation = mean_correlation(first)
-    order = columns[np.argsort(-correlation[columns], kind="stable")]
-    result: dict[str, Any] = {
-        "n_prompts": [int(half.label.sum()) for half in (first, second)],
-        "n_baseline": [int((~half.label).sum()) for half in (first, second)],
-        "n_latents": len(tested),
-        "n_always_on": int(constant.sum()),
-        "n_tested": len(columns),
-        "poolings": {},
-    }
-    masks = {"always_on": constant, "tested": tested}
-    confirmed_by: dict[str, set[int]] = {}
+    columns, correlation = np.flatnonzero(tested), mean_correlation(first)
+    top = columns[np.argsort(-correlation[columns], kind="stable")][:LISTED]
+    poolings, confirmed, masks = {}, {}, {"always_on": constant, "tested": tested}
     for pooling in POOLINGS:
         ranks = tuple(Ranks.of(half.pooled(pooling)[:, columns]) for half in (first, second))
-        found, confirmed = discover(*ranks, labels, rate)
-        confirmed_by[pooling] = set(columns[confirmed].tolist())
-        masks[f"discovered.{pooling}"] = np.isin(np.arange(len(tested)), columns[found])
-        masks[f"confirmed.{pooling}"] = np.isin(np.arange(len(tested)), columns[confirmed])
-        auc = classification.auc(second.pooled(pooling)[:, order[:LISTED]], second.label)
-        result["poolings"][pooling] = {
-            "n_discovered": len(found),
-            "n_confirmed": len(confirmed),
-            "top_auc": float(auc.mean()) if len(auc) else None,
-            "shuffled": shuffled(*ranks, labels, rate, n_shuffles, rng),
-        }
-    chance = []
-    for _ in range(n_shuffles):
-        permuted = mean_correlation(Half(first.mean, first.max, rng.permutation(first.label)))[columns]
-        chance.append(np.sort(permuted)[-LISTED:].mean())
-    if len(columns):
-        result["top_mean_correlation"] = float(correlation[order[:LISTED]].mean())
-        result["top_mean_correlation_shuffled"] = float(np.mean(chance))
-    result["ranking"] = [
-        {
-            "latent": int(latent),
-            "mean_correlation": float(correlation[latent]),
-            "fires_on_set": float((second.max[second.label, latent] > 0).mean()),
-            "fires_on_baseline": float((second.max[~second.label, latent] > 0).mean()),
-        }
-        | {f"auc_{p}": float(classification.auc(second.pooled(p)[:, [latent]], second.label)[0]) for p in POOLINGS}
-        | {f"confirmed_{p}": int(latent) in confirmed_by[p] for p in POOLINGS}
-        for latent in order[:LISTED]
-    ]
+        chosen = [columns[part] for part in discover(*ranks, labels, rate)]
+        confirmed[pooling] = chosen[1]
+        for step, latents in zip(("discovered", "confirmed"), chosen, strict=True):
+            masks[f"{step}.{pooling}"] = np.isin(np.arange(len(tested)), latents)
+        auc = classification.auc(second.pooled(pooling)[:, top], second.label)
+        poolings[pooling] = Pooling(
+            n_discovered=len(chosen[0]),
+            n_confirmed=len(chosen[1]),
+            top_auc=float(auc.mean()) if len(auc) else None,
+            shuffled=shuffled(*ranks, labels, rate, n_shuffles, rng),
+        )
+    result = SetComparison(
+        n_prompts=tuple(int(half.label.sum()) for half in (first, second)),
+        n_baseline=tuple(int((~half.label).sum()) for half in (first, second)),
+        n_latents=len(tested),
+        n_always_on=int(constant.sum()),
+        n_tested=len(columns),
+        poolings=poolings,
+        top_mean_correlation_shuffled=chance_correlation(first, columns, n_shuffles, rng),
+        top_mean_correlation=float(correlation[top].mean()) if len(columns) else None,
+        ranking=tuple(ranked(int(latent), float(correlation[latent]), second, confirmed) for latent in top),
+    )
     return result, masks

@@ -1,16 +1,20 @@
 """Sets of prompts through one autoencoder: pooled latents, and the comparison of each set with the baseline."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from tokenizers import Tokenizer
 from torch import nn
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.prompts import differential_latents
+from scripts.monosem.evaluation.prompts.document import PromptSets, SetComparison, WeakestSet
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
@@ -25,22 +29,46 @@ PEAKS = 3  # tokens named per listed latent
 @torch.inference_mode()
 def latents_of(
     model: nn.Module, site: Site, sae: Sae, ids: list[int], eos_token_id: int
-) -> Float[np.ndarray, "tokens latents"]:
+) -> Float[np.ndarray, "tokens d_sae"]:
     """Latents on every token of one prompt, which is read behind <|endoftext|>."""
     tokens = torch.tensor([[eos_token_id, *ids]], device=model.device)
     (x,) = capture_all(model, [site], tokens)
     return encode(sae, x[0, 1:].float()).cpu().numpy()
 
 
-def halves(n: int, seed: int) -> np.ndarray:
+def halves(n: int, seed: int) -> Bool[np.ndarray, " prompts"]:
     """False for lines of the first half, True for the second."""
     return np.random.default_rng(seed).permutation(n) % 2 == 1
+
+
+@dataclass(frozen=True)
+class ReadSet:
+    """One set of prompts through the autoencoder."""
+
+    ids: list[list[int]]
+    """Token ids of each prompt."""
+    latents: list[Float[np.ndarray, "_ d_sae"]]
+    """Latents on every token of each prompt."""
+
+    def pooled(self, pooling: str) -> Float[np.ndarray, "prompts d_sae"]:
+        """Mean, or maximum, over the tokens of each prompt."""
+        return np.stack([getattr(each, pooling)(0) for each in self.latents])
+
+
+def half_of(chosen: ReadSet, baseline: ReadSet, in_half: Sequence[Bool[np.ndarray, " _"]]) -> differential_latents.Half:
+    """The prompts of set and baseline that are in one half; `in_half` marks those of either."""
+    both = (chosen, baseline)
+    pooled = (
+        np.concatenate([part.pooled(pooling)[mask] for part, mask in zip(both, in_half, strict=True)])
+        for pooling in differential_latents.POOLINGS
+    )
+    return differential_latents.Half(*pooled, np.repeat([True, False], [mask.sum() for mask in in_half]))
 
 
 def compare_sets(
     model_folder: Path, tokenizer_path: Path, sae_folder: Path, sets: dict[str, list[str]], baseline: str,
     settings: dict[str, Any], seed: int, device: str,
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:  # fmt: skip
+) -> tuple[PromptSets, dict[str, np.ndarray]]:  # fmt: skip
     """Every set against the baseline.
 
     Args:
@@ -52,73 +80,60 @@ def compare_sets(
     eos_token_id = end_of_text_id(tokenizer, tokenizer_path)
     site = sites.resolve(model, artefacts.read_json(sae_folder / "cfg.json")["metadata"]["hook_name"])
     sae = open_sae(sae_folder, site.name, site.d, device, weights_sha256(model_folder))
-    encoded = {
-        name: [tokenizer.encode(text, add_special_tokens=False).ids[: settings["context"] - 1] for text in prompts]
-        for name, prompts in sets.items()
-    }
-    latents = {
-        name: [latents_of(model, site, sae, ids, eos_token_id) for ids in prompts] for name, prompts in encoded.items()
-    }
+    read, room = {}, settings["context"] - 1
+    for name, prompts in sets.items():
+        ids = [tokenizer.encode(text, add_special_tokens=False).ids[:room] for text in prompts]
+        read[name] = ReadSet(ids, [latents_of(model, site, sae, each, eos_token_id) for each in ids])
     job.say(f"{sum(map(len, sets.values()))} prompts of {len(sets)} sets read")
-    pooled = {
-        name: {"mean": np.stack([f.mean(0) for f in rows]), "max": np.stack([f.max(0) for f in rows])}
-        for name, rows in latents.items()
-    }
     second = {name: halves(len(prompts), derive_seed(seed, "prompt halves")) for name, prompts in sets.items()}
     results, arrays = {}, {}
     for name in (name for name in sets if name != baseline):
         parts = [
-            differential_latents.Half(
-                *(
-                    np.concatenate([pooled[who][pooling][second[who] == side] for who in (name, baseline)])
-                    for pooling in differential_latents.POOLINGS
-                ),
-                np.repeat([True, False], [(second[who] == side).sum() for who in (name, baseline)]),
-            )
+            half_of(read[name], read[baseline], [second[who] == side for who in (name, baseline)])
             for side in (False, True)
         ]
-        results[name], masks = differential_latents.compare_with_baseline(
+        result, masks = differential_latents.compare_with_baseline(
             *parts, settings["always_on"], settings["false_discovery_rate"], settings["shuffles"],
             derive_seed(seed, "prompts", name),
         )  # fmt: skip
-        for row in results[name]["ranking"]:
-            row["strongest_on"] = strongest_on(row["latent"], latents[name], encoded[name], tokenizer)
+        ranking = (replace(row, strongest_on=strongest_on(row.latent, read[name], tokenizer)) for row in result.ranking)
+        results[name] = replace(result, ranking=tuple(ranking))
         arrays |= {f"{name}.{mask}": values for mask, values in masks.items()}
         for pooling in differential_latents.POOLINGS:
-            arrays[f"{name}.{pooling}.set"] = pooled[name][pooling].mean(0)
-            arrays[f"{name}.{pooling}.baseline"] = pooled[baseline][pooling].mean(0)
-        counts = {pooling: row["n_confirmed"] for pooling, row in results[name]["poolings"].items()}
-        job.say(f"{name}: {results[name]['n_tested']} latents tested, confirmed {counts}")
-    lengths = {name: float(np.mean([len(ids) for ids in prompts])) for name, prompts in encoded.items()}
-    return {
-        "model": model_folder.name,
-        "site": site.name,
-        "run": sae_folder.name,
-        "conventions": differential_latents.CONVENTIONS,
-        "baseline": baseline,
-        "false_discovery_rate": settings["false_discovery_rate"],
-        "always_on": settings["always_on"],
-        "mean_length_tokens": lengths,
-        "prompts": {name: len(prompts) for name, prompts in sets.items()},
-        "sets": results,
-        "summary": summary(results),
-    }, arrays
+            arrays[f"{name}.{pooling}.set"] = read[name].pooled(pooling).mean(0)
+            arrays[f"{name}.{pooling}.baseline"] = read[baseline].pooled(pooling).mean(0)
+        counts = {pooling: row.n_confirmed for pooling, row in result.poolings.items()}
+        job.say(f"{name}: {result.n_tested} latents tested, confirmed {counts}")
+    document = PromptSets(
+        model=model_folder.name,
+        site=site.name,
+        run=sae_folder.name,
+        conventions=differential_latents.CONVENTIONS,
+        baseline=baseline,
+        false_discovery_rate=settings["false_discovery_rate"],
+        always_on=settings["always_on"],
+        mean_length_tokens={name: float(np.mean([len(ids) for ids in part.ids])) for name, part in read.items()},
+        prompts={name: len(prompts) for name, prompts in sets.items()},
+        sets=results,
+        summary=summary(results),
+    )
+    return document, arrays
 
 
-def strongest_on(latent: int, latents: list[np.ndarray], encoded: list[list[int]], tokenizer: Any) -> list[str]:
+def strongest_on(latent: int, read: ReadSet, tokenizer: Tokenizer) -> tuple[str, ...]:
     """The tokens of a set's prompts on which a latent is largest, one per prompt."""
     peaks = sorted(
-        ((f[:, latent].max(), int(f[:, latent].argmax()), row) for row, f in enumerate(latents)), reverse=True
+        ((f[:, latent].max(), int(f[:, latent].argmax()), row) for row, f in enumerate(read.latents)), reverse=True
     )
-    return [pieces(tokenizer, [encoded[row][place]])[0] for value, place, row in peaks[:PEAKS] if value > 0]
+    return tuple(pieces(tokenizer, [read.ids[row][place]])[0] for value, place, row in peaks[:PEAKS] if value > 0)
 
 
-def summary(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The weakest set: a claim about sets should hold for each of them."""
-    rows = [row for result in results.values() for row in result["poolings"].values()]
-    best = [max(row["n_confirmed"] for row in result["poolings"].values()) for result in results.values()]
-    return {
-        "least_confirmed": min(best),
-        "most_confirmed_shuffled": max(row["shuffled"]["median_confirmed"] for row in rows),
-        "greatest_share_of_shuffles": max(row["shuffled"]["share_with_confirmation"] for row in rows),
-    }
+def summary(results: dict[str, SetComparison]) -> WeakestSet:
+    """The weakest set: a claim about sets should be true of each of them."""
+    rows = [row for result in results.values() for row in result.poolings.values()]
+    best = [max(row.n_confirmed for row in result.poolings.values()) for result in results.values()]
+    return WeakestSet(
+        least_confirmed=min(best),
+        most_confirmed_shuffled=max(row.shuffled.median_confirmed for row in rows),
+        greatest_share_of_shuffles=max(row.shuffled.share_with_confirmation for row in rows),
+    )

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from scipy import sparse
 
 from scripts.monosem.evaluation.representations.site_activations import LEAST_FIRINGS, SiteActivations
@@ -42,7 +42,7 @@ def cka_rows(activations: SiteActivations, sites: list[str]) -> list[Float[np.nd
     return [activations.rows(site)[chosen] for site in sites]
 
 
-def matched(x: sparse.csr_matrix, y: sparse.csr_matrix, half: Int[np.ndarray, " n"]) -> Float[np.ndarray, " live"]:
+def matched(x: sparse.csr_matrix, y: sparse.csr_matrix, half: Integer[np.ndarray, " n"]) -> Float[np.ndarray, " live"]:
     """Held-out correlation of each live latent of x with the latent of y that fits it best on the other half.
 
     Args:
@@ -59,7 +59,7 @@ def matched(x: sparse.csr_matrix, y: sparse.csr_matrix, half: Int[np.ndarray, " 
 
 
 def match_latents(
-    codes: dict[str, sparse.csr_matrix], window: Int[np.ndarray, " n"], seed: int
+    codes: dict[str, sparse.csr_matrix], window: Integer[np.ndarray, " n"], seed: int
 ) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
     """Every ordered pair of sites with an autoencoder: summary, and the correlations behind it."""
     rng = np.random.default_rng(seed)

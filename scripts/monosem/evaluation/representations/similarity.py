@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from scripts.monosem.evaluation.representations.site_activations import SiteActivations
 from scripts.monosem.metrics import regression, representations
@@ -30,10 +30,10 @@ CONVENTIONS = {
 
 def _different(
     rng: np.random.Generator,
-    window: Int[np.ndarray, " n"],
-    token: Int[np.ndarray, " n"],
-    together: Int[np.ndarray, " n"] | None,
-) -> Int[np.ndarray, "2 pairs"]:
+    window: Integer[np.ndarray, " n"],
+    token: Integer[np.ndarray, " n"],
+    together: Integer[np.ndarray, " n"] | None,
+) -> Integer[np.ndarray, "2 pairs"]:
     """Random pairs of different tokens, from different windows, or (given `together`) of equal value in it."""
     n = len(window)
     if together is None:
@@ -52,8 +52,8 @@ def _different(
 
 
 def _same_token(
-    rng: np.random.Generator, window: Int[np.ndarray, " n"], token: Int[np.ndarray, " n"]
-) -> tuple[Int[np.ndarray, "2 pairs"], Int[np.ndarray, " pairs"]]:
+    rng: np.random.Generator, window: Integer[np.ndarray, " n"], token: Integer[np.ndarray, " n"]
+) -> tuple[Integer[np.ndarray, "2 pairs"], Integer[np.ndarray, " pairs"]]:
     """A few pairs of occurrences in different windows of every token that has them, and the token of each pair."""
     order = np.argsort(token, kind="stable")
     types, first, size = np.unique(token[order], return_index=True, return_counts=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 from torch import nn
 
 from scripts.monosem.models.sites import capture_all, resolve
@@ -31,7 +31,7 @@ def mlp_sites(n_layer: int) -> list[str]:
 class SiteActivations:
     """Windows of text and the activations of a model on them, by site."""
 
-    tokens: Int[np.ndarray, "windows context"]  # token ids
+    tokens: Integer[np.ndarray, "windows context"]  # token ids
     kept: Bool[np.ndarray, "windows context"]  # neither <|endoftext|> nor the first position of a window
     by_site: dict[str, Float[np.ndarray, "windows context d"]]  # activations, float32
 
@@ -39,23 +39,25 @@ class SiteActivations:
         """Activations at the kept positions."""
         return self.by_site[site][self.kept]
 
-    def window_of_row(self) -> Int[np.ndarray, " n"]:
+    def window_of_row(self) -> Integer[np.ndarray, " n"]:
         """Window of each kept position."""
         return np.nonzero(self.kept)[0]
 
-    def token_of_row(self) -> Int[np.ndarray, " n"]:
+    def token_of_row(self) -> Integer[np.ndarray, " n"]:
         """Token id of each kept position."""
         return self.tokens[self.kept]
 
 
-def chosen_windows(stream: TokenStream, context: int, n_tokens: int, seed: int) -> Int[np.ndarray, "windows context"]:
+def chosen_windows(
+    stream: TokenStream, context: int, n_tokens: int, seed: int
+) -> Integer[np.ndarray, "windows context"]:
     """Token ids of random windows of a split, in the order of the text."""
     starts = np.sort(windows(stream, context, n_tokens, seed))
     return stream.tokens[starts[:, None] + np.arange(context)].astype(np.int64)
 
 
 def read_sites(
-    model: nn.Module, names: Sequence[str], tokens: Int[np.ndarray, "windows context"], eos_token_id: int
+    model: nn.Module, names: Sequence[str], tokens: Integer[np.ndarray, "windows context"], eos_token_id: int
 ) -> SiteActivations:
     """Run a model over windows and keep what it computes at the named sites."""
     places = [resolve(model, name) for name in names]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from tokenizers import Tokenizer
 from torch import nn
 
@@ -22,7 +22,7 @@ def pieces(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
     return [visible(text, space="·") for text in shown]
 
 
-def strongest(values: Float[np.ndarray, "tokens units"], n: int) -> Int[np.ndarray, " chosen"]:
+def strongest(values: Float[np.ndarray, "tokens units"], n: int) -> Integer[np.ndarray, " chosen"]:
     """At most n units with the largest maxima above 0, strongest first."""
     peak = values.max(0)
     order = np.argsort(-peak, kind="stable")[:n]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from tokenizers import Tokenizer
 from torch import nn
 
@@ -38,16 +38,16 @@ class Vocabulary:
     """The words that are compared."""
 
     words: list[str]
-    ids: Int[np.ndarray, " words"]  # token ids
-    groups: list[Int[np.ndarray, " members"]]  # places in `words`, each in one group
-    counts: Int[np.ndarray, " words"]  # in the train split
+    ids: Integer[np.ndarray, " words"]  # token ids
+    groups: list[Integer[np.ndarray, " members"]]  # places in `words`, each in one group
+    counts: Integer[np.ndarray, " words"]  # in the train split
 
 
 def choose(
     tokenizer: Tokenizer,
     groups: Sequence[Sequence[str]],
-    counts: Int[np.ndarray, " vocab"],
-    held_out: Int[np.ndarray, " vocab"],
+    counts: Integer[np.ndarray, " vocab"],
+    held_out: Integer[np.ndarray, " vocab"],
 ) -> Vocabulary:
     """Groups as far as their words are single tokens that occur in held-out text."""
 
@@ -98,8 +98,8 @@ def represent(
 
 def group_means(
     cosines: Float[np.ndarray, "words words"],
-    group: Int[np.ndarray, "permutations words"],
-    sizes: Int[np.ndarray, " groups"],
+    group: Integer[np.ndarray, "permutations words"],
+    sizes: Integer[np.ndarray, " groups"],
 ) -> Float[np.ndarray, " permutations"]:
     """Mean over groups of the mean cosine of two of their words, for many assignments of words to groups."""
     means = np.empty(len(group))
@@ -111,7 +111,7 @@ def group_means(
 
 
 def permute_groups(
-    group: Int[np.ndarray, " words"], counts: Int[np.ndarray, " words"], rng: np.random.Generator, n: int
+    group: Integer[np.ndarray, " words"], counts: Integer[np.ndarray, " words"], rng: np.random.Generator, n: int
 ) -> np.ndarray:
     """n assignments [n, words] in which words have swapped groups among their neighbours in frequency."""
     order = np.argsort(counts, kind="stable")

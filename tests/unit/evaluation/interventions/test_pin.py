@@ -40,25 +40,26 @@ def test_a_latent_pinned_to_its_own_value_changes_nothing(opened):
 
 def test_losses_are_those_of_the_model_and_ablation_costs_where_the_latent_fires(opened):
     model, site, _, sae, tokens = opened
-    clean = pin.losses(model, site, sae, tokens, None)
+    clean = pin.losses(pin.Target(model, site, sae), tokens, None)
     logits = model(tokens).logits[:, :-1]
     expected = torch.nn.functional.cross_entropy(logits.transpose(1, 2), tokens[:, 1:], reduction="none")
     torch.testing.assert_close(clean, expected, atol=1e-4, rtol=1e-4)
     fires = encode(sae, splice.run_clean(model, site, tokens).activations.reshape(-1, site.d)) > 0
     silent = torch.nonzero(~fires.any(0))[:1, 0].tolist()
     for latent in silent:
-        torch.testing.assert_close(pin.losses(model, site, sae, tokens, latent), clean)
-    changed = pin.losses(model, site, sae, tokens, 0, 5.0)
+        torch.testing.assert_close(pin.losses(pin.Target(model, site, sae), tokens, latent), clean)
+    changed = pin.losses(pin.Target(model, site, sae), tokens, 0, 5.0)
     torch.testing.assert_close(changed[:, 0], clean[:, 0])  # the first position is left alone
     assert (changed - clean)[:, 1:].abs().max() > 1e-3
 
 
 def test_writing_step_by_step_equals_one_pass_over_the_whole_text(opened):
     model, site, _, sae, _ = opened
-    latent, value, pinned = np.array([2, 5, 2, 0]), np.array([3.0, 4.0, 3.0, 0.0]), np.array([True, True, True, False])
-    ids, first = pin.sample(model, site, sae, [0, 11, 12], latent, value, pinned, np.array([0, 0, 0, 0]), 6, 3)
+    target = pin.Target(model, site, sae)
+    latent, value, active = np.array([2, 5, 2, 0]), np.array([3.0, 4.0, 3.0, 0.0]), np.array([True, True, True, False])
+    ids, first = pin.sample(target, [0, 11, 12], pin.Pins(latent, value, active, np.array([0, 0, 0, 0])), 6, 3)
     assert (ids[0] == ids[2]).all()  # equal interventions, equal random numbers
-    free, plain = pin.sample(model, site, sae, [0, 11, 12], latent, value, np.zeros(4, bool), np.arange(4), 6, 3)
+    free, plain = pin.sample(target, [0, 11, 12], pin.Pins(latent, value, np.zeros(4, bool), np.arange(4)), 6, 3)
     assert (free[0] == ids[3]).all() and plain[0] == pytest.approx(first[3], abs=1e-6)
     assert not (free[0] == free[1]).all()  # another sequence of random numbers
 

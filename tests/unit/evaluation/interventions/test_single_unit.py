@@ -6,8 +6,10 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from scripts.monosem.core import artefacts
+from scripts.monosem.evaluation.documents import from_json, to_json
 from scripts.monosem.evaluation.interventions import pin as pinning
 from scripts.monosem.evaluation.interventions import single_unit
+from scripts.monosem.evaluation.interventions.document import UnitIntervention
 from scripts.monosem.figures import interventions as figures
 from scripts.monosem.models import sites, splice
 from scripts.monosem.models.load import load_model
@@ -36,7 +38,7 @@ def folders(tmp_path_factory):
 def pin_unit(folders, sae=None, **settings):
     settings = SETTINGS | settings | {"run": sae and sae.name}
     found = single_unit.pin_unit(folders["model"], folders["tokens"], folders["tokenizer"], sae, settings, 0, "cpu")
-    return artefacts.plain(found)
+    return to_json(found)
 
 
 def test_a_pinned_neuron_has_its_value_and_the_others_keep_theirs():
@@ -115,6 +117,7 @@ def test_a_prompt_that_fills_the_context_is_refused(folders):
 @pytest.mark.parametrize("part", [{}, {"text": None}, {"prompt": None}, {"values": [-1.0, 2.0], "doses": None}])
 def test_the_page_and_its_figures(folders, part):
     document = pin_unit(folders, folders["random"], unit=2, **part)
+    assert to_json(from_json(UnitIntervention, document)) == document
     page = intervention_page.page("mine", document)
     assert page.startswith("# Intervention mine\n") and "latent 2 of `random`" in page
     assert ("## While the model reads" in page) == (document["reading"] is not None)

@@ -63,7 +63,7 @@ def test_a_rare_unit_is_not_judged():
     tally = streamed(values, tokens, examples.TOP_WINDOWS, 30)
     assert examples.single_token(tally, tokens.ravel()) == [None]
     summary = examples.summary(tally, tokens.ravel(), n_live=1)
-    assert summary["n_scored"] == 0 and summary["single_token_share"] is None
+    assert summary.n_scored == 0 and summary.single_token_share is None
 
 
 def test_excerpts_stay_in_window_and_document():

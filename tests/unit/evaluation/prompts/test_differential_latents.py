@@ -39,34 +39,34 @@ def test_the_test_is_scipys_with_ties():
 def test_planted_latents_are_found_confirmed_and_ranked_first():
     rng = np.random.default_rng(1)
     found, masks = differential_latents.compare_with_baseline(half(rng, 5, 3.0), half(rng, 5, 3.0), 0.9, 0.05, 50, 0)
-    assert found["n_always_on"] == 10 and masks["always_on"][-10:].all()
+    assert found.n_always_on == 10 and masks["always_on"][-10:].all()
     for pooling in differential_latents.POOLINGS:
-        row = found["poolings"][pooling]
+        row = found.poolings[pooling]
         assert np.flatnonzero(masks[f"confirmed.{pooling}"])[:5].tolist() == [0, 1, 2, 3, 4]
-        assert row["n_confirmed"] <= 6 and row["top_auc"] > 0.7
-        assert row["shuffled"]["median_confirmed"] == 0 and row["shuffled"]["share_with_confirmation"] <= 0.1
-    assert sorted(row["latent"] for row in found["ranking"][:5]) == [0, 1, 2, 3, 4]
+        assert row.n_confirmed <= 6 and row.top_auc > 0.7
+        assert row.shuffled.median_confirmed == 0 and row.shuffled.share_with_confirmation <= 0.1
+    assert sorted(row.latent for row in found.ranking[:5]) == [0, 1, 2, 3, 4]
 
 
 def test_the_best_of_many_correlates_by_chance_alone():
     """A ranking by correlation always has a top; on the second half nothing of it is left."""
     rng = np.random.default_rng(5)
     found, _ = differential_latents.compare_with_baseline(half(rng, 0, 0.0), half(rng, 0, 0.0), 0.9, 0.05, 50, 0)
-    assert found["top_mean_correlation"] > 0.25
-    assert found["top_mean_correlation"] == pytest.approx(found["top_mean_correlation_shuffled"], abs=0.08)
-    assert found["poolings"]["mean"]["top_auc"] == pytest.approx(0.5, abs=0.12)
+    assert found.top_mean_correlation > 0.25
+    assert found.top_mean_correlation == pytest.approx(found.top_mean_correlation_shuffled, abs=0.08)
+    assert found.poolings["mean"].top_auc == pytest.approx(0.5, abs=0.12)
 
 
 def test_nothing_is_found_where_there_is_nothing():
     rng = np.random.default_rng(2)
     found, _ = differential_latents.compare_with_baseline(half(rng, 0, 0.0), half(rng, 0, 0.0), 0.9, 0.05, 20, 0)
-    assert all(row["n_confirmed"] == 0 for row in found["poolings"].values())
+    assert all(row.n_confirmed == 0 for row in found.poolings.values())
 
 
 def test_a_latent_that_separates_the_first_half_alone_is_not_confirmed():
     rng = np.random.default_rng(3)
     found, _ = differential_latents.compare_with_baseline(half(rng, 5, 3.0), half(rng, 0, 0.0), 0.9, 0.05, 5, 0)
-    assert all(row["n_discovered"] >= 5 and row["n_confirmed"] <= 1 for row in found["poolings"].values())
+    assert all(row.n_discovered >= 5 and row.n_confirmed <= 1 for row in found.poolings.values())
 
 
 def test_labels_play_no_part_in_the_filter():
