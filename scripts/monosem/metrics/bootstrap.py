@@ -34,7 +34,7 @@ def interval(samples: Float[np.ndarray, " resamplings"], level: float = 0.95) ->
     return float(low), float(high)
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
+def mean_interval(values: Sequence[float] | Float[np.ndarray, " n"]) -> tuple[float | None, float | None]:
     """95 % interval of the mean by Student's t with n − 1 degrees of freedom; None for fewer than two values."""
     if len(values) < 2:
         return None, None

@@ -58,6 +58,13 @@ class LabelSums:
         return LabelSums(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
+def _sums(
+    index: Integer[np.ndarray, " nnz"], values: Float[np.ndarray, " nnz"], n: int
+) -> Float[np.ndarray, " n_bins"]:
+    """Sum of the values of each index; numpy gives integers where there is no value."""
+    return np.bincount(index, values, n).astype(np.float64)
+
+
 def latent_sums(block: Block, labels: Integer[np.ndarray, " n"], n_labels: int, d_sae: int) -> LabelSums:
     """Sums of all latents over one block, from the active ones alone."""
     values, latents = block.codes.values.double().cpu().numpy(), block.codes.latents.cpu().numpy()
@@ -65,10 +72,10 @@ def latent_sums(block: Block, labels: Integer[np.ndarray, " n"], n_labels: int, 
     return LabelSums(
         n=len(labels),
         by_label=np.bincount(labels, minlength=n_labels).astype(np.float64),
-        total=np.bincount(latents, values, d_sae),
-        square=np.bincount(latents, values**2, d_sae),
+        total=_sums(latents, values, d_sae),
+        square=_sums(latents, values**2, d_sae),
         fired=np.bincount(latents[values > 0], minlength=d_sae),
-        with_label=np.bincount(pairs, values, d_sae * n_labels).reshape(d_sae, n_labels),
+        with_label=_sums(pairs, values, d_sae * n_labels).reshape(d_sae, n_labels),
     )
 
 
