@@ -38,7 +38,16 @@ def explained_variance(x, back):
 def ours(request, tmp_path):
     """A trained autoencoder's folder."""
     chosen = {"k": K} if request.param == "topk" else {"l1_coefficient": 0.5}
-    config = SaeConfig(request.param, D_SAE, vectors=40_960, batch_size=512, learning_rate=5e-3, **chosen)
+    config = SaeConfig(
+        request.param,
+        D_SAE,
+        vectors=40_960,
+        batch_size=512,
+        learning_rate=5e-3,
+        warmup_steps=50,
+        precision="float32",
+        **chosen,
+    )
     weights, summary = loop.train(Rows(), config, 0, tmp_path / "state", tmp_path / "curve", say=lambda _: None)
     manifest = {"d_in": D_IN, "context": 128, "model_sha256": "0" * 64}
     cfg = saelens_cfg(config, summary, manifest, "gpt2", HOOK, "run")

@@ -37,11 +37,11 @@ class SaeConfig:
     """Latents."""
     vectors: Count
     """Activation vectors seen in training; more than there are rows means more than one epoch."""
-    batch_size: Count = 4096
+    batch_size: Count = 1024
     """Vectors per step."""
-    learning_rate: Positive = 1e-3
+    learning_rate: Positive = 0.003
     """Of Adam, at data scaled to E‖x‖² = d_in."""
-    warmup_steps: Whole = 50
+    warmup_steps: Whole = 20
     """Linear rise of the learning rate at the start."""
     rewarm_steps: Whole = 10
     """The same after each resampling: Adam's cleared moments make the first steps large."""
@@ -49,7 +49,7 @@ class SaeConfig:
     """The last share of the steps lowers the learning rate linearly to zero."""
     b_dec_init: Literal["geometric_median", "mean", "zero"] = "geometric_median"
     """Where b_dec starts."""
-    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the encoder's dense product; auto: bfloat16 where the hardware supports it."""
     decoder_init: Literal["random", "data"] = "random"
     """All but relu: the decoder's rows start in random directions, or at data."""

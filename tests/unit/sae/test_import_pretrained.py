@@ -39,7 +39,7 @@ def train(world, folder: Path, **params) -> Path:
     from scripts.monosem.activations.store import open_activations
 
     activations = open_activations(world["activations"])
-    config = from_params({"d_sae": 96, "vectors": 4000, "batch_size": 200, **params})
+    config = from_params({"d_sae": 96, "vectors": 4000, "batch_size": 200, "precision": "float32", **params})
     weights, summary = loop.train(activations, config, 0, folder / "checkpoint", folder / "training.jsonl")
     cfg = saelens.saelens_cfg(config, summary, activations.manifest, "model", POST, "run")
     saelens.save_sae(weights, cfg, folder / "sae_weights.safetensors", folder / "cfg.json")

@@ -68,14 +68,15 @@ while not done:
     assert not done or os.WEXITSTATUS(status) == 0
 print(json.dumps(killed))
 """
-SHARED = {"d_sae": 48, "vectors": 120 * 64, "batch_size": 64, "warmup_steps": 3}
+SHARED = {"d_sae": 48, "vectors": 120 * 64, "batch_size": 64, "warmup_steps": 3, "precision": "float32"}
 RUNS = {
     "relu": {
         "architecture": "relu", "l1_coefficient": 4.0, "learning_rate": 0.02,
         "resample": {"at": [0.2, 0.4, 0.6], "window": 0.05, "inputs": 500}, **SHARED,
     },
     "matryoshka_batchtopk": {
-        "architecture": "matryoshka_batchtopk", "k": 3, "aux_k": 8, "dead_after_vectors": 400, **SHARED,
+        "architecture": "matryoshka_batchtopk", "k": 3, "aux_k": 8, "dead_after_vectors": 400,
+        "learning_rate": 1e-3, **SHARED,
     },
 }  # fmt: skip
 

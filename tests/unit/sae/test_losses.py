@@ -111,6 +111,7 @@ def test_relu_with_decoder_norms(b_enc, is_sparse):
 def test_without_pre_encoder_bias(architecture):
     weights, x, l1 = random_parameters(D_IN, D_SAE, b_enc=-1.0), data(), 0.37
     options = {"pre_encoder_bias": False} if architecture == "relu" else {}
+    options["precision"] = "float32"
     config = SaeConfig(architecture, D_SAE, vectors=N, batch_size=N, l1_coefficient=l1, **options)
 
     def loss(W_enc, b_enc, W_dec, b_dec):
@@ -128,7 +129,14 @@ def test_the_gradient_of_a_tied_decoder_is_that_of_one_matrix():
     weights, x, l1 = random_parameters(D_IN, D_SAE, b_enc=-1.0), data(), 0.37
     weights.encoder.copy_(weights.decoder)
     config = SaeConfig(
-        "relu", D_SAE, vectors=N, batch_size=N, l1_coefficient=l1, tied_decoder=True, project_gradient=False
+        "relu",
+        D_SAE,
+        vectors=N,
+        batch_size=N,
+        l1_coefficient=l1,
+        tied_decoder=True,
+        project_gradient=False,
+        precision="float32",
     )
 
     def loss(_, b_enc, W_dec, b_dec):

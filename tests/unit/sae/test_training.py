@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
@@ -19,9 +21,12 @@ from tests.helpers.sae_toys import Rows, sparse_mixtures
 
 RELU = SaeConfig(
     "relu", 48, vectors=40 * 64, batch_size=64, l1_coefficient=4.0, warmup_steps=3, learning_rate=2e-2,
-    resample=Resampling(at=(0.3, 0.6), window=0.025, inputs=500),
+    precision="float32", resample=Resampling(at=(0.3, 0.6), window=0.025, inputs=500),
 )  # fmt: skip
-SHARED = {"d_sae": 48, "vectors": 40 * 64, "batch_size": 64, "warmup_steps": 3, "dead_after_vectors": 200}
+SHARED = {
+    "d_sae": 48, "vectors": 40 * 64, "batch_size": 64, "warmup_steps": 3, "dead_after_vectors": 200,
+    "learning_rate": 1e-3, "precision": "float32",
+}  # fmt: skip
 TOPK = SaeConfig("topk", k=3, aux_k=8, **SHARED)
 SMALL = {
     "relu": RELU,
@@ -130,7 +135,7 @@ def mean_max_cosine(dictionary, truth):
     return cosine[linear_sum_assignment(-cosine)].mean()
 
 
-LONG = {"vectors": 200_000, "batch_size": 512, "learning_rate": 1e-2}
+LONG = {"vectors": 200_000, "batch_size": 512, "learning_rate": 1e-2, "warmup_steps": 50, "precision": "float32"}
 RECOVERING = {
     "relu": SaeConfig("relu", 16, l1_coefficient=0.5, **LONG),
     "relu_decoder_norm": SaeConfig("relu_decoder_norm", 16, l1_coefficient=0.5, l1_warmup_share=0.05, **LONG),
@@ -267,6 +272,12 @@ def test_a_jump_of_the_loss_after_resampling_is_no_divergence():
 def test_parameters_are_checked(params, sentence):
     with pytest.raises(ValueError, match=sentence):
         from_params(params)
+
+
+def test_the_defaults_of_the_main_line_are_those_of_the_declaration():
+    defaults = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))["sae"]["defaults"]
+    config = SaeConfig("topk", 8, 9)
+    assert defaults == {key: getattr(config, key) for key in defaults}
 
 
 def test_every_architecture_has_parameters_of_the_configuration():

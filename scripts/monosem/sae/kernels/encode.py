@@ -23,10 +23,12 @@ GUESS = 0.9  # of the last batch's smallest kept value
 
 @dataclass(frozen=True)
 class Centred:
-    """x − b_dec, as the rest of the step wants it."""
+    """x − b_dec in two layouts."""
 
     rows: Float[Tensor, "n d_in"]
-    table: sparse.Table  # the same
+    """As a matrix."""
+    table: sparse.Table
+    """As the kernels read it."""
 
 
 def product(a: Float[Tensor, "n m"], b: Float[Tensor, "m p"], precision: str) -> Float[Tensor, "n p"]:
@@ -67,7 +69,7 @@ def encode_above(
     precision: str,
     buffers: dict[str, Tensor],
 ) -> tuple[sparse.Codes | None, Float[Tensor, "n d_sae"], Centred]:
-    """The pre-activations above `bound`, None if they are more than about this share of all (selection.codes_above);
+    """The pre-activations above `bound`, None if they are more than about this share of all (select.codes_above);
     and all of them, in the precision of the product, in memory that the next step uses again.
     """
     if not sparse.is_compiled(x):

@@ -8,14 +8,22 @@ Four summands at a time: otherwise loading and storing the sum costs more than t
 Constants stand in this file: numba's cache on disk looks at no other.
 """
 
+import inspect
+
 import numba
 import numpy as np
 
 BLOCK = 64  # columns
 BIAS_COLUMNS = 32  # that carry b_enc through a bfloat16 product; the step of AMX's inner dimension
 
-# sums may be reordered and x / 0 is no exception (else nothing is vectorised); NaN and infinity keep their meaning
-_compile = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+
+def _compile(function):
+    """The function compiled; without the wrapper that a checker of type hints may have put around it.
+
+    Sums may be reordered and x / 0 is no exception (else nothing is vectorised); NaN and infinity keep their meaning.
+    """
+    options = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "reassoc"}}
+    return numba.njit(**options)(inspect.unwrap(function))
 
 
 @_compile

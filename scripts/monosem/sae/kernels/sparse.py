@@ -17,27 +17,34 @@ from torch.nn.functional import embedding_bag
 from scripts.monosem.sae.kernels import numba_loops
 from scripts.monosem.sae.kernels.threads import over_rows
 
-# a matrix [n, d] as the kernels read it: column blocks [blocks, n, BLOCK] on the CPU, elsewhere the matrix itself
-Table = Float[Tensor, "blocks n block"] | Float[Tensor, "n d"]
+Table = Float[Tensor, "_blocks _n _block"] | Float[Tensor, "_n _d"]
+"""A matrix [n, d] as the kernels read it: column blocks [blocks, n, BLOCK] on the CPU, elsewhere the matrix itself."""
 
 
 @dataclass(frozen=True)
 class Codes:
-    """The active latents of a batch, row by row: row b owns the entries offsets[b] … offsets[b + 1] − 1."""
+    """The active latents of a batch, row by row: row b has the entries offsets[b] … offsets[b + 1] − 1."""
 
-    values: Float[Tensor, " nnz"]  # f > 0, or 0 where fewer than k pre-activations are positive
-    latents: Int[Tensor, " nnz"]  # which latent
-    offsets: Int[Tensor, " batch+1"]  # first entry of each row, then nnz
+    values: Float[Tensor, " nnz"]
+    """f > 0, or 0 where fewer than k pre-activations are positive."""
+    latents: Int[Tensor, " nnz"]
+    """Latent of each entry."""
+    offsets: Int[Tensor, " boundaries"]
+    """First entry of each row, then nnz: batch + 1 numbers."""
 
 
 @dataclass(frozen=True)
 class ByLatent:
     """The same entries, sorted by latent."""
 
-    order: Int[Tensor, " nnz"]  # position of each entry in Codes
-    rows: Int[Tensor, " nnz"]  # batch row of each entry
-    offsets: Int[Tensor, " d_sae+1"]  # first entry of each latent, then nnz
-    n_rows: int  # of Codes
+    order: Int[Tensor, " nnz"]
+    """Position of each entry in Codes."""
+    rows: Int[Tensor, " nnz"]
+    """Row of each entry in Codes."""
+    offsets: Int[Tensor, " boundaries"]
+    """First entry of each latent, then nnz: d_sae + 1 numbers."""
+    n_rows: int
+    """Of Codes."""
 
 
 def is_compiled(x: Tensor) -> bool:
@@ -45,7 +52,7 @@ def is_compiled(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64, torch.bfloat16)
 
 
-def as_integers(x: Tensor):
+def as_integers(x: Float[Tensor, "*axes"]) -> Int[np.ndarray, "*axes"]:
     """Floats as numpy's signed integers of the same width, whose order is theirs where they are positive."""
     width = {torch.float64: torch.int64, torch.float32: torch.int32, torch.bfloat16: torch.int16}
     return x.view(width[x.dtype]).numpy()
@@ -56,7 +63,7 @@ def table_shape(n: int, d: int) -> tuple[int, int, int]:
     return -(-d // numba_loops.BLOCK), n, numba_loops.BLOCK
 
 
-def table_of(matrix: Float[Tensor, "n d"], out: Tensor | None = None) -> Table:
+def table_of(matrix: Float[Tensor, "n d"], out: Table | None = None) -> Table:
     """A matrix as the kernels read it; on the CPU written to `out` if given."""
     if not is_compiled(matrix):
         return matrix
@@ -93,7 +100,7 @@ def column_sums(table: Table, d: int) -> Float[Tensor, " d"]:
 def _sums(
     weights: Float[Tensor, " nnz"],
     indices: Int[Tensor, " nnz"],
-    offsets: Int[Tensor, " n+1"],
+    offsets: Int[Tensor, " boundaries"],
     table: Float[Tensor, "blocks m block"],
     out: Float[Tensor, "n d"],
 ) -> Float[Tensor, "n d"]:
@@ -123,15 +130,16 @@ def _bags(weights: Tensor, indices: Tensor, offsets: Tensor, table: Float[Tensor
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """How far a code is from its target and what follows. One row b has `nested` groups of latents, one after another;
-    e_bs = (what the groups 0 … s decode to) − target_b.
+    """Errors of a decoded code against its target, and gradients. One row b has `nested` groups of latents, one after
+    another; e_bs = (decoded groups 0 … s) − target_b. The loss is factor/2 · Σ_bs ‖e_bs‖².
     """
 
-    grad_decoded: Table  # row b · nested + s: factor · Σ_{t ≥ s} e_bt, the gradient of group s' part of what is decoded
-    grad_values: Float[
-        Tensor, " nnz"
-    ]  # grad_decoded of the entry's group · decoder row of its latent: the gradient of its value
-    squares: Float[Tensor, " n*nested"]  # ‖e_bs‖²
+    grad_decoded: Table
+    """Row b · nested + s: factor · Σ_{t ≥ s} e_bt, the gradient of the part that group s decodes to."""
+    grad_values: Float[Tensor, " nnz"] | Float[Tensor, "batch d_sae"]
+    """Gradient of each value: grad_decoded of its group · decoder row of its latent; a matrix if dense."""
+    squares: Float[Tensor, " groups"]
+    """‖e_bs‖², batch · nested numbers."""
 
 
 def reconstruct(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scripts.monosem.sae.parameters import Parameters
@@ -34,7 +34,7 @@ class Outcome:
     """Batch size × training loss."""
     squared_error: Float[Tensor, ""]
     """Σ_b Σ_d (x − x̂)²."""
-    active: Float[Tensor, ""]
+    active: Float[Tensor, ""] | Int[Tensor, ""]
     """Σ_b number of f > 0."""
     smallest_kept: Float[Tensor, ""] | None = None
     """batchtopk: the smallest f of the batch."""

@@ -1,7 +1,7 @@
 """The functions of an architecture's file, imported when a run needs them."""
 
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -13,8 +13,12 @@ from scripts.monosem.sae.losses import Outcome, TrainingPoint
 from scripts.monosem.sae.parameters import Parameters
 
 
+@runtime_checkable
 class Equations(Protocol):
-    """Functions that every file in architectures/ has."""
+    """Functions of a file in architectures/.
+
+    Where dead latents can be resampled there is also loss_per_input(at, config, x), the training loss of each input.
+    """
 
     def start(
         self,
@@ -30,11 +34,6 @@ class Equations(Protocol):
         self, at: TrainingPoint, config: SaeConfig, x: Float[Tensor, "batch d_in"], buffers: dict[str, Tensor]
     ) -> Outcome:
         """Loss and gradients of the next step on scaled data."""
-
-    def loss_per_input(
-        self, at: TrainingPoint, config: SaeConfig, x: Float[Tensor, "batch d_in"]
-    ) -> Float[Tensor, " batch"]:
-        """The training loss of each input; only where `resample` is among the architecture's keys."""
 
 
 def equations_of(architecture: str) -> Equations:

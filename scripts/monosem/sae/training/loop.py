@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class TrainingError(RuntimeError):
     """Training cannot go on; the message says at which step and which parameter is likely to blame."""
 
 
+@runtime_checkable
 class Rows(Protocol):
     """What training reads: stored activations, or anything else with these three."""
 
