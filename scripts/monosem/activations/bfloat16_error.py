@@ -1,4 +1,4 @@
-"""How far a model in bfloat16 is from itself in float32, measured at its sites on a probe batch.
+"""Error of a model that computes in bfloat16 against the same weights in float32, at its sites on a probe batch.
 
 The exact pass takes the weights as they are in the file and computes in float32, one module at a time in memory: a
 checkpoint in bfloat16 is not needed in float32 as a whole.
@@ -19,16 +19,16 @@ WINDOWS = 4  # of the probe
 
 @contextlib.contextmanager
 def _in_float32(model: nn.Module) -> Iterator[None]:
-    """Every module computes in float32 and has its own weights back afterwards; embeddings only look up."""
-    kept: dict[nn.Module, dict[str, Tensor]] = {}
+    """Let every module compute in float32, and restore its weights afterwards; embeddings only look up."""
+    original: dict[nn.Module, dict[str, Tensor]] = {}
 
     def widen(module: nn.Module, _inputs: Any) -> None:
-        kept[module] = {name: p.data for name, p in module.named_parameters(recurse=False)}
+        original[module] = {name: p.data for name, p in module.named_parameters(recurse=False)}
         for parameter in module.parameters(recurse=False):
             parameter.data = parameter.data.float()
 
     def narrow(module: nn.Module, _inputs: Any, _output: Any) -> None:
-        for name, value in kept.pop(module).items():
+        for name, value in original.pop(module).items():
             getattr(module, name).data = value
 
     handles = []
@@ -42,20 +42,22 @@ def _in_float32(model: nn.Module) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-        for module, values in kept.items():
+        for module, values in original.items():
             for name, value in values.items():
                 getattr(module, name).data = value
 
 
 def exact(
     model: nn.Module, wanted: Sequence[Site], tokens: Int[Tensor, "batch context"], separator: int
-) -> list[Float[Tensor, "batch context d"]]:
+) -> list[Float[Tensor, "batch context _"]]:
     """Activations with the model's stored weights, computed in float32."""
     with _in_float32(model):
         return [values.float() for values in sites.capture_all(model, wanted, tokens, separator)]
 
 
-def compare(exact: Float[Tensor, "batch context d"], approximate: Float[Tensor, "batch context d"]) -> dict[str, float]:
+def compare(
+    exact: Float[Tensor, "batch context d_in"], approximate: Float[Tensor, "batch context d_in"]
+) -> dict[str, float]:
     """Relative error over all and in the worst token, and the share of variance that stays."""
     x, y = (each.flatten(0, 1).cpu().double() for each in (exact, approximate))  # MPS has no float64
     error, size = (y - x).norm(dim=-1), x.norm(dim=-1)

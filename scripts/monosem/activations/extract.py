@@ -22,7 +22,7 @@ WARN_RELATIVE_ERROR = 0.02
 def _announce(
     config: dict[str, Any], dtype: str, device: str, last: int | None, context: int, extraction: Extraction, what: str
 ) -> None:
-    """Say what is coming in memory and time. Raises: ArtefactError when the machine or the device cannot hold it."""
+    """Log the memory and time that are needed. Raises: ArtefactError when the machine or the device cannot hold it."""
     family = family_of(config)
     if family is None or last is None:
         return
@@ -39,7 +39,7 @@ def extract_sites(
     """Extract several sites (hook name -> folder) of a model in one pass; see `run_pass.extract_all`.
 
     A model that computes in bfloat16 is first run on a probe of windows with the same weights in float32; the manifest
-    says how far apart the two are.
+    has the error.
     """
     config = artefacts.read_json(folder / model_folder.CONFIG)
     options = model_folder.options_of(folder)

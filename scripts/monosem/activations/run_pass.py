@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor, nn
 
 from scripts.monosem.activations.shards import ShardWriter
@@ -28,17 +28,17 @@ from scripts.monosem.text.tokens import TokenStream, kept_positions, windows
 LARGEST_FLOAT16 = 65504.0
 NUMBERS_IN_FLIGHT = 2**23  # of the widest tensor of a pass: 32 MB of float32
 PACKED_FROM = 512  # width of the residual stream from which packed weights are worth their preparation
-Read = Callable[[Int[Tensor, "batch context"]], list[Float[Tensor, "batch context d"]]]
+Read = Callable[[Int[Tensor, "batch context"]], list[Float[Tensor, "batch context _"]]]
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What to extract."""
+    """Options of an extraction."""
 
     tokens: int
     """At least this many rows are wanted; fewer if the split is shorter."""
     dtype: str
-    """"float16" or "bfloat16" on disk; float16 gives way to bfloat16 where a value is too large for it."""
+    """On disk, `float16` or `bfloat16`; float16 gives way to bfloat16 where a value is too large for it."""
     drop_first_position: bool
     """Also drop position 0 of every window (<|endoftext|> is always dropped)."""
     batch_size: int = 32
@@ -47,26 +47,26 @@ class Extraction:
 
 @dataclass(eq=False)
 class Sink:
-    """Where the rows of one site go, and their sums so far."""
+    """Shards of one site while they are written, and sums of the rows so far."""
 
     site: Site
-    """What is stored."""
+    """The site whose activations are stored."""
     dtype: str
-    """On disk."""
+    """Of the numbers on disk."""
     writer: ShardWriter
-    """Shards."""
-    total: Float[Tensor, " d"]
-    """Sum of the rows, float64."""
+    """Writes the rows."""
+    total: Float[Tensor, " d_in"]
+    """Sum of the rows, in float64."""
     norm: float = 0.0
     """Sum of the rows' norms."""
     square: float = 0.0
     """Sum of their squared norms."""
     largest: float = 0.0
     """Largest absolute value."""
-    positions: list[Int[np.ndarray, " n"]] = field(default_factory=list)
-    """Place of each row in its window."""
+    positions: list[Integer[np.ndarray, " _"]] = field(default_factory=list)
+    """Position of each row in its window."""
 
-    def add(self, rows: Float[Tensor, "n d"], place: Int[np.ndarray, " n"]) -> bool:
+    def add(self, rows: Float[Tensor, "n d_in"], positions: Integer[np.ndarray, " n"]) -> bool:
         """Store rows; False if float16 cannot hold them. Raises: ArtefactError for NaN or infinity."""
         low, high = (float(x) for x in rows.aminmax())
         self.largest = max(self.largest, -low, high)
@@ -76,7 +76,7 @@ class Sink:
             return False
         stored = rows.to(DTYPES[self.dtype])
         self.writer.write(as_bits(stored))
-        self.positions.append(place)
+        self.positions.append(positions)
         norms = torch.linalg.vector_norm(stored, dim=1, dtype=torch.float32).double()
         self.total += stored.sum(0, dtype=torch.float64)
         self.norm, self.square = self.norm + norms.sum().item(), self.square + norms.square().sum().item()
@@ -86,7 +86,7 @@ class Sink:
 def reader(
     model: nn.Module, wanted: list[Site], context: int, batch_size: int, separator: int | None
 ) -> tuple[Read, int]:
-    """How to run the model up to the sites, and the windows per pass at which that is fastest."""
+    """A function that runs the model up to the sites, and the windows per pass at which it is fastest."""
     config = model.config.to_dict()
     family = family_of(config)
     widest = shape_of(config, family).d_mlp if family else max(site.d for site in wanted)
@@ -109,7 +109,7 @@ def one_pass(
     read: Read, batch: int, sinks: list[Sink], stream: TokenStream, context: int, config: Extraction, seed: int,
     device: str,
 ) -> list[Sink]:  # fmt: skip
-    """Fill the sinks; returns those that float16 turned out too small for, with nothing written."""
+    """Fill the sinks; returns those that overflowed float16, with nothing written."""
     starts = windows(stream, context, None, derive_seed(seed, "windows"))
     progress, n_rows, overflown = Progress(config.tokens, "tokens"), 0, []
     for first in range(0, len(starts), batch):
@@ -147,8 +147,8 @@ def extract_all(
 
     A manifest is written last: a folder without it is unfinished. `identity` (hashes of the model and the tokens,
     names) goes into it. float16 holds values up to 65,504; a site with a larger one is stored in bfloat16 from its
-    first row on, in a second pass, and its manifest says so. The model may be of no use afterwards: its weights are
-    rearranged.
+    first row on, in a second pass, and its manifest says so. The model may not run afterwards: oneDNN's
+    path repacks its weights.
 
     Raises: ArtefactError when the disk is too small, or the model gives NaN or infinity.
     """

@@ -18,19 +18,19 @@ class ShardWriter:
     """Open until `close`; a shard gets its name when it is whole."""
 
     folder: Path
-    """Where shards go."""
+    """Folder of the shards."""
     d: int
     """Numbers per row."""
     shards: list[dict[str, Any]] = field(default_factory=list)
-    """Of each finished shard: file, rows, bytes, sha256."""
+    """File, rows, bytes and sha256 of each finished shard."""
     rows: int = 0
-    """In the shard that is open."""
+    """Rows in the shard that is open."""
     file: BinaryIO | None = None
     """The shard that is open."""
     path: Path | None = None
-    """Its name once it is whole."""
+    """Its final name."""
     open_shard: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    """Moves it into place, or removes it."""
+    """Renames the open shard when it is whole, or removes it."""
 
     @property
     def rows_per_shard(self) -> int:
@@ -43,7 +43,7 @@ class ShardWriter:
         described = {"descr": "<u2", "fortran_order": False, "shape": (self.rows, self.d)}
         np.lib.format.write_array_header_1_0(self.file, described)
 
-    def write(self, bits: UInt16[np.ndarray, "n d"]) -> None:
+    def write(self, bits: UInt16[np.ndarray, "n d_in"]) -> None:
         """Append rows."""
         while len(bits):
             if self.file is None:
@@ -74,7 +74,7 @@ class ShardWriter:
             (self.folder / shard["file"]).unlink(missing_ok=True)
 
     def close(self) -> list[dict[str, Any]]:
-        """Finish the last shard; what was written."""
+        """Finish the last shard; returns the finished ones."""
         if self.file is not None:
             self._finish()
         return self.shards

@@ -1,7 +1,7 @@
 """Stored activations of one site of one model: shards of fp16 or bf16, read by random access.
 
-Rows are tokens in the order of the shuffled windows they came from. What was kept, and where in its window each row
-stood, is in the manifest, so that training, evaluation and interpretation share one policy.
+Rows are tokens in the order of the shuffled windows they came from. The manifest has what was dropped and the position
+of each row in its window, so that training, evaluation and interpretation share one policy.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt16
 from torch import Tensor
 
 from scripts.monosem.core import artefacts
@@ -19,7 +19,7 @@ from scripts.monosem.core import artefacts
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def as_bits(values: Tensor) -> np.ndarray:
+def as_bits(values: Float[Tensor, "n d_in"]) -> UInt16[np.ndarray, "n d_in"]:
     """A two-byte float tensor as uint16 bits: numpy has no bfloat16, so both dtypes are stored alike."""
     return values.contiguous().view(torch.int16).cpu().numpy().view(np.uint16)
 
@@ -29,12 +29,12 @@ class Activations:
     """Stored activations, opened for reading; rows come from memory-mapped shards."""
 
     folder: Path
-    """Where the manifest lies."""
+    """Folder of the manifest and the shards."""
     manifest: dict[str, Any]
     """As `run_pass` writes it."""
-    shards: tuple[np.ndarray, ...]
-    """Per shard: uint16 bits [rows, d_in], memory-mapped."""
-    first_rows: Int[np.ndarray, "shards+1"]
+    shards: tuple[UInt16[np.ndarray, "_ d_in"], ...]
+    """Bits of the rows, memory-mapped, one array per shard."""
+    first_rows: Int[np.ndarray, " boundary"]
     """Global number of each shard's first row, then n_tokens."""
 
     @property
@@ -47,7 +47,7 @@ class Activations:
         """Width of a row."""
         return self.manifest["d_in"]
 
-    def gather(self, indices: Int[np.ndarray, "n"]) -> Float[Tensor, "n d_in"]:
+    def gather(self, indices: Int[np.ndarray, " n"]) -> Float[Tensor, "n d_in"]:
         """Rows by global number, in the order asked for, as float32.
 
         Rows are read one by one: memory stays constant however much is read, and a mapped page costs several times as
@@ -68,7 +68,7 @@ class Activations:
 
 
 def open_activations(folder: str | Path) -> Activations:
-    """Open a folder that `run_pass` wrote. Raises ArtefactError naming a shard that is missing, cut or foreign."""
+    """Open a folder that `run_pass` wrote. Raises ArtefactError naming a shard that is missing or does not fit."""
     folder = Path(folder)
     manifest = artefacts.read_json(folder / "manifest.json")
     shards = []

@@ -1,4 +1,4 @@
-"""What a model will take, from its config.json alone: memory, arithmetic, disk. Imports neither torch nor transformers.
+"""Memory, arithmetic and disk that a model needs, from its config.json alone. Imports neither torch nor transformers.
 
 Matrices and embeddings are counted; norms and biases (less than 1 % of any model that matters here) are not.
 """
@@ -21,24 +21,24 @@ ROW_BYTES = 2  # of the context position that is stored with each activation vec
 
 @dataclass(frozen=True)
 class Size:
-    """Parameters of a model, by what they belong to."""
+    """Parameters of a model, by part."""
 
     block: int
-    """Each block."""
+    """Of each block."""
     n_blocks: int
-    """Blocks."""
+    """Number of blocks."""
     embeddings: int
     """Of tokens, and of positions where they are learned."""
     head: int
-    """Unembedding, 0 where it is the embedding."""
+    """Of the unembedding, 0 where it is tied to the embedding."""
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """All parameters."""
         return self.up_to(None)
 
     def up_to(self, last_block: int | None) -> int:
-        """What is loaded to read a site in `last_block`: embeddings and the blocks so far. None: everything."""
+        """Parameters loaded to read a site in `last_block`: embeddings and the blocks so far. None: everything."""
         if last_block is None:
             return self.embeddings + self.n_blocks * self.block + self.head
         return self.embeddings + (last_block + 1) * self.block
@@ -59,7 +59,7 @@ def size_of(config: Mapping[str, Any], family: Family | None = None) -> Size:
 
 
 def stored_dtype(config: Mapping[str, Any]) -> str:
-    """The dtype of the files, as config.json says; float32 if it doesn't."""
+    """The dtype of the files, as config.json declares it; float32 if it does not."""
     named = config.get("dtype") or config.get("torch_dtype") or "float32"
     return named if named in DTYPE_BYTES else "float32"
 
@@ -94,7 +94,9 @@ def require_memory(
 def flops_per_token(config: Mapping[str, Any], last_block: int, context: int) -> float:
     """Multiplications and additions of the matrix products up to the end of a block, for one token of a window."""
     size, shape = size_of(config), shape_of(config, family_of(config))
-    attended = 2 * 2 * shape.n_head * shape.d_head * context / 2  # scores and mixing, over the half that is looked at
+    attended = (
+        2 * 2 * shape.n_head * shape.d_head * context / 2
+    )  # scores and mixing, over the half that the causal mask leaves
     return (last_block + 1) * (2.0 * size.block + attended)
 
 

@@ -1,6 +1,6 @@
-"""What is known of each family of Hugging Face models: one table. Nothing here imports torch.
+"""Table of the families of Hugging Face models: modules of each site, keys of config.json. Imports no torch.
 
-Site names are TransformerLens'; a test holds every entry against what the site is by definition.
+Site names are TransformerLens'; a test checks every entry against the definition of the site.
 """
 
 from collections.abc import Mapping
@@ -12,42 +12,42 @@ Place = tuple[str, str, str]  # module path within the block ("" is the block), 
 
 @dataclass(frozen=True)
 class Family:
-    """Where the parts of a model are, and under which keys its config.json states its shape."""
+    """Module paths of the parts of a model, and the keys of its config.json."""
 
     model_types: tuple[str, ...]
     """`model_type` of config.json."""
     body: str
-    """Within the causal language model: everything but the unembedding."""
+    """Path within the causal language model of everything but the unembedding."""
     blocks: str
-    """List of blocks within the body."""
+    """Path of the list of blocks within the body."""
     after_blocks: tuple[str, ...]
     """Modules of the body between the last block and the unembedding; absent ones are None."""
     attention: str
-    """Within a block."""
+    """Path of the attention within a block."""
     before_post: tuple[str, ...]
     """Modules of the MLP whose results mlp.hook_post replaces."""
     down: str
-    """The module that maps mlp.hook_post back to the residual stream."""
+    """Path of the module that maps mlp.hook_post back to the residual stream."""
     sites: Mapping[str, Place]
     """Hook name within a block -> place."""
     keys: Mapping[str, str]
-    """N_layer, d_model, d_mlp, n_positions, n_head -> key of config.json."""
+    """Sizes: n_layer, d_model, d_mlp, n_positions, n_head -> key of config.json."""
     absent_when: Mapping[str, tuple[str, Any, str]] = field(default_factory=dict)
-    """Site -> (key, value, reason): a model with this value (a key that is missing counts as such) lacks the site."""
+    """Site -> (key, value, reason): a model with this value (which a missing key counts as) lacks the site."""
     centred_norm: bool = True
-    """LayerNorm takes the mean away, RMSNorm does not."""
+    """The norms subtract the mean (LayerNorm); False for RMSNorm."""
     norm_gain_offset: float = 0.0
     """The final norm multiplies by weight + offset."""
     norm_after_mlp: str | None = None
-    """Norm between the MLP and the residual stream."""
+    """Path of a norm between the MLP and the residual stream."""
     gated: bool = False
-    """Three matrices per MLP instead of two."""
+    """The MLP has three matrices instead of two."""
     learned_positions: bool = False
-    """A position embedding of [n_positions, d_model]."""
+    """There is a position embedding of [n_positions, d_model]."""
     tied_by_default: bool = True
-    """`tie_word_embeddings` where config.json does not say."""
+    """`tie_word_embeddings` where config.json has no such key."""
     packed_by_mask: bool = False
-    """Documents are kept apart by a 4-d mask; else by positions that start anew."""
+    """Packed documents need a 4-d attention mask; otherwise positions that start anew are enough."""
 
 
 _HF_KEYS = {
@@ -73,7 +73,7 @@ _LLAMA_LIKE = {
     "centred_norm": False, "gated": True,
 }  # fmt: skip
 _PARALLEL = "attention and MLP read the same residual stream"
-_POST_NORM = "a norm stands after the sum of attention and residual stream"
+_POST_NORM = "a norm comes after the sum of attention and residual stream"
 
 GPT2 = Family(
     model_types=("gpt2",),
@@ -158,13 +158,13 @@ FAMILIES = (GPT2, GPT_NEOX, LLAMA, GEMMA, GEMMA_2_3, OPT)
 
 
 def family_of(config: Mapping[str, Any]) -> Family | None:
-    """The family of a config.json; a shape without `model_type` is of a GPT-2 trained here. None if unknown."""
+    """The family of a config.json, None if unknown; a shape without `model_type` is of a GPT-2 trained here."""
     model_type = config.get("model_type", "gpt2")
     return next((family for family in FAMILIES if model_type in family.model_types), None)
 
 
 def known() -> str:
-    """All model types in the table, for messages."""
+    """Model types in the table, for messages."""
     return ", ".join(model_type for family in FAMILIES for model_type in family.model_types)
 
 
@@ -187,7 +187,7 @@ class Shape:
     d_head: int
     """Width of a head."""
     n_vocab: int
-    """Rows of the embedding; 0 if not stated."""
+    """Rows of the embedding; 0 if config.json has none."""
 
 
 def shape_of(config: Mapping[str, Any], family: Family) -> Shape:

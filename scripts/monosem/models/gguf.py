@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from scripts.monosem.core import artefacts
 from scripts.monosem.models import gguf_tokenizer, model_folder
@@ -31,7 +31,7 @@ DERIVED = re.compile(r"(?:blk\.\d+\.)?(?:rope_freqs|attn\.bias|attn_rot_embd)(?:
 
 @dataclass(frozen=True)
 class Layout:
-    """How one architecture of GGUF is called and laid out in transformers."""
+    """Names and layout in transformers of one architecture of GGUF."""
 
     model_type: str
     """`model_type` of config.json."""
@@ -50,7 +50,7 @@ class Layout:
     rotary_pairs: bool = False
     """Rows of attn_q and attn_k are permuted."""
     norm_offset: float = 0.0
-    """What transformers adds to the gain of a norm, and the file has included."""
+    """Constant that transformers adds to the gain of a norm, and that the file includes."""
     transposed: bool = False
     """Matrices of the blocks are [d_in, d_out] in transformers."""
     scaled_by_width: int | None = None
@@ -189,7 +189,7 @@ def name_of(tensor: str, layout: Layout) -> str | None:
     return path and f"{layout.blocks}.{match['layer']}.{path}.{kind}"
 
 
-def halves_apart(weight: Float[np.ndarray, "d_out ..."], n_head: int) -> Float[np.ndarray, "d_out ..."]:
+def halves_apart(weight: Shaped[np.ndarray, "d_out *d_in"], n_head: int) -> Shaped[np.ndarray, "d_out *d_in"]:
     """Rows of a query or key matrix (or bias) in transformers' order: (x₀ … x_{d/2−1}, y₀ …) for pairs (x₀, y₀), ….
 
     The inverse of `permute` in llama.cpp's convert_hf_to_gguf.py.
@@ -214,8 +214,8 @@ def tensors_of(reader: "GGUFReader", path: Path) -> Iterator[tuple[str, np.ndarr
             raise artefacts.ArtefactError(f"{path}: tensor '{tensor.name}' is unknown in a {layout.model_type}")
         value = np.ascontiguousarray(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
         value = value.reshape([int(size) for size in reversed(tensor.shape)])
-        if layout.rotary_pairs and (found := re.search(r"\.attn_(q|k)\.", tensor.name)):
-            heads = "num_attention_heads" if found[1] == "q" else "num_key_value_heads"
+        if layout.rotary_pairs and (side := re.search(r"\.attn_(q|k)\.", tensor.name)):
+            heads = "num_attention_heads" if side[1] == "q" else "num_key_value_heads"
             value = halves_apart(value, config[heads])
         if layout.norm_offset and name.endswith("norm.weight"):
             value = value - layout.norm_offset

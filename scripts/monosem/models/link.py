@@ -1,4 +1,4 @@
-"""Put a pretrained model that lies on this machine where trained ones lie: checked, hashed, and linked, not copied."""
+"""Import a pretrained model that is on this machine into results/: checked, hashed, and linked, not copied."""
 
 import json
 import shutil
@@ -16,14 +16,14 @@ def _link(target: Path, link: Path) -> None:
 
 
 def checked(path: Path) -> str:
-    """sha256 of a whole weight file without NaN, read tensor by tensor. Raises: ArtefactError by name."""
+    """sha256 of a weight file that is whole and without NaN. Raises: ArtefactError by name otherwise."""
     for _ in tensors_of(path):
         pass
     return artefacts.sha256(path)
 
 
 def unpickle(path: Path, target: Path) -> None:
-    """Turn a pickled checkpoint into safetensors; only tensors are read from it, nothing it says is executed."""
+    """Turn a pickled checkpoint into safetensors; only tensors are read from it, its code is never executed."""
     import torch
 
     state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -33,7 +33,7 @@ def unpickle(path: Path, target: Path) -> None:
 
 
 def link(folder: Path, target: Path, options: dict[str, Any]) -> dict[str, str]:
-    """Fill `target` with what the workflow reads of the model in `folder`; sha256 by weight file.
+    """Fill `target` with the files that the workflow reads of the model in `folder`; returns sha256 by weight file.
 
     `options` go into the copy of config.json. A model in several files lies in a folder of links of its own, and its
     model.safetensors names their hashes, so that its own hash stands for all of them.

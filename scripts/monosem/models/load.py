@@ -1,6 +1,6 @@
 """Open causal language models from a folder: as a whole, or only as far as the last block that is wanted.
 
-safetensors only, code of a model's own never runs, nothing touches the network.
+safetensors only; code in a model's repository never runs; nothing uses the network.
 """
 
 import math
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def is_finite(tensor: "torch.Tensor") -> bool:
-    """Whether it holds neither NaN nor infinity, found without copies: an embedding is hundreds of MB."""
+    """True if there is neither NaN nor infinity, without copies: an embedding is hundreds of MB."""
     return tensor.numel() == 0 or all(math.isfinite(extreme) for extreme in tensor.detach().aminmax())
 
 
 def tensors_of(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> "Iterator[tuple[str, torch.Tensor]]":
     """Tensors of one safetensors file, one at a time. Raises: ArtefactError for a cut file, or NaN by name.
 
-    They lie in the file's pages. Each has a mapping of its own, so that its memory is given back when it is dropped.
+    They are views of the file's pages. Each has its own mapping, so that its memory is freed when it is dropped.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -47,16 +47,16 @@ def tensors_of(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> "I
         ) from None
 
 
-def _misfit(folder: Path, missing: list[str], foreign: list[str]) -> artefacts.ArtefactError:
+def _misfit(folder: Path, missing: list[str], unexpected: list[str]) -> artefacts.ArtefactError:
     return artefacts.ArtefactError(
         f"{folder / model_folder.WEIGHTS} does not fit its config.json: "
-        f"{len(missing)} tensors are missing (first: {missing[:1]}), {len(foreign)} are foreign "
-        f"(first: {foreign[:1]}); put matching files in the folder"
+        f"{len(missing)} tensors are missing (first: {missing[:1]}), {len(unexpected)} are unexpected "
+        f"(first: {unexpected[:1]}); put matching files in the folder"
     )
 
 
 def _is_needed(name: str, n_blocks: int) -> bool:
-    """Whether a GPT-2 tensor belongs to the embeddings, the head or one of the first blocks."""
+    """True if a GPT-2 tensor belongs to the embeddings, the head or one of the first blocks."""
     parts = name.removeprefix("transformer.").split(".")
     return parts[0] != "h" or int(parts[1]) < n_blocks
 
@@ -64,9 +64,9 @@ def _is_needed(name: str, n_blocks: int) -> bool:
 def _load_lean(source: Path, config: dict[str, Any], n_blocks: int) -> "nn.Module":
     files = [source / name for name in model_folder.weight_files(source)]
     state = {k: v for path in files for k, v in tensors_of(path, lambda name: _is_needed(name, n_blocks))}
-    model, missing, foreign = modules.build(config, state, n_blocks)
-    if missing or foreign:
-        raise _misfit(source, missing, foreign)
+    model, missing, unexpected = modules.build(config, state, n_blocks)
+    if missing or unexpected:
+        raise _misfit(source, missing, unexpected)
     return model
 
 
@@ -82,7 +82,7 @@ def _without_head(body: "nn.Module", prefix: str) -> "nn.Module":
 
 
 def _load_by_transformers(source: Path, config: dict[str, Any], n_blocks: int | None) -> "nn.Module":
-    """Weights go from the file to their place tensor by tensor; those of later blocks, and the head, are not read."""
+    """A model of transformers, read tensor by tensor; later blocks, and then the head, are not read."""
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -105,11 +105,11 @@ def _load_by_transformers(source: Path, config: dict[str, Any], n_blocks: int | 
 
 
 def load_model(folder: str | Path, device: str = "cpu", last_block: int | None = None) -> "nn.Module":
-    """A causal language model in eval mode, without gradients, in the dtype that its settings name (float32 if none).
+    """A causal language model in eval mode, without gradients, in the dtype that its options name (float32 if none).
 
     Args:
         last_block: load nothing after this block, and no unembedding where it is a matrix of its own. None: everything.
-    Raises: ArtefactError naming the file for a cut, foreign or non-finite one, or the memory that is lacking.
+    Raises: ArtefactError naming a file that is cut, does not fit or is not finite, or the memory that is missing.
     """
     import torch
 

@@ -1,7 +1,7 @@
 """Muon (Jordan et al. 2024): momentum whose update is orthogonalised, in float32.
 
 torch.optim.Muon orthogonalises in bfloat16, which on a CPU without bf16 instructions takes longer than the rest of a
-small model's step; a test holds both to the same update within bf16's precision.
+small model's step; a test checks that both make the same update within bf16's precision.
 """
 
 import torch
@@ -25,7 +25,9 @@ def orthogonalise(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows 
 
 
 @torch.no_grad()
-def step_(matrices: list[Tensor], momenta: list[Tensor], learning_rate: float, weight_decay: float) -> None:
+def step_(
+    matrices: list[Float[Tensor, "_ _"]], momenta: list[Float[Tensor, "_ _"]], learning_rate: float, weight_decay: float
+) -> None:
     """One step in place on matrices that hold gradients; `momenta` start at zero.
 
     Updates are scaled by 0.2 sqrt(max(rows, columns)), so that their size is that of AdamW's (Liu et al. 2025).

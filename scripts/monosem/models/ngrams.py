@@ -6,7 +6,7 @@ The yardstick for the language models: a transformer that does not beat them has
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 
 
 @dataclass(frozen=True)
@@ -14,14 +14,14 @@ class NGrams:
     """Sorted n-gram keys and their counts, for orders 1 to 3."""
 
     vocab_size: int
-    """V; a key of order n is the n tokens read as digits of a number in base V."""
-    keys: tuple[Int[np.ndarray, "kinds"], ...]
+    """V: a key of order n is the n tokens read as digits of a number in base V."""
+    keys: tuple[Int[np.ndarray, " _"], ...]
     """Per order, sorted."""
-    counts: tuple[Float[np.ndarray, "kinds"], ...]
+    counts: tuple[Float[np.ndarray, " _"], ...]
     """Per order: occurrences at order `top`, continuations below it."""
 
 
-def _join(tokens: Int[np.ndarray, "n"], order: int, vocab_size: int) -> Int[np.ndarray, "n-order+1"]:
+def _join(tokens: Integer[np.ndarray, " sample"], order: int, vocab_size: int) -> Int[np.ndarray, " ngram"]:
     """Every n-gram of a token stream as one integer in base `vocab_size`."""
     tokens = tokens.astype(np.int64)
     keys = np.zeros(max(len(tokens) - order + 1, 0), np.int64)
@@ -30,7 +30,7 @@ def _join(tokens: Int[np.ndarray, "n"], order: int, vocab_size: int) -> Int[np.n
     return keys
 
 
-def count(tokens: Int[np.ndarray, "n"], order: int, vocab_size: int) -> NGrams:
+def count(tokens: Integer[np.ndarray, " sample"], order: int, vocab_size: int) -> NGrams:
     """Count n-grams up to `order`; the lower orders hold continuation counts (Kneser & Ney 1995).
 
     The continuation count of an n-gram is the number of different tokens that were seen before it.
@@ -44,14 +44,16 @@ def count(tokens: Int[np.ndarray, "n"], order: int, vocab_size: int) -> NGrams:
     return NGrams(vocab_size, tuple(keys), tuple(counts))
 
 
-def _look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _look_up(
+    keys: Int[np.ndarray, " key"], values: Float[np.ndarray, " key"], wanted: Int[np.ndarray, " ngram"]
+) -> Float[np.ndarray, " ngram"]:
     """Value of each wanted key, 0 where it was never seen."""
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[place] == wanted, values[place], 0.0)
 
 
-def token_nats(ngrams: NGrams, tokens: Int[np.ndarray, "n"]) -> Float[np.ndarray, "n-order+1"]:
-    """-log P(token | the order-1 tokens before it), in nats, for every token that has that much history.
+def token_nats(ngrams: NGrams, tokens: Integer[np.ndarray, " sample"]) -> Float[np.ndarray, " ngram"]:
+    """-log P(token | the order-1 tokens before it), in nats, for every token that has so many before it.
 
     P_n(w|h) = max(c(hw) - D, 0) / c(h) + D N(h) / c(h) P_{n-1}(w|h'), with D = n_1 / (n_1 + 2 n_2) per order and
     P_0 uniform (Chen & Goodman 1999, interpolated Kneser-Ney).

@@ -1,4 +1,4 @@
-"""How well a language model predicts held-out text, in nats per token and bits per character, beside n-gram models.
+"""Loss of a language model on held-out text, in nats per token and bits per character, beside n-gram models.
 
 Every token of the split is predicted once, from at most n_positions tokens before it: windows overlap by one token, so
 that the first target of a window is its second token and no token is free.
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from scripts.monosem.models import ngrams
@@ -30,7 +30,7 @@ def token_nats(
 
 
 def predict_all(
-    network: Gpt2Network, tokens: Int[np.ndarray, " sample"], batch_size: int = 16
+    network: Gpt2Network, tokens: Integer[np.ndarray, " sample"], batch_size: int = 16
 ) -> Float[np.ndarray, " sample-1"]:
     """Nats of every token but the first, each predicted from those before it in its window (1 to n_positions)."""
     context = network.config.n_positions

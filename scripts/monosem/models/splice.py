@@ -1,11 +1,12 @@
 """Run a model with the activations at one site replaced, and score its predictions.
 
-`run_spliced` is the plain form: tokens in, logits out. Scoring many replacements of the same text goes by its parts:
-`run_clean` keeps what no replacement changes, `run_suffix` recomputes only what lies after the site, and `score` gets
+`run_spliced` is the plain form: tokens in, logits out. To score many replacements of the same text, use its parts:
+`run_clean` keeps what no replacement changes, `run_suffix` recomputes only what comes after the site, and `score` gets
 loss and divergence from the log-normaliser of each token alone, a few rows of logits at a time.
 
-Whatever follows the site is computed by the model's own modules. Those of the site's block whose result is known
-already give the recorded one, and the module at the site gives or takes the replacement.
+The model's modules compute everything after the site. Modules of the site's block that come before it return the
+recorded result, and the module at the site gets or returns the replacement. d_embed is the width of the unembedding's
+input: d_model, except in the OPT models that project.
 """
 
 import contextlib
@@ -21,15 +22,15 @@ from scripts.monosem.models import sites
 from scripts.monosem.models.families import Family, family_of
 from scripts.monosem.models.sites import Site
 
-Replace = Callable[[Float[Tensor, "batch context d"]], Float[Tensor, "batch context d"]]
+Replace = Callable[[Float[Tensor, "batch context d_in"]], Float[Tensor, "batch context d_in"]]
 ROW_CHUNK_NUMBERS = 2**19  # logits in flight: 2 MB in float32 stay in a core's cache, larger blocks are twice as slow
 BEFORE_ATTENTION = ("hook_resid_pre", "hook_attn_out", "hook_resid_mid")
 
 
 def replace_kept(
-    x: Float[Tensor, "batch context d"], kept: Bool[Tensor, "batch context"], values: Float[Tensor, "n d"]
-) -> Float[Tensor, "batch context d"]:
-    """x with the rows at kept positions exchanged for `values`, everything else untouched."""
+    x: Float[Tensor, "batch context d_in"], kept: Bool[Tensor, "batch context"], values: Float[Tensor, "n d_in"]
+) -> Float[Tensor, "batch context d_in"]:
+    """x with the rows at kept positions replaced by `values`."""
     spliced = x.clone()
     spliced[kept] = values.to(x.dtype)
     return spliced
@@ -37,22 +38,22 @@ def replace_kept(
 
 @dataclass(frozen=True)
 class Clean:
-    """What one clean pass leaves for the replacements that follow."""
+    """Results of one clean pass that the replacements need."""
 
-    activations: Float[Tensor, "batch context d"]
+    activations: Float[Tensor, "batch context d_in"]
     """At the site."""
     shape: torch.Size
     """Of the tensor at the site: some models work on flat rows."""
     block_input: Float[Tensor, "batch context d_model"] | None
     """Residual stream entering the site's block."""
     attention: Any
-    """What the attention of that block gave."""
+    """Output of that block's attention module; None where the configuration named the site's module."""
     arguments: tuple[tuple[tuple, dict], ...]
-    """Per block from the site's on: what else it is handed (mask, positions)."""
-    final: Float[Tensor, "batch context d_model"]
+    """Further arguments of each block from the site's on: mask, positions."""
+    final: Float[Tensor, "batch context d_embed"]
     """After the last norm: the input of the unembedding."""
     inputs: tuple[Tensor, dict[str, Tensor]]
-    """The pass itself: tokens, and what parts documents."""
+    """Arguments of the pass: tokens, and what `sites.packing` adds."""
 
 
 @torch.inference_mode()
@@ -98,8 +99,8 @@ def run_clean(
 
 
 @contextlib.contextmanager
-def _giving(results: list[tuple[nn.Module, Any]]) -> Iterator[None]:
-    """Modules that give these results without computing anything."""
+def _with_results(results: list[tuple[nn.Module, Any]]) -> Iterator[None]:
+    """Let modules return these results without computing anything."""
     for module, result in results:
         module.forward = lambda *_, _result=result, **__: _result
     try:
@@ -110,13 +111,13 @@ def _giving(results: list[tuple[nn.Module, Any]]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _taking(module: nn.Module, value: Tensor) -> Iterator[None]:
-    """A module that works on `value` whatever it is handed."""
+def _with_input(module: nn.Module, value: Tensor) -> Iterator[None]:
+    """Let a module work on `value` whatever its input is."""
 
-    def exchange(_module: nn.Module, args: tuple, keywords: dict) -> tuple[tuple, dict]:
+    def replace(_module: nn.Module, args: tuple, keywords: dict) -> tuple[tuple, dict]:
         return ((value, *args[1:]), keywords) if args else ((), {**keywords, next(iter(keywords)): value})
 
-    handle = module.register_forward_pre_hook(exchange, with_kwargs=True)
+    handle = module.register_forward_pre_hook(replace, with_kwargs=True)
     try:
         yield
     finally:
@@ -129,7 +130,7 @@ def _like(output: Any, value: Tensor) -> Any:
 
 
 def _through_block(block: nn.Module, family: Family, site: Site, clean: Clean, value: Tensor) -> Tensor:
-    """The block's output with the site's value exchanged."""
+    """The block's output with the activations at the site replaced."""
     arguments, keywords = clean.arguments[0]
     attention = block.get_submodule(family.attention)
     stream, known = clean.block_input, []
@@ -137,9 +138,8 @@ def _through_block(block: nn.Module, family: Family, site: Site, clean: Clean, v
         known.append((attention, clean.attention))
     if site.inner == "hook_resid_pre":
         stream = value
-    elif (
-        site.inner == "hook_resid_mid"
-    ):  # it enters the MLP and the sum, as the input does where attention adds nothing
+    elif site.inner == "hook_resid_mid":
+        # it enters the MLP and the sum, as the block's input does where attention adds nothing
         stream = value.reshape(clean.block_input.shape)
         added = block.get_submodule(family.sites["hook_attn_out"][0])
         nothing = torch.zeros_like(stream)
@@ -153,15 +153,15 @@ def _through_block(block: nn.Module, family: Family, site: Site, clean: Clean, v
     else:
         known += [(block.get_submodule(path), value) for path in family.before_post]
     inside = site.side == "input" and site.inner not in ("hook_resid_pre", "hook_resid_mid")
-    with _giving(known), _taking(site.module, value) if inside else contextlib.nullcontext():
+    with _with_results(known), _with_input(site.module, value) if inside else contextlib.nullcontext():
         return sites.first(block(stream, *arguments, **keywords))
 
 
 @torch.inference_mode()
 def run_suffix(
-    model: nn.Module, site: Site, clean: Clean, activations: Float[Tensor, "batch context d"]
-) -> Float[Tensor, "batch context d_model"]:
-    """The final hidden state when the site's activations are exchanged; nothing before the site's block is recomputed.
+    model: nn.Module, site: Site, clean: Clean, activations: Float[Tensor, "batch context d_in"]
+) -> Float[Tensor, "batch context d_embed"]:
+    """The final hidden state with the site's activations replaced; nothing before the site's block is recomputed.
 
     For a site that the configuration named itself the whole body runs again.
     """
@@ -169,12 +169,12 @@ def run_suffix(
     if site.layer is None:
         tokens, packed = clean.inputs
         if site.side == "input":
-            exchanged = _taking(site.module, value)
+            replaced = _with_input(site.module, value)
         else:
             handle = site.module.register_forward_hook(lambda _module, _inputs, output: _like(output, value))
-            exchanged = contextlib.ExitStack()
-            exchanged.callback(handle.remove)
-        with exchanged:
+            replaced = contextlib.ExitStack()
+            replaced.callback(handle.remove)
+        with replaced:
             return body(tokens, use_cache=False, **packed).last_hidden_state
     family, blocks = family_of(model.config.to_dict()), sites.blocks_of(model)[site.layer :]
     x = value if site.inner == "hook_resid_post" else _through_block(blocks[0], family, site, clean, value)
@@ -188,17 +188,17 @@ def run_suffix(
 
 @dataclass(frozen=True)
 class Unembedding:
-    """How the final hidden state becomes logits."""
+    """The map from the final hidden state to logits."""
 
-    weight: Float[Tensor, "vocab d_model"]
+    weight: Float[Tensor, "vocab d_embed"]
     """One row per token."""
     bias: Float[Tensor, " vocab"] | None = None
     """Added to the logits."""
     softcap: float | None = None
     """Logits are capped smoothly at this size, as in Gemma 2."""
 
-    def logits(self, hidden: Float[Tensor, "n d_model"]) -> Float[Tensor, "n vocab"]:
-        """In float32, whatever the model computes in."""
+    def logits(self, hidden: Float[Tensor, "*rows d_embed"]) -> Float[Tensor, "*rows vocab"]:
+        """Logits in float32, whatever the model computes in."""
         logits = (hidden @ self.weight.T).float()
         if self.bias is not None:
             logits += self.bias
@@ -229,13 +229,13 @@ def run_spliced(
 class Reference:
     """The clean model's predictions at the scored positions, as far as loss and divergence need them."""
 
-    hidden: Float[Tensor, "n d_model"]
+    hidden: Float[Tensor, "n d_embed"]
     """Final hidden state."""
     targets: Int[Tensor, " n"]
     """The token that follows."""
     log_normaliser: Float[Tensor, " n"]
     """Log sum exp of the logits."""
-    expected_embedding: Float[Tensor, "n d_model"] | None
+    expected_embedding: Float[Tensor, "n d_embed"] | None
     """Sum over tokens of p(token) times its unembedding vector; None where logits are capped, thus not linear."""
     loss: Float[Tensor, " n"]
     """Cross-entropy, nats."""
@@ -246,7 +246,7 @@ def _row_chunks(n_rows: int, vocab: int) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, n_rows, rows)]
 
 
-def log_normaliser(hidden: Float[Tensor, "n d_model"], unembedding: Unembedding) -> Float[Tensor, " n"]:
+def log_normaliser(hidden: Float[Tensor, "n d_embed"], unembedding: Unembedding) -> Float[Tensor, " n"]:
     """log Σ_v exp(logit_v) per row; never more than a few rows of logits at a time."""
     result = hidden.new_empty(len(hidden), dtype=torch.float32)
     for rows in _row_chunks(len(hidden), len(unembedding.weight)):
@@ -256,7 +256,13 @@ def log_normaliser(hidden: Float[Tensor, "n d_model"], unembedding: Unembedding)
     return result
 
 
-def _loss(hidden: Tensor, unembedding: Unembedding, normaliser: Tensor, targets: Tensor) -> Tensor:
+def _loss(
+    hidden: Float[Tensor, "n d_embed"],
+    unembedding: Unembedding,
+    normaliser: Float[Tensor, " n"],
+    targets: Int[Tensor, " n"],
+) -> Float[Tensor, " n"]:
+    """Cross-entropy in nats."""
     logit = (hidden.float() * unembedding.weight[targets].float()).sum(-1)
     if unembedding.bias is not None:
         logit += unembedding.bias[targets]
@@ -266,7 +272,7 @@ def _loss(hidden: Tensor, unembedding: Unembedding, normaliser: Tensor, targets:
 
 
 @torch.inference_mode()
-def reference(hidden: Float[Tensor, "n d_model"], unembedding: Unembedding, targets: Int[Tensor, " n"]) -> Reference:
+def reference(hidden: Float[Tensor, "n d_embed"], unembedding: Unembedding, targets: Int[Tensor, " n"]) -> Reference:
     """Score the clean model once."""
     linear = unembedding.softcap is None
     normaliser = hidden.new_empty(len(hidden), dtype=torch.float32)
@@ -281,7 +287,7 @@ def reference(hidden: Float[Tensor, "n d_model"], unembedding: Unembedding, targ
     return Reference(hidden, targets, normaliser, expected, loss)
 
 
-def _divergence(clean: Reference, hidden: Tensor, unembedding: Unembedding) -> Tensor:
+def _divergence(clean: Reference, hidden: Float[Tensor, "n d_embed"], unembedding: Unembedding) -> Float[Tensor, " n"]:
     """KL(clean ‖ replaced) by its definition, a few rows of logits at a time."""
     result = torch.empty_like(clean.log_normaliser)
     for rows in _row_chunks(len(hidden), len(unembedding.weight)):
@@ -293,7 +299,7 @@ def _divergence(clean: Reference, hidden: Tensor, unembedding: Unembedding) -> T
 
 @torch.inference_mode()
 def score(
-    clean: Reference, hidden: Float[Tensor, "n d_model"], unembedding: Unembedding
+    clean: Reference, hidden: Float[Tensor, "n d_embed"], unembedding: Unembedding
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
     """Cross-entropy and KL(clean ‖ replaced) in nats per token of a replaced run.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
 from scripts.monosem.core import artefacts
@@ -84,7 +84,7 @@ def window_starts(n_tokens: int, config: Training) -> Int[np.ndarray, " window"]
 
 
 def batch_at(
-    stream: Int[np.ndarray, " n_tokens"], starts: Int[np.ndarray, " batch"], context: int
+    stream: Integer[np.ndarray, " n_tokens"], starts: Int[np.ndarray, " batch"], context: int
 ) -> tuple[Int[Tensor, "batch {context}"], Int[Tensor, "batch {context}"]]:
     """Inputs and next-token targets of the windows of a stream that start at `starts`."""
     rows = torch.from_numpy(stream[starts[:, None] + np.arange(context + 1)].astype(np.int64))
@@ -222,7 +222,7 @@ def _log_line(losses: list[Float[Tensor, ""]], done: int, share: float, config: 
 
 
 def train(
-    stream: Int[np.ndarray, " n_tokens"],
+    stream: Integer[np.ndarray, " n_tokens"],
     config: Training,
     checkpoint: Path,
     curve_path: Path,

@@ -18,10 +18,17 @@ ROWS = 256  # tokens whose logits exist at a time; at 64 a step takes a tenth lo
 
 class _MeanNats(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, embedding: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
+    def forward(
+        ctx: Any,
+        hidden: Float[Tensor, "n d_model"],
+        embedding: Float[Tensor, "vocab d_model"],
+        targets: Int[Tensor, " n"],
+        dtype: torch.dtype,
+    ) -> Float[Tensor, ""]:
+        """The loss; its gradients are kept for `backward`."""
         n, exact = len(hidden), torch.promote_types(hidden.dtype, torch.float32)
         rounded_hidden, rounded = hidden.to(dtype), embedding.to(dtype)
-        by_hidden, by_embedding = torch.empty_like(hidden), torch.zeros_like(embedding)
+        hidden_grad, embedding_grad = torch.empty_like(hidden), torch.zeros_like(embedding)
         total = hidden.new_zeros((), dtype=exact)
         for first in range(0, n, ROWS):
             rows, target = rounded_hidden[first : first + ROWS], targets[first : first + ROWS, None]
@@ -29,19 +36,25 @@ class _MeanNats(torch.autograd.Function):
             total -= p.gather(1, target).clamp_min_(torch.finfo(exact).tiny).log_().sum()
             p.scatter_add_(1, target, p.new_full(target.shape, -1.0))
             error = p.to(dtype)
-            by_hidden[first : first + ROWS] = error @ rounded
-            by_embedding += error.T @ rows
-        ctx.save_for_backward(by_hidden.div_(n), by_embedding.div_(n))
+            hidden_grad[first : first + ROWS] = error @ rounded
+            embedding_grad += error.T @ rows
+        ctx.save_for_backward(hidden_grad.div_(n), embedding_grad.div_(n))
         return total / n
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        by_hidden, by_embedding = ctx.saved_tensors
-        return gradient * by_hidden, gradient * by_embedding, None, None
+    def backward(
+        ctx: Any, gradient: Float[Tensor, ""]
+    ) -> tuple[Float[Tensor, "n d_model"], Float[Tensor, "vocab d_model"], None, None]:
+        """The kept gradients, scaled."""
+        hidden_grad, embedding_grad = ctx.saved_tensors
+        return gradient * hidden_grad, gradient * embedding_grad, None, None
 
 
 def mean_nats(
-    hidden: Float[Tensor, "n d"], embedding: Float[Tensor, "vocab d"], targets: Int[Tensor, " n"], precision: str
+    hidden: Float[Tensor, "n d_model"],
+    embedding: Float[Tensor, "vocab d_model"],
+    targets: Int[Tensor, " n"],
+    precision: str,
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy in nats, differentiable once; `precision` is that of the products: float32 or bfloat16."""
     return _MeanNats.apply(hidden, embedding, targets, torch.bfloat16 if precision == "bfloat16" else hidden.dtype)

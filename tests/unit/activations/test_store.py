@@ -51,7 +51,7 @@ def extract(model, stream, folder, site=SITE, **changes):
     return run_pass.extract_all(model, {site: folder}, stream, CONTEXT, config, 0, identity)[site]
 
 
-def test_rows_are_the_models_activations_in_the_windows_order(model, stream, tmp_path):
+def test_rows_are_the_models_activations_in_the_order_of_the_windows(model, stream, tmp_path):
     manifest = extract(model, stream, tmp_path, batch_size=7)
     store = act.open_activations(tmp_path)
     starts = windows(stream, CONTEXT, None, derive_seed(0, "windows"))
@@ -72,7 +72,7 @@ def test_manifest_statistics_equal_those_of_the_stored_rows(model, stream, tmp_p
     assert manifest["rms_norm"] == pytest.approx(rows.square().sum(1).mean().sqrt().item())
 
 
-def test_dropping_the_first_position_is_a_choice_the_end_of_text_is_not(model, stream, tmp_path):
+def test_the_first_position_is_dropped_on_demand_and_the_end_of_text_always(model, stream, tmp_path):
     kept = extract(model, stream, tmp_path, drop_first_position=False)["n_tokens"]
     assert kept == int((np.asarray(stream.tokens) != 0).sum())
 
@@ -107,7 +107,7 @@ def test_both_dtypes_round_trip(model, stream, tmp_path, dtype, tolerance):
     assert torch.equal(full, rounded) and full.abs().max() > tolerance
 
 
-def test_float16_overflow_is_answered_with_bfloat16(stream, tmp_path):
+def test_values_too_large_for_float16_are_stored_in_bfloat16(stream, tmp_path):
     torch.manual_seed(0)
     model = GPT2LMHeadModel(CONFIG).eval()
     with torch.no_grad():

@@ -26,7 +26,7 @@ def at(name, site, ids=None):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_what_is_added_to_the_residual_stream_adds_up(name):
+def test_the_residual_stream_adds_up(name):
     """resid_post = resid_pre + attn_out + mlp_out, with resid_mid between them where there is one."""
     if name == "opt-post-norm":
         pytest.skip("a norm stands after each sum")
@@ -156,7 +156,7 @@ def test_suffix_equals_full_pass_with_a_hook(name, site_name):
 
 
 @pytest.mark.parametrize("name", [name for name in CONFIGS if "hook_resid_mid" in names(name)])
-def test_the_middle_of_the_stream_reaches_the_mlp_and_the_sum(name):
+def test_a_replaced_resid_mid_reaches_the_mlp_and_the_sum(name):
     """Adding v to resid_mid is adding it to what attention adds."""
     middle, attention = (sites.resolve(model(name), f"blocks.0.{x}") for x in ("hook_resid_mid", "hook_attn_out"))
     v = torch.randn(16, generator=torch.Generator().manual_seed(3))
@@ -209,12 +209,12 @@ def test_logit_weights_are_the_derivative_of_the_logits_up_to_one_scale(name):
     assert reason_unavailable(sites.resolve(model(name), "blocks.1.mlp.hook_pre"))
 
 
-def test_a_parallel_block_has_no_middle():
+def test_a_parallel_block_has_no_resid_mid():
     with pytest.raises(ValueError, match="read the same residual stream.*nearest is 'blocks.0.hook_resid_p"):
         site_names.parse("blocks.0.hook_resid_mid", CONFIGS["pythia"].to_dict())
 
 
-def test_an_unknown_family_says_where_it_looked_and_how_to_name_a_module():
+def test_the_error_for_an_unknown_family_shows_how_to_name_a_module():
     config = {"model_type": "unheard_of"}
     with pytest.raises(ValueError) as caught:
         site_names.parse("blocks.0.mlp.hook_post", config)
@@ -222,7 +222,7 @@ def test_an_unknown_family_says_where_it_looked_and_how_to_name_a_module():
         assert words in str(caught.value)
 
 
-def test_a_module_named_by_hand_is_read_and_replaced_as_the_table_would():
+def test_a_module_named_by_hand_equals_the_tables_site():
     family = model("llama")
     by_hand = copy.copy(family)
     by_hand.config = copy.deepcopy(family.config)

@@ -60,7 +60,7 @@ def test_transformers_itself_opens_our_folder(folder):
     torch.testing.assert_close(model(TOKENS).logits, pretrained.load_model(folder)(TOKENS).logits)
 
 
-def test_cut_weights_nan_and_foreign_models_are_refused_by_name(folder):
+def test_cut_weights_nan_and_unexpected_tensors_are_refused_by_name(folder):
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-100])
@@ -99,7 +99,7 @@ def saved(name, folder, **options):
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "gelu_new", "silu"])
-def test_the_lean_network_is_gpt2_at_every_site(tmp_path, activation):
+def test_our_gpt2_equals_transformers_at_every_site(tmp_path, activation):
     config = copy.deepcopy(family_models.CONFIGS["gpt2"])
     config.activation_function = activation
     torch.manual_seed(0)
@@ -118,7 +118,7 @@ def test_the_lean_network_is_gpt2_at_every_site(tmp_path, activation):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
 
 
-def test_the_lean_network_keeps_documents_apart_as_transformers_does(tmp_path):
+def test_our_gpt2_separates_packed_documents_as_transformers_does(tmp_path):
     saved("gpt2", tmp_path)
     config = artefacts.read_json(tmp_path / "config.json")
     artefacts.write_json({**config, "monosem": {"attention_across_documents": False}}, tmp_path / "config.json")
@@ -132,7 +132,7 @@ def test_the_lean_network_keeps_documents_apart_as_transformers_does(tmp_path):
     torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
 
 
-def test_what_the_lean_network_does_not_compute_goes_by_transformers(tmp_path):
+def test_unusual_gpt2_models_go_by_transformers(tmp_path):
     config = copy.deepcopy(family_models.CONFIGS["gpt2"])
     config.scale_attn_by_inverse_layer_idx = True
     theirs = GPT2LMHeadModel(config).eval()
@@ -169,7 +169,7 @@ def test_every_family_opens_from_one_file_and_from_several(tmp_path, name):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("place", [0, 5, 9])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_one_number_that_is_none_is_found(dtype, place, value):
+def test_one_number_that_is_not_finite_is_noticed(dtype, place, value):
     x = torch.linspace(-2, 3, 10, dtype=dtype)
     assert pretrained.is_finite(x) and pretrained.is_finite(x[:0])
     x[place] = value
@@ -195,8 +195,8 @@ def peak_growth(load) -> int:
 
 @pytest.mark.parametrize("name, width", [("gpt2", "n_inner"), ("llama", "intermediate_size")])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_what_lies_after_the_last_site_never_comes_into_memory(tmp_path, name, width, dtype):
-    """Sixteen blocks of 4 MB or more; a whole model stands beside it as the measure."""
+def test_weights_after_the_last_site_are_never_in_memory(tmp_path, name, width, dtype):
+    """Sixteen blocks of 4 MB or more; compared with loading the whole model."""
     config = copy.deepcopy(family_models.CONFIGS[name])
     config.update({family_of(config.to_dict()).keys["n_layer"]: 16, width: 2**16 if name == "gpt2" else 2**15})
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path, max_shard_size="12MB")

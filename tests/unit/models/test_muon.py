@@ -7,7 +7,7 @@ from scripts.monosem.models import muon
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, 48), (48, 16)])
-def test_the_update_keeps_directions_and_levels_their_strengths(shape):
+def test_the_update_keeps_singular_vectors_and_levels_singular_values(shape):
     """Singular vectors stay, singular values go near 1, over three orders of magnitude."""
     generator = torch.Generator().manual_seed(0)
     u, _, vh = torch.linalg.svd(torch.randn(shape, generator=generator), full_matrices=False)
@@ -18,7 +18,7 @@ def test_the_update_keeps_directions_and_levels_their_strengths(shape):
     assert matrix.norm(dim=0).max() < 0.9 * muon.orthogonalise(matrix).norm(dim=0).max()
 
 
-def test_same_path_as_torch_within_bfloat16():
+def test_same_steps_as_torchs_muon_within_bfloat16():
     generator = torch.Generator().manual_seed(0)
     ours = torch.randn(12, 20, generator=generator).requires_grad_()
     theirs = ours.detach().clone().requires_grad_()

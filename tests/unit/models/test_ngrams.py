@@ -25,7 +25,7 @@ def test_unigram_by_hand():
     np.testing.assert_allclose(np.exp(-ngrams.token_nats(counted, np.arange(4))), expected, atol=1e-12)
 
 
-def test_lower_orders_count_kinds_of_history_not_occurrences():
+def test_lower_orders_count_distinct_histories_not_occurrences():
     """'San Francisco': 1 follows 0 often and nothing else, so as a continuation it counts once (Kneser & Ney)."""
     counted = ngrams.count(np.array([0, 1, 0, 1, 0, 1, 2, 0, 3, 0]), 2, 4)
     continuations = dict(zip(counted.keys[0], counted.counts[0], strict=True))
@@ -41,7 +41,7 @@ def test_a_bigram_model_learns_a_cycle_and_a_shuffled_one_does_not():
 
 
 @given(st.lists(st.integers(0, 9), min_size=3, max_size=60), st.lists(st.integers(0, 9), min_size=3, max_size=30))
-def test_every_text_has_a_finite_price(train, test):
+def test_every_text_has_a_finite_loss(train, test):
     for order in (1, 2, 3):
         nats = ngrams.token_nats(ngrams.count(np.array(train), order, 10), np.array(test))
         assert len(nats) == len(test) - order + 1

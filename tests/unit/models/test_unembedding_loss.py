@@ -42,11 +42,11 @@ def test_bfloat16_rounds_the_products_and_nothing_else(problem):
         assert a.dtype == torch.float32 and 0 < (a - b).norm() < 0.02 * b.norm()
 
 
-def test_a_target_that_is_all_but_impossible_costs_a_finite_amount():
+def test_an_all_but_impossible_target_has_a_finite_loss():
     hidden, embedding = torch.tensor([[200.0]]), torch.tensor([[1.0], [-1.0]])
     assert 80 < unembedding_loss.mean_nats(hidden, embedding, torch.tensor([1]), "float32").item() < 90
 
 
-def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary():
+def test_the_loss_of_a_uniform_model_is_the_logarithm_of_the_vocabulary():
     value = unembedding_loss.mean_nats(torch.zeros(5, D), torch.randn(VOCAB, D), torch.arange(5), "bfloat16")
     torch.testing.assert_close(value, torch.tensor(float(VOCAB)).log())

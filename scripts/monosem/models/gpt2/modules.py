@@ -66,7 +66,7 @@ class Attention(nn.Module):
         x: Float[Tensor, "batch context d_model"],
         attention_mask: Bool[Tensor, "batch 1 context context"] | None = None,
     ) -> tuple[Float[Tensor, "batch context d_model"], None]:
-        """What the heads add to the residual stream; a tuple, as in GPT2LMHeadModel."""
+        """Sum that the heads add to the residual stream; a tuple, as in GPT2LMHeadModel."""
         batch, context, d_model = x.shape
         qkv = self.c_attn(x).view(batch, context, 3, self.n_head, d_model // self.n_head)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind()
@@ -83,7 +83,7 @@ class Mlp(nn.Module):
         self.c_fc, self.act, self.c_proj = Conv1D(d_model, d_mlp), kind(**options), Conv1D(d_mlp, d_model)
 
     def forward(self, x: Float[Tensor, "batch context d_model"]) -> Float[Tensor, "batch context d_model"]:
-        """What the MLP adds to the residual stream."""
+        """Vector that the MLP adds to the residual stream."""
         return self.c_proj(self.act(self.c_fc(x)))
 
 

@@ -1,9 +1,9 @@
-"""Read sites of a GPT-2 at the speed of its matrix products: oneDNN's linear layers with packed weights, in which the
-activation function or the residual sum is part of the product.
+"""Fast path for reading sites of a GPT-2 on a CPU: oneDNN's linear layers with packed weights, in which the activation
+function or the residual sum is part of the product.
 
 These are the operators that torch.compile's CPU backend calls. They are no public interface, and some of them need
-instructions that not every processor has, so `problem_with_operators` holds them against torch before an extraction,
-which otherwise goes by the plain network.
+instructions that not every processor has: `problem_with_operators` compares them with torch before an extraction, which
+falls back on the modules.
 """
 
 from collections.abc import Sequence
@@ -34,6 +34,7 @@ class Linear:
     weight: Tensor
     """Packed, as [d_out, d_in]."""
     bias: Float[Tensor, " d_out"]
+    """Added to each row."""
 
     def plain(self, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_out"]:
         """x W + b."""
@@ -67,16 +68,20 @@ class Layer:
 
 @dataclass(frozen=True)
 class Reader:
-    """A network made ready for reading; its own blocks have given their weights away."""
+    """Weights repacked for oneDNN; the network cannot run by itself afterwards."""
 
     network: Gpt2Network
+    """Embeddings and LayerNorms."""
     layers: tuple[Layer, ...]
+    """One per block."""
     n_head: int
+    """Attention heads."""
     activation: tuple[str, str]
+    """oneDNN's name of the activation function, and its algorithm."""
 
 
 def can_read(model: nn.Module) -> bool:
-    """Whether this file can stand for the network's own forward pass."""
+    """True if this file knows the network's shape, dtype and device."""
     if not isinstance(model, Gpt2Network) or model.device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return False
     known = activation_of(model.config.to_dict()) in FUSED
@@ -85,10 +90,10 @@ def can_read(model: nn.Module) -> bool:
 
 @torch.inference_mode()
 def problem_with_operators(network: Gpt2Network) -> str | None:
-    """Reason why the operators cannot be used on this machine; None if they give what torch gives.
+    """Reason why the operators cannot be used on this machine; None if they agree with torch.
 
-    Held against torch on one matrix of the network and a random batch. Never raises: in bfloat16 the operators refuse
-    a processor without AVX-512, and another release of torch may refuse something else.
+    Compared on one matrix of the network and a random batch. Never raises: in bfloat16 the operators refuse a processor
+    without AVX-512, and another release of torch may refuse something else.
     """
     try:
         pairs = _probe(network)
@@ -136,7 +141,10 @@ def prepare(network: Gpt2Network) -> Reader:
     return Reader(network, layers, config["n_head"], FUSED[activation_of(config)])
 
 
-def _attention(qkv: Float[Tensor, "n three_d"], batch: int, n_head: int, mask: Tensor | None) -> Float[Tensor, "n d"]:
+def _attention(
+    qkv: Float[Tensor, "n d_qkv"], batch: int, n_head: int, mask: Bool[Tensor, "batch 1 context context"] | None
+) -> Float[Tensor, "n d_model"]:
+    """Weighted values of all heads, by torch's kernel; `mask` None is causal."""
     q, k, v = qkv.view(batch, -1, 3, n_head, qkv.shape[1] // (3 * n_head)).permute(2, 0, 3, 1, 4).unbind()
     mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
     return mixed.transpose(1, 2).reshape(len(qkv), -1)
@@ -145,7 +153,7 @@ def _attention(qkv: Float[Tensor, "n three_d"], batch: int, n_head: int, mask: T
 def _penalty(
     mask: Bool[Tensor, "batch 1 context context"] | None, batch: int, context: int, n_head: int
 ) -> Float[Tensor, "heads context context"]:
-    """What is added to the scores of every head of every window: minus infinity where nobody may look."""
+    """Additive attention mask, per head of each window."""
     if mask is None:
         return torch.full((context, context), -torch.inf).triu(1).expand(batch * n_head, -1, -1)
     apart = torch.zeros(mask.shape).masked_fill_(~mask, -torch.inf)
@@ -153,9 +161,9 @@ def _penalty(
 
 
 def _short_attention(
-    qkv: Float[Tensor, "n three_d"], batch: int, n_head: int, penalty: Float[Tensor, "heads context context"]
-) -> Float[Tensor, "n d"]:
-    """The same as two products. Scores are float32 also in bfloat16: large ones would lose what softmax needs."""
+    qkv: Float[Tensor, "n d_qkv"], batch: int, n_head: int, penalty: Float[Tensor, "heads context context"]
+) -> Float[Tensor, "n d_model"]:
+    """The same by two products. Scores are float32 also in bfloat16: large ones would lose what softmax needs."""
     d_head = qkv.shape[1] // (3 * n_head)
     parts = qkv.view(batch, -1, 3, n_head, d_head).permute(2, 0, 3, 1, 4)
     q, k, v = parts.reshape(3, batch * n_head, -1, d_head)
@@ -170,13 +178,13 @@ def read(
     wanted: Sequence[Site],
     tokens: Int[Tensor, "batch context"],
     position_ids: Int[Tensor, "batch context"] | None = None,
-) -> list[Float[Tensor, "batch context d"]]:
+) -> list[Float[Tensor, "batch context _"]]:
     """Activations at several sites; nothing after the last is computed. `position_ids` as in `modules.Body`."""
     places = [(site.layer, site.inner) for site in wanted]
     caught: dict[tuple[int, str], Tensor] = {}
 
     def keep(layer: int, inner: str, value: Tensor) -> bool:
-        """Keep what is wanted; whether that was the last."""
+        """Store a wanted value; True if that was the last."""
         if (layer, inner) in places:
             caught[layer, inner] = value
         return len(caught) == len(set(places))
