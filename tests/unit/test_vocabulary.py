@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-CLEAN: tuple[str, ...] = ("text", "models", "activations", "toy", "reporting", "scripts", "paper", "docs")
+CLEAN: tuple[str, ...] = ("text", "models", "activations", "toy", "figures", "reporting", "scripts", "paper", "docs")
 """Rooms that are held to the vocabulary."""
 
 ROOMS = {
