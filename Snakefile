@@ -23,7 +23,11 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
+# One configuration in four files; `--configfile mine.yaml` is put over all of them.
 configfile: "config.yaml"
+configfile: "config/toy.yaml"
+configfile: "config/frontier.yaml"
+configfile: "config/interventions.yaml"
 
 
 include: "rules/common.smk"

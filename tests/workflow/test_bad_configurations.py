@@ -9,6 +9,7 @@ import yaml
 from scripts.monosem.workflow import validate
 from scripts.monosem.workflow.declaration.configuration import CONFIGS, configuration_schema, experiment_schema
 from scripts.monosem.workflow.validate import ConfigError
+from tests.helpers import configuration
 
 VALID = yaml.safe_load(Path("tests/workflow/valid.yaml").read_text(encoding="utf-8"))
 POST = "blocks.0.mlp.hook_post"
@@ -231,10 +232,8 @@ def test_a_pretrained_model_that_is_not_here_is_told_how_to_fetch():
 def test_right_configurations_pass():
     validate.check(copy.deepcopy(VALID))
     validate.check({**VALID, "toy": {**VALID["toy"], "superposition": None}})
-    whole = {}
-    for path in ("config.yaml", *sorted(Path("config").glob("*.yaml"))):
-        validate.overlay_(whole, yaml.safe_load(Path(path).read_text(encoding="utf-8")))
-    validate.check(whole)
+    for overlay in (None, "tests/smoke.yaml", "paper/frontier.yaml", "paper/toy-paper-size.yaml"):
+        validate.check(configuration.default(*filter(None, [overlay])))
 
 
 def test_a_key_that_is_twice_in_a_file_is_refused_with_its_line(tmp_path):

@@ -15,6 +15,8 @@ import yaml
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from tests.helpers import configuration
+
 PAGES = {
     str(path): path.read_text(encoding="utf-8") for path in (Path("README.md"), *sorted(Path("docs").glob("*.md")))
 }
@@ -97,7 +99,7 @@ def overlay(folder: Path, snippet: str) -> None:
     """mine.yaml of a user who follows a page."""
     settings = yaml.safe_load(snippet)
     if any(name in snippet for name in ADDED):
-        settings = {"sae": merged(yaml.safe_load((folder / "config.yaml").read_text())["sae"], settings["sae"])}
+        settings = {"sae": merged(configuration.default(folder=folder)["sae"], settings["sae"])}
     write(folder / "mine.yaml", yaml.safe_dump(settings, sort_keys=False))
 
 
@@ -169,6 +171,14 @@ def test_every_snippet_can_be_planned(user, snakemake, snippet):
         assert re.search(r"^import_sae +1$", done.stdout, re.M)
     if "named:" in snippet:
         assert re.search(r"^pin_unit +1$", done.stdout, re.M)
+
+
+def test_the_example_of_ones_own_model_can_be_planned(user, snakemake):
+    for target in ([], ["results/evaluation/mine/blocks.2.hook_resid_post/fidelity.json"]):
+        done = snakemake(user, "-n", *target, configfile="config/examples/my-model.yaml")
+        assert done.returncode == 0, done.stdout[-3000:]
+        assert re.search(r"^train_sae +1$", done.stdout, re.M)
+        assert bool(target) != bool(re.search(r"^train_language_model ", done.stdout, re.M))
 
 
 @pytest.mark.parametrize("wrong, sentence", [("d_in", "width 64"), ("hook_point", "the autoencoder reads 'another'")])

@@ -116,7 +116,7 @@ def test_learning_rates_must_match_probabilities():
 
 
 def test_levels_keep_their_order_at_several_learning_rates():
-    settings = yaml.safe_load(open("config.yaml"))["toy"]["absolute-value-exact"]
+    settings = yaml.safe_load(open("config/toy.yaml"))["toy"]["absolute-value-exact"]
     settings = {key: value for key, value in settings.items() if key != "kind"}
     settings |= {"probabilities": [1.0, 0.1, 0.5], "learning_rates": [0.01, 0.001, 0.01], "restarts": 1, "steps": 3,
                  "batch_size": 8}  # fmt: skip

@@ -9,7 +9,7 @@ from scripts.monosem.toy.experiments import absorption
 from scripts.monosem.toy.settings import AbsorptionConfig
 from scripts.monosem.workflow.checks import toy
 
-SETTINGS = yaml.safe_load(open("config.yaml"))["toy"]["absorption"]
+SETTINGS = yaml.safe_load(open("config/toy.yaml"))["toy"]["absorption"]
 CONFIG = from_params(AbsorptionConfig, {key: value for key, value in SETTINGS.items() if key != "kind"})
 
 

@@ -4,27 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from scripts import compile_toy_report, plot_toy, run_toy_experiment
 from scripts.monosem.core import artefacts
 from scripts.monosem.toy.settings import CONFIGS
 from scripts.monosem.workflow import outputs_toy, roles
 from scripts.monosem.workflow.checks import toy as toy_checks
+from tests.helpers import configuration
 from tests.helpers.running import job
 
-
-def merged(base: dict, overlay: dict) -> dict:
-    """As Snakemake lays one configuration over another: mappings are merged, the rest is replaced."""
-    both = {**base, **overlay}
-    for key in base.keys() & overlay.keys():
-        if isinstance(base[key], dict) and isinstance(overlay[key], dict):
-            both[key] = merged(base[key], overlay[key])
-    return both
-
-
-DEFAULT, SMOKE = (yaml.safe_load(Path(name).read_text()) for name in ("config.yaml", "tests/smoke.yaml"))
-TOY = outputs_toy.experiments(merged(DEFAULT["toy"], SMOKE["toy"]))
+TOY = outputs_toy.experiments(configuration.default("tests/smoke.yaml")["toy"])
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +37,7 @@ def test_every_kind_has_settings_experiment_and_figures():
     for kind in outputs_toy.FIGURES:
         for folder in ("toy/experiments", "figures/toy"):
             assert Path("scripts/monosem", folder, f"{outputs_toy.stem(kind)}.py").is_file(), kind
-    assert set(outputs_toy.NAMED) <= set(DEFAULT["toy"])
+    assert set(outputs_toy.NAMED) <= set(configuration.default()["toy"])
     assert {settings["kind"] for settings in TOY.values()} == set(outputs_toy.FIGURES), "smoke runs every kind"
 
 
