@@ -15,8 +15,10 @@ from torch import Tensor
 class Task:
     """One training run of one contestant."""
 
-    who: str  # ours, sae_lens, dictionary_learning or floor
-    architecture: str  # topk or relu
+    who: str
+    """ours, sae_lens, dictionary_learning or floor."""
+    architecture: str
+    """topk or relu."""
     d_in: int
     d_sae: int
     batch: int
@@ -24,7 +26,8 @@ class Task:
     learning_rate: float
     k: int = 32
     l1: float = 5.0
-    precision: str = "auto"  # ours: of the encoder's product; the peers: bfloat16 means autocast
+    precision: str = "auto"
+    """Ours: of the encoder's product; the peers: bfloat16 means autocast."""
     device: str = "cpu"
 
 
@@ -33,7 +36,8 @@ class Contestant:
     """A run under way."""
 
     step: Callable[[Tensor], None]
-    reconstruct: Callable[[Tensor], tuple[Tensor, Tensor]]  # x -> codes of unit decoder rows, x̂
+    reconstruct: Callable[[Tensor], tuple[Tensor, Tensor]]
+    """x -> codes of unit decoder rows, x̂."""
 
 
 def warmup(steps: int) -> int:

@@ -1,4 +1,4 @@
-"""What every contestant of the benchmark trains on: real activations of a finished run, or synthetic ones."""
+"""Activations that the contestants of the benchmark train on: those of a finished run, or synthetic ones."""
 
 from pathlib import Path
 

@@ -208,13 +208,13 @@ def main() -> None:
     }  # fmt: skip
     lines = ["| extraction at GPT-2 small's shape | tokens/s | of its floor | x TransformerLens |", "|---|--:|--:|--:|"]
     lens = measured.get("TransformerLens")
-    shards = {f"monosem, {name}, to shards": told["tokens_per_s"] for name, told in to_disk.items()}
+    shards = {f"monosem, {name}, to shards": facts["tokens_per_s"] for name, facts in to_disk.items()}
     for name, rate in (measured | shards).items():
         dtype = "bfloat16" if "bfloat16" in name else "float32"
         times = f"{rate / lens:.1f}" if lens else "–"
         lines.append(f"| {name} | {rate:,.0f} | {100 * rate / floors[dtype]:.0f} % | {times} |")
-    for name, told in to_disk.items():
-        peaks = " and ".join(f"{peak / 1e9:.2f}" for peak in told["peak_above_weights_bytes"])
+    for name, facts in to_disk.items():
+        peaks = " and ".join(f"{peak / 1e9:.2f}" for peak in facts["peak_above_weights_bytes"])
         counts = " and ".join(f"{tokens:,}" for tokens in WHOLE_TOKENS)
         lines.append(f"| peak memory above the weights, {name}: {peaks} GB for {counts} tokens | | | |")
     lines += [f"| {name} | left out: {reason} | | |" for name, reason in left_out.items()]

@@ -1,4 +1,4 @@
-"""How the cost of a step grows with d_sae, k and batch: ours and its floor."""
+"""Growth of the cost of a step with d_sae, k and batch: ours and its floor."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How the tests call Snakemake, and the scripts of single jobs."""
+"""Calls of Snakemake in the tests, and of the scripts of single jobs."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ def command(*words: str, cores: int = 2, configfile: str | None = SMOKE) -> list
 
 
 def environment() -> dict[str, str]:
-    """What a user's shell has: the limits that the tests set for themselves are not passed on."""
+    """The environment of a user's shell: the limits that the tests set for themselves are not passed on."""
     return {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration is told in one sentence: key, what was expected and found, nearest name."""
+"""A mistake in a configuration is one sentence: key, what was expected and found, nearest name."""
 
 import copy
 from pathlib import Path
@@ -223,7 +223,7 @@ def test_the_sentence_names_key_expectation_and_nearest_name(mistake):
     assert all(part in found for part in parts), found
 
 
-def test_a_pretrained_model_that_is_not_here_is_told_how_to_fetch():
+def test_a_pretrained_model_that_is_not_here_is_refused_with_the_way_to_fetch_it():
     found = refusal("sae.use", use("gpt2", runs=["topk-4096"]))
     assert found.startswith("models.gpt2.pretrained.name: 'gpt2' is neither a folder with config.json,")
     assert "`python -m scripts.fetch_model gpt2` fetches it" in found

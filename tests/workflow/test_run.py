@@ -187,7 +187,7 @@ def processes_below(folder: Path) -> list[int]:
 
 
 def wait_for(what, seconds: float) -> bool:
-    """Whether `what()` came true in time."""
+    """True if `what()` came true in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if what():

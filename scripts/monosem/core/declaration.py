@@ -56,8 +56,8 @@ class PartOf:
 
 def nearest(name: Any, names: Iterable[str]) -> str:
     """'; did you mean …?' with the nearest valid name, or nothing if none is near."""
-    found = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.5)
-    return f"; did you mean '{found[0]}'?" if found else ""
+    close = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 @cache

@@ -104,10 +104,10 @@ def cka_matrix(representations: list[Float[np.ndarray, "n _"]], n_left: int | No
         n_left: if given, only of the first n_left with the rest: [n_left, a - n_left].
     """
     centred = [np.asarray(x, np.float64) - np.asarray(x, np.float64).mean(0) for x in representations]
-    own = [_unbiased_hsic(x, x) for x in centred]
+    with_itself = [_unbiased_hsic(x, x) for x in centred]
 
     def entry(a: int, b: int) -> float:
-        square = own[a] * own[b]
+        square = with_itself[a] * with_itself[b]
         return _unbiased_hsic(centred[a], centred[b]) / square**0.5 if square > 0 else np.nan
 
     if n_left is not None:
