@@ -10,6 +10,10 @@ import pytest
 PACKAGE = "scripts.monosem"
 LIBRARY = Path("scripts/monosem")
 
+RESULT_TYPES = (
+    "evaluation.documents", "evaluation.fidelity.document", "evaluation.latents.document",
+    "evaluation.prompts.document", "evaluation.interventions.document",
+)  # fmt: skip
 # Room -> what of ours it may import: whole rooms, or single modules of one. The order is that of the data.
 MAY_IMPORT = {
     "core": (),
@@ -23,12 +27,12 @@ MAY_IMPORT = {
     # torch-free
     "figures": (
         "core", "sae.architectures", "models.site_names",
-        "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
+        "evaluation.fidelity.by_layer", *RESULT_TYPES,
         "toy.geometry", "toy.neuron_roles", "toy.polytopes", "toy.theory",
     ),
     "reporting": (
         "core", "metrics.permutation", "text.visible", "sae.architectures", "models.site_names",
-        "evaluation.fidelity.document", "evaluation.fidelity.by_layer",
+        "evaluation.fidelity.by_layer", *RESULT_TYPES,
     ),
     "workflow": (
         "core", "text.external", "sae.architectures", "sae.config", "sae.formats", "toy.settings",

@@ -7,15 +7,16 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy import sparse
 
-SMALLEST_SCALE = 1e-12  # of a column that is not constant, after its mean was subtracted
+SMALLEST_SCALE = 1e-12
+"""Of a column that is not constant, after its mean was subtracted."""
 
 
 def _quotient(covariance: Float[np.ndarray, "*shape"], scale: Float[np.ndarray, "*shape"], smallest: float = 0.0):
     return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > smallest)
 
 
-def pearson_from_sums(n: float, sum_x, sum_y, sum_xx, sum_yy, sum_xy) -> Float[np.ndarray, "..."]:
-    """Pearson correlation from float64 sums, broadcasting; 0 where a variable is constant."""
+def pearson_from_sums(n: float, sum_x, sum_y, sum_xx, sum_yy, sum_xy) -> Float[np.ndarray, "*shape"]:
+    """Pearson correlation from float64 sums, numbers or arrays that broadcast to one shape."""
     covariance = sum_xy - sum_x * sum_y / n
     spread = np.sqrt(np.maximum(sum_xx - np.square(sum_x) / n, 0) * np.maximum(sum_yy - np.square(sum_y) / n, 0))
     return np.where(spread > 0, covariance / np.where(spread > 0, spread, 1.0), 0.0)

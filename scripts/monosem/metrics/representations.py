@@ -68,7 +68,7 @@ def cosines(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]) -> Float[n
     return np.divide((x * y).sum(1), lengths, out=np.zeros(len(x)), where=lengths > 0)
 
 
-def _unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
+def _unbiased_hsic(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n e"]) -> float:
     """Unbiased HSIC (Song et al. 2012, eq. 5) of linear kernels, from features: nothing of n x n is formed.
 
     With K = XX' and L = YY', diagonals set to zero: tr KL = |X'Y|² − Σ k_ii l_ii, K1 = X(X'1) − diag K.
@@ -81,7 +81,7 @@ def _unbiased_hsic(x: np.ndarray, y: np.ndarray) -> float:
     return float((trace + both - 2 * (rows_x @ rows_y) / (n - 2)) / (n * (n - 3)))
 
 
-def _biased_hsic(x: np.ndarray, y: np.ndarray) -> float:
+def _biased_hsic(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n e"]) -> float:
     return float(np.square(x.T @ y).sum() / (len(x) - 1) ** 2)
 
 
@@ -97,8 +97,8 @@ def linear_cka(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n e"], debiase
     return hsic(x, y) / square**0.5 if square > 0 else None
 
 
-def cka_matrix(representations: list[Float[np.ndarray, "n _"]], n_left: int | None = None) -> np.ndarray:
-    """Debiased linear CKA of every representation with every other [a, a]; NaN where it is not defined.
+def cka_matrix(representations: list[Float[np.ndarray, "n _"]], n_left: int | None = None) -> Float[np.ndarray, "a b"]:
+    """Debiased linear CKA of every representation with every other; NaN where it is not defined.
 
     Args:
         n_left: if given, only of the first n_left with the rest: [n_left, a - n_left].

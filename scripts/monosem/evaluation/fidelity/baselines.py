@@ -1,4 +1,4 @@
-"""What a sparse autoencoder must beat: reconstructions of the same activations from as many numbers per token.
+"""Baselines that a sparse autoencoder must beat: reconstructions of the same activations from as many numbers.
 
 Every function here and every SAE gives a `Reconstructor`: activations in, reconstruction and the numbers it used out.
 """
@@ -18,9 +18,12 @@ from scripts.monosem.sae.kernels.sparse import Codes, decode
 class Reconstructor:
     """One way to replace activations."""
 
-    what: str  # one sentence for the reader of the table
-    apply: Callable[[Float[Tensor, "n d"]], tuple[Float[Tensor, "n d"], Codes | None]]  # x -> x̂, numbers used
-    d_sae: int | None = None  # number of latents, for an SAE
+    what: str
+    """One sentence for the reader of the table."""
+    apply: Callable[[Float[Tensor, "n d"]], tuple[Float[Tensor, "n d"], Codes | None]]
+    """Activations to their reconstruction and the numbers used."""
+    d_sae: int | None = None
+    """Number of latents, for an SAE."""
 
 
 def zero() -> Reconstructor:
@@ -36,7 +39,7 @@ def mean(centre: Float[Tensor, " d"]) -> Reconstructor:
 def top_neurons_about_mean(centre: Float[Tensor, " d"], k: int) -> Reconstructor:
     """Keep the k neurons farthest from their mean; the others get their mean, which costs no number per token."""
 
-    def apply(x: Tensor) -> tuple[Tensor, Codes]:
+    def apply(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Codes]:
         distance, columns = (x - centre).abs().topk(k, dim=-1)
         return centre.expand_as(x).scatter(-1, columns, x.gather(-1, columns)), codes_of(distance, columns)
 
@@ -46,7 +49,7 @@ def top_neurons_about_mean(centre: Float[Tensor, " d"], k: int) -> Reconstructor
 def top_neurons(k: int) -> Reconstructor:
     """Keep the k neurons of largest absolute activation; the others are zero."""
 
-    def apply(x: Tensor) -> tuple[Tensor, Codes]:
+    def apply(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Codes]:
         size, columns = x.abs().topk(k, dim=-1)
         return torch.zeros_like(x).scatter(-1, columns, x.gather(-1, columns)), codes_of(size, columns)
 
@@ -71,7 +74,7 @@ def pca(sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], k: int) -> Re
     components = principal_components(sample, centre, k)
     every = torch.arange(k, device=sample.device)
 
-    def apply(x: Tensor) -> tuple[Tensor, Codes]:
+    def apply(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Codes]:
         scores = (x - centre) @ components.T
         return centre + scores @ components, codes_of(scores.abs(), every.expand_as(scores).contiguous())
 
@@ -89,7 +92,7 @@ def random_dictionary(
     decoder = torch.randn(d_sae, sample.shape[1], generator=torch.Generator().manual_seed(seed))
     decoder = torch.nn.functional.normalize(decoder, dim=-1).to(sample.device)
 
-    def raw(x: Tensor) -> tuple[Tensor, Codes]:
+    def raw(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Codes]:
         codes = topk_codes(((x - centre) @ decoder.T).contiguous(), k)
         return decode(codes, decoder), codes
 
@@ -101,7 +104,7 @@ def random_dictionary(
         squares += float(reconstruction.square().sum())
     scale = dots / squares if squares else 0.0
 
-    def apply(x: Tensor) -> tuple[Tensor, Codes]:
+    def apply(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Codes]:
         reconstruction, codes = raw(x)
         return centre + scale * reconstruction, codes
 

@@ -30,11 +30,11 @@ def summary(column: Sequence[Document]) -> dict[str, Any]:
 
 def columns(documents: Sequence[Document]) -> list[list[Document]]:
     """Evaluations of one place at two layers or more, each in the order of the layers."""
-    found: dict[str, dict[int, Document]] = {}
+    by_place: dict[str, dict[int, Document]] = {}
     for document in documents:
         if document["reference"] and (place := layer_of(document["site"])):
-            found.setdefault(place[1], {})[place[0]] = document
-    return [[by_layer[layer] for layer in sorted(by_layer)] for by_layer in found.values() if len(by_layer) > 1]
+            by_place.setdefault(place[1], {})[place[0]] = document
+    return [[by_layer[layer] for layer in sorted(by_layer)] for by_layer in by_place.values() if len(by_layer) > 1]
 
 
 def reference_row(document: Document) -> Document:

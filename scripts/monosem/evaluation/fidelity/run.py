@@ -1,4 +1,4 @@
-"""How faithfully the autoencoders of one site stand in for its activations, on held-out text, beside baselines.
+"""Fidelity of the autoencoders of one site on held-out text, beside baselines.
 
 One pass over the text serves all of them: per batch the model runs once to the site, then only its suffix runs for each
 reconstruction. Everything that is reported is a ratio of sums that were kept per document.
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from scripts.monosem.core.job import Progress
@@ -38,26 +38,35 @@ class IdentityViolated(RuntimeError):
 
 @dataclass(frozen=True)
 class Settings:
-    """How to evaluate."""
+    """Text and resampling of one evaluation."""
 
-    tokens: int  # positions of held-out text, before special ones are dropped
-    bootstrap: int  # resamplings over documents
-    context: int  # window length, as in the extraction
-    drop_first_position: bool  # as in the extraction
-    seed: int  # windows, random dictionary, resampling
-    batch_size: int = 16  # windows per forward pass
+    tokens: int
+    """Positions of held-out text, before special ones are dropped."""
+    bootstrap: int
+    """Resamplings over documents."""
+    context: int
+    """Window length, as in the extraction."""
+    drop_first_position: bool
+    """As in the extraction."""
+    seed: int
+    """Windows, random dictionary, resampling."""
+    batch_size: int = 16
+    """Windows per forward pass."""
 
 
 @dataclass
 class Tally:
     """Sums of one reconstructor over the text so far; sums are float64."""
 
-    documents: dict[str, Float[np.ndarray, " documents"]]  # name of a term -> its sum per document
-    counts: Integer[np.ndarray, " d_sae"] | None = None  # tokens on which each latent is > 0
-    maxima: Float[np.ndarray, " d_sae"] | None = None  # largest activation of each latent
+    documents: dict[str, Float[np.ndarray, " documents"]]
+    """Name of a term -> its sum per document."""
+    counts: Integer[np.ndarray, " d_sae"] | None = None
+    """Tokens on which each latent is > 0."""
+    maxima: Float[np.ndarray, " d_sae"] | None = None
+    """Largest activation of each latent."""
 
     def add(self, terms: Mapping[str, Any], document: Integer[np.ndarray, " n"], n_documents: int) -> None:
-        """Add per-token terms to the sums of the documents that the tokens stand in."""
+        """Add per-token terms to the sums of the documents that the tokens are in."""
         for name, values in terms.items():
             values = values.double().cpu().numpy() if isinstance(values, Tensor) else values
             summed = np.bincount(document, weights=values, minlength=n_documents)
@@ -82,27 +91,36 @@ class Evaluated:
 class Batch:
     """One batch of windows, run once through the clean model."""
 
-    clean: splice.Clean  # residual stream around the site
-    kept: Tensor  # bool [batch, context]: positions that are replaced
-    scored: Tensor  # bool [batch, context − 1]: kept positions whose next token lies in the window
-    x: Float[Tensor, "n d"]  # activations at kept positions
-    reference: splice.Reference  # the clean model's predictions at scored positions
-    kept_documents: Integer[np.ndarray, " n"]  # document of each kept position
-    scored_documents: Integer[np.ndarray, " n_scored"]  # document of each scored position
+    clean: splice.Clean
+    """Residual stream around the site."""
+    kept: Bool[Tensor, "batch context"]
+    """Positions that are replaced."""
+    scored: Bool[Tensor, "batch context-1"]
+    """Kept positions whose next token is in the window."""
+    x: Float[Tensor, "n d"]
+    """Activations at kept positions."""
+    reference: splice.Reference
+    """The clean model's predictions at scored positions."""
+    kept_documents: Integer[np.ndarray, " n"]
+    """Document of each kept position."""
+    scored_documents: Integer[np.ndarray, " n_scored"]
+    """Document of each scored position."""
 
 
 def sae_reconstructor(sae: Sae, what: str) -> Reconstructor:
     """An SAE as a reconstructor; wide codes are made a few rows at a time and stay sparse."""
     rows = max(64, LATENT_NUMBERS // sae.d_sae)
 
-    def apply(x: Tensor) -> tuple[Tensor, Codes]:
+    def apply(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Codes]:
         codes = sae_model.concatenate([sae_model.encode_active(sae, chunk) for chunk in x.split(rows)])
         return sae_model.decode_active(sae, codes), codes
 
     return Reconstructor(what, apply, sae.d_sae)
 
 
-def make_batch(model: nn.Module, site: Site, stream: TokenStream, starts: np.ndarray, settings: Settings) -> Batch:
+def make_batch(
+    model: nn.Module, site: Site, stream: TokenStream, starts: Integer[np.ndarray, " batch"], settings: Settings
+) -> Batch:
     """Run the clean model on windows that start at `starts`."""
     device = model.device
     places = starts[:, None] + np.arange(settings.context)
@@ -134,7 +152,13 @@ def losses(
 
 
 def add_batch(
-    tally: Tally, batch: Batch, model: nn.Module, site: Site, reconstructor: Reconstructor, centre: Tensor, n_docs: int
+    tally: Tally,
+    batch: Batch,
+    model: nn.Module,
+    site: Site,
+    reconstructor: Reconstructor,
+    centre: Float[Tensor, " d"],
+    n_docs: int,
 ) -> None:
     """Evaluate one reconstructor on one batch and add to its sums."""
     x_hat, codes = reconstructor.apply(batch.x)
@@ -170,7 +194,7 @@ def check_identities(model: nn.Module, site: Site, batches: list[Batch], saes: M
     for name, sae in saes.items():
         apply = sae_reconstructor(sae, name).apply
 
-        def with_error(x: Tensor, apply: Any = apply) -> Tensor:
+        def with_error(x: Float[Tensor, "n d"], apply: Any = apply) -> Float[Tensor, "n d"]:
             x_hat = apply(x)[0]
             return x_hat + (x - x_hat)
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Integer
 
 from scripts.monosem.evaluation.fidelity.document import CleanModel, Densities, Fidelity
 from scripts.monosem.evaluation.fidelity.run import Evaluated, Tally
 from scripts.monosem.metrics import bootstrap, fidelity, sparsity
 
 
-def present_documents(clean: Tally) -> np.ndarray:
-    """Indices of the documents that any evaluated token stands in."""
+def present_documents(clean: Tally) -> Integer[np.ndarray, " present"]:
+    """Indices of the documents that any evaluated token is in."""
     return np.flatnonzero(clean.documents["n"] > 0)
 
 
@@ -30,7 +31,7 @@ def ratios(column: Mapping[str, Any], clean: Mapping[str, Any], zero: Mapping[st
 
 
 def intervals(
-    documents: Mapping[str, Mapping[str, np.ndarray]], resamplings: int, seed: int
+    documents: Mapping[str, Mapping[str, Float[np.ndarray, " documents"]]], resamplings: int, seed: int
 ) -> dict[str, dict[str, float]]:
     """Bootstrap intervals of every reconstructor, all on the same resampled documents: `{name: {metric_low: …}}`.
 
@@ -54,7 +55,9 @@ def intervals(
     return result
 
 
-def _columns(tally: Tally, present: np.ndarray, spread: float) -> dict[str, np.ndarray]:
+def _columns(
+    tally: Tally, present: Integer[np.ndarray, " present"], spread: float
+) -> dict[str, Float[np.ndarray, " present"]]:
     terms = {name: column[present] for name, column in tally.documents.items()}
     silent = np.zeros(len(present))
     # Σ‖x−x̄‖² per document about the mean of all evaluated tokens, exact in total

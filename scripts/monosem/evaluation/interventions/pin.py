@@ -44,7 +44,7 @@ def context_share(text: str, context: str) -> float:
     letters = re.sub(r"\s", "", text)
     if context in SCRIPTS:
         return len(re.findall(SCRIPTS[context], letters)) / max(len(letters), 1)
-    return sum(len(found.group()) for found in re.finditer(RUNS[context], text)) / max(len(letters), 1)
+    return sum(len(match.group()) for match in re.finditer(RUNS[context], text)) / max(len(letters), 1)
 
 
 def delta(
@@ -88,7 +88,7 @@ def pinned_logits(
     replace = None
     if unit is not None:
 
-        def replace(x: Tensor) -> Tensor:
+        def replace(x: Float[Tensor, "batch context d"]) -> Float[Tensor, "batch context d"]:
             rows = x.reshape(-1, x.shape[-1]).float()
             units = torch.full((len(rows),), unit, device=x.device)
             change = delta(target.sae, rows, units, torch.full((len(rows),), value, device=x.device)).view_as(x)

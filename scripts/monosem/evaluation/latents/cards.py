@@ -75,7 +75,7 @@ def example(
     tally: examples.UnitTally, unit: int, rank: int, text: Text, window: Float[np.ndarray, " context"],
     decode: Callable[[int | np.integer], str],
 ) -> Example:  # fmt: skip
-    """The example of a rank; `window` holds the unit's activations on its window."""
+    """The example of a rank; `window` has the unit's activations on its window."""
     start, place = int(tally.start[unit, rank]), int(tally.place[unit, rank])
     tokens = text.stream.tokens[start : start + len(window)]
     shown = examples.excerpt(tokens, place - start, text.stream.eos_token_id)

@@ -40,12 +40,18 @@ CONVENTIONS = {
 class LabelSums:
     """Sums from which a unit's correlation with every label follows; float64."""
 
-    n: int  # tokens
-    by_label: Float[np.ndarray, " labels"]  # tokens of each label
-    total: Float[np.ndarray, " units"]  # Σ activation
-    square: Float[np.ndarray, " units"]  # Σ activation²
-    fired: Integer[np.ndarray, " units"]  # tokens with activation > 0
-    with_label: Float[np.ndarray, "units labels"]  # Σ activation over the tokens of each label
+    n: int
+    """Tokens."""
+    by_label: Float[np.ndarray, " labels"]
+    """Tokens of each label."""
+    total: Float[np.ndarray, " units"]
+    """Σ activation."""
+    square: Float[np.ndarray, " units"]
+    """Σ activation²."""
+    fired: Integer[np.ndarray, " units"]
+    """Tokens with activation > 0."""
+    with_label: Float[np.ndarray, "units labels"]
+    """Σ activation over the tokens of each label."""
 
     def pearson(self) -> Float[np.ndarray, "units labels"]:
         """Correlation of every unit with every label."""
@@ -125,7 +131,8 @@ def histogram(
 class Column:
     """One unit's activations on both halves of the text."""
 
-    index: int  # number of the latent or neuron
+    index: int
+    """Number of the latent or neuron."""
     validation: Float[np.ndarray, " n_validation"]
     test: Float[np.ndarray, " n_test"]
 

@@ -30,13 +30,20 @@ CONVENTIONS = {
 class UnitTally:
     """Running statistics of some units over text, in the positive part of their activation."""
 
-    index: Integer[np.ndarray, " units"]  # numbers of the units
-    token_sums: Float[np.ndarray, "vocab units"]  # Σ activation by token, float64
-    fired: Integer[np.ndarray, " units"]  # tokens with activation > 0
-    peak: Float[np.ndarray, "units windows"]  # largest activation within each of the best windows, descending
-    place: Integer[np.ndarray, "units windows"]  # offset of that peak in the stream
-    start: Integer[np.ndarray, "units windows"]  # offset of its window
-    n_tokens: int = 0  # kept positions seen
+    index: Integer[np.ndarray, " units"]
+    """Numbers of the units."""
+    token_sums: Float[np.ndarray, "vocab units"]
+    """Σ activation by token, float64."""
+    fired: Integer[np.ndarray, " units"]
+    """Tokens with activation > 0."""
+    peak: Float[np.ndarray, "units windows"]
+    """Largest activation within each of the best windows, descending."""
+    place: Integer[np.ndarray, "units windows"]
+    """Offset of that peak in the stream."""
+    start: Integer[np.ndarray, "units windows"]
+    """Offset of its window."""
+    n_tokens: int = 0
+    """Kept positions seen."""
 
     @classmethod
     def empty(cls, index: Integer[np.ndarray, " units"], vocab: int, top: int = TOP_WINDOWS) -> "UnitTally":

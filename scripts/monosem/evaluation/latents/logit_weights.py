@@ -1,4 +1,4 @@
-"""Which tokens a direction raises or lowers directly: Bricken et al. 2023, 'logit weights'."""
+"""Logit weights: the tokens that a direction raises or lowers directly (Bricken et al. 2023)."""
 
 import numpy as np
 import torch
@@ -13,16 +13,16 @@ BEFORE_ACTIVATION = ("mlp.hook_pre", "mlp.hook_pre_linear")
 
 
 def reason_unavailable(site: Site) -> str | None:
-    """Why directions at a site have no logit weights, or None if they have."""
+    """Reason for which directions at a site have no logit weights, or None if they have."""
     if site.inner in BEFORE_ACTIVATION:
-        return "the activation function stands between this site and the residual stream"
+        return "the activation function is between this site and the residual stream"
     if site.layer is None:
         return "the configuration named this site, so what it adds to the residual stream is not known"
     return None
 
 
 def _to_residual(model: nn.Module, site: Site, directions: Float[Tensor, "n d"]) -> Float[Tensor, "n d_model"]:
-    """What neurons add to the residual stream; where a norm follows the MLP, up to a factor per token."""
+    """Directions that neurons add to the residual stream; where a norm follows the MLP, up to a factor per token."""
     family = family_of(model.config.to_dict())
     block = sites.blocks_of(model)[site.layer]
     down = block.get_submodule(family.down)

@@ -23,33 +23,46 @@ DENSE_NUMBERS = 2**23  # pre-activations in flight: 32 MB of float32
 
 @dataclass(frozen=True)
 class Subject:
-    """What is read: one autoencoder on one site of one model."""
+    """One autoencoder on one site of one model."""
 
-    model: nn.Module  # in eval mode
-    site: Site  # where the autoencoder reads
-    sae: Sae  # the autoencoder
-    context: int  # window length, tokens
-    drop_first_position: bool  # as in the extraction
+    model: nn.Module
+    """In eval mode."""
+    site: Site
+    """Where the autoencoder reads."""
+    sae: Sae
+    """The autoencoder."""
+    context: int
+    """Window length, tokens."""
+    drop_first_position: bool
+    """As in the extraction."""
 
 
 @dataclass(frozen=True)
 class Text:
     """One half of the held-out text."""
 
-    stream: TokenStream  # the split
-    starts: Integer[np.ndarray, " windows"]  # windows read, in order
+    stream: TokenStream
+    """The split."""
+    starts: Integer[np.ndarray, " windows"]
+    """Windows read, in order."""
 
 
 @dataclass(frozen=True)
 class Block:
     """Some windows of text with the units' activations at their kept positions."""
 
-    starts: Integer[np.ndarray, " windows"]  # offset of each window in the stream
-    tokens: Integer[np.ndarray, "windows context"]  # token ids
-    labels: Integer[np.ndarray, "windows context"]  # index into corpus.LABELS
-    kept: Bool[np.ndarray, "windows context"]  # positions that are read
-    neurons: Float[Tensor, "n d"]  # activations at kept positions
-    codes: Codes  # latents at kept positions, sparse
+    starts: Integer[np.ndarray, " windows"]
+    """Offset of each window in the stream."""
+    tokens: Integer[np.ndarray, "windows context"]
+    """Token ids."""
+    labels: Integer[np.ndarray, "windows context"]
+    """Index into corpus.LABELS."""
+    kept: Bool[np.ndarray, "windows context"]
+    """Positions that are read."""
+    neurons: Float[Tensor, "n d"]
+    """Activations at kept positions."""
+    codes: Codes
+    """Latents at kept positions, sparse."""
 
     def rows(self) -> Integer[np.ndarray, " nnz"]:
         """Kept position of each entry of `codes`."""

@@ -33,9 +33,12 @@ CONVENTIONS = {
 class Half:
     """Prompts of the set and of the baseline on one side of the split."""
 
-    mean: Float[np.ndarray, "prompts latents"]  # mean-pooled activations
-    max: Float[np.ndarray, "prompts latents"]  # max-pooled activations
-    label: Bool[np.ndarray, " prompts"]  # True: of the set
+    mean: Float[np.ndarray, "prompts latents"]
+    """Mean-pooled activations."""
+    max: Float[np.ndarray, "prompts latents"]
+    """Max-pooled activations."""
+    label: Bool[np.ndarray, " prompts"]
+    """True: of the set."""
 
     def pooled(self, pooling: str) -> Float[np.ndarray, "prompts latents"]:
         """Activations by the name of the pooling."""
@@ -52,7 +55,8 @@ class Ranks:
     """Ranks of every column, from which the Mann-Whitney statistic of any labelling follows by one product."""
 
     ranks: Float[np.ndarray, "prompts latents"]
-    ties: Float[np.ndarray, " latents"]  # Σ (t³ − t) over groups of ties
+    ties: Float[np.ndarray, " latents"]
+    """Σ (t³ − t) over groups of ties."""
 
     @classmethod
     def of(cls, values: Float[np.ndarray, "prompts latents"]) -> "Ranks":

@@ -1,4 +1,4 @@
-"""How alike layers and models are (linear CKA), and whether latents of one site have a counterpart at another."""
+"""Similarity of layers and models (linear CKA), and latents of one site matched with those of another."""
 
 from typing import Any
 
@@ -21,7 +21,9 @@ CONVENTIONS = {
 }
 
 
-def shuffled_cka(x: list[np.ndarray], y: list[np.ndarray], seed: int) -> dict[str, float | None]:
+def shuffled_cka(
+    x: list[Float[np.ndarray, "n _"]], y: list[Float[np.ndarray, "n _"]], seed: int
+) -> dict[str, float | None]:
     """CKA of each x with the y in the same place after the rows of y have been permuted; nothing should be left.
 
     Returns: the largest of the debiased values, and the largest of the biased ones, which number and width raise.
@@ -32,7 +34,7 @@ def shuffled_cka(x: list[np.ndarray], y: list[np.ndarray], seed: int) -> dict[st
         kind: [representations.linear_cka(*pair, debiased=kind == "debiased") for pair in pairs]
         for kind in ("debiased", "biased")
     }
-    return {kind: max((v for v in found if v is not None), default=None) for kind, found in values.items()}
+    return {kind: max((v for v in column if v is not None), default=None) for kind, column in values.items()}
 
 
 def cka_rows(activations: SiteActivations, sites: list[str]) -> list[Float[np.ndarray, "n _"]]:
@@ -60,12 +62,12 @@ def matched(x: sparse.csr_matrix, y: sparse.csr_matrix, half: Integer[np.ndarray
 
 def match_latents(
     codes: dict[str, sparse.csr_matrix], window: Integer[np.ndarray, " n"], seed: int
-) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
+) -> tuple[dict[str, dict[str, Any]], dict[str, Float[np.ndarray, "2 _"]]]:
     """Every ordered pair of sites with an autoencoder: summary, and the correlations behind it."""
     rng = np.random.default_rng(seed)
     half = rng.permutation(window.max() + 1)[window] % 2
     order = rng.permutation(len(window))
-    found, arrays = {}, {}
+    matches, arrays = {}, {}
     for left, x in codes.items():
         for right, y in codes.items():
             if left == right:
@@ -75,7 +77,7 @@ def match_latents(
             if not len(true) or not len(control):
                 continue
             name = f"{left}>{right}"
-            found[name] = {
+            matches[name] = {
                 "n_latents": len(true),
                 "median_correlation": float(np.median(true)),
                 "share_above_half": float((true > 0.5).mean()),
@@ -85,4 +87,4 @@ def match_latents(
                 },
             }
             arrays[name] = np.stack([np.sort(true), np.sort(control)])
-    return found, arrays
+    return matches, arrays

@@ -1,4 +1,4 @@
-"""Everything that is looked at in one model without training anything: tokens, similarity, layers."""
+"""Representations of one model without any training: statistics of tokens, similarity, layers."""
 
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,15 @@ def token_part(
     activations: SiteActivations, stream_names: list[str], seed: int
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Statistics per site; the residual stream also in a random basis and at the first position."""
-    found, arrays = {}, {}
+    result, arrays = {}, {}
     for name in activations.by_site:
         rng = np.random.default_rng(derive_seed(seed, "rotation", name))
         in_stream = name in stream_names
-        found[name] = token_statistics.of_site(activations, name, rng if in_stream else None)
+        result[name] = token_statistics.of_site(activations, name, rng if in_stream else None)
         if in_stream:
-            found[name] |= token_statistics.first_token(activations, name)
+            result[name] |= token_statistics.first_token(activations, name)
         arrays |= {f"{name}.{key}": value for key, value in token_statistics.sample(activations, name, rng).items()}
-    inner = [found[name] for name in stream_names[1:]]
+    inner = [result[name] for name in stream_names[1:]]
     summary = {
         "least_kurtosis": min(row["excess_kurtosis"] for row in inner),
         "greatest_kurtosis": max(row["excess_kurtosis"] for row in inner),
@@ -50,7 +50,7 @@ def token_part(
         "first_norm_over_median": max(row["first_norm_over_median"] for row in inner),
         "second_norm_over_median": max(row["second_norm_over_median"] for row in inner),
     }
-    return {"sites": found, "summary": summary}, arrays
+    return {"sites": result, "summary": summary}, arrays
 
 
 def similarity_part(
@@ -98,24 +98,24 @@ def layer_part(
     """CKA within the model and with every peer, and latents matched between the sites of its autoencoders."""
     names = list(activations.by_site)
     rows = cka.cka_rows(activations, names)
-    own, shuffled = representations.cka_matrix(rows), cka.shuffled_cka(rows, rows, derive_seed(seed, "cka"))
+    within, shuffled = representations.cka_matrix(rows), cka.shuffled_cka(rows, rows, derive_seed(seed, "cka"))
     stream = [names.index(name) for name in stream_names]
-    neighbours = [own[a, b] for a, b in zip(stream, stream[1:], strict=False)]
-    found: dict[str, Any] = {
+    neighbours = [within[a, b] for a, b in zip(stream, stream[1:], strict=False)]
+    result: dict[str, Any] = {
         "conventions": cka.CONVENTIONS,
         "n_tokens_cka": len(rows[0]),
         "within": {
             "mean_of_neighbours": float(np.mean(neighbours)),
-            "first_with_last": float(own[stream[0], stream[-1]]),
+            "first_with_last": float(within[stream[0], stream[-1]]),
             "shuffled": shuffled,
         },
         "peers": {},
     }
-    arrays = {"sites": np.array(names), "cka": own}
+    arrays = {"sites": np.array(names), "cka": within}
     for peer, other in peers.items():
         theirs = cka.cka_rows(other, names)
         matrix = representations.cka_matrix([*rows, *theirs], n_left=len(rows))
-        found["peers"][peer] = {
+        result["peers"][peer] = {
             "same_site": dict(zip(names, np.diag(matrix).tolist(), strict=True)),
             "least_of_same_site": float(np.diag(matrix).min()),
             "share_nearest_to_itself": float((matrix.argmax(1) == np.arange(len(names))).mean()),
@@ -123,14 +123,14 @@ def layer_part(
         }
         arrays[f"{peer}.cka"] = matrix
     codes = {name: csr.encode_csr(sae, activations.rows(name)) for name, sae in saes.items()}
-    found["matched"], lines = cka.match_latents(codes, activations.window_of_row(), derive_seed(seed, "matched"))
-    if found["matched"]:
-        of_pairs = found["matched"].values()
-        found["matched_summary"] = {
+    result["matched"], lines = cka.match_latents(codes, activations.window_of_row(), derive_seed(seed, "matched"))
+    if result["matched"]:
+        of_pairs = result["matched"].values()
+        result["matched_summary"] = {
             "least_median_correlation": min(row["median_correlation"] for row in of_pairs),
             "greatest_median_correlation_permuted": max(row["permuted"]["median_correlation"] for row in of_pairs),
         }
-    return found, arrays | {f"{name}.matched": line for name, line in lines.items()}
+    return result, arrays | {f"{name}.matched": line for name, line in lines.items()}
 
 
 def text_part(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from scripts.monosem.evaluation.representations.site_activations import SiteActivations
 from scripts.monosem.metrics import regression, representations
@@ -64,8 +64,11 @@ def _same_token(
 
 
 def draw_pairs(
-    rng: np.random.Generator, window: np.ndarray, place: np.ndarray, token: np.ndarray
-) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    rng: np.random.Generator,
+    window: Integer[np.ndarray, " n"],
+    place: Integer[np.ndarray, " n"],
+    token: Integer[np.ndarray, " n"],
+) -> dict[str, tuple[Integer[np.ndarray, "2 _"], Integer[np.ndarray, " _"] | None]]:
     """Pairs of rows of each kind, and the token type of each where types are the unit."""
     return {
         "anisotropy": (_different(rng, window, token, None), None),
@@ -75,7 +78,9 @@ def draw_pairs(
     }
 
 
-def _mean(cosines: np.ndarray, unit: np.ndarray | None) -> tuple[float | None, float | None]:
+def _mean(
+    cosines: Float[np.ndarray, " pairs"], unit: Integer[np.ndarray, " pairs"] | None
+) -> tuple[float | None, float | None]:
     """Mean and its standard error; over units, if they are given."""
     if unit is not None:
         _, group = np.unique(unit, return_inverse=True)
@@ -86,21 +91,22 @@ def _mean(cosines: np.ndarray, unit: np.ndarray | None) -> tuple[float | None, f
 
 
 def of_pairs(
-    rows: Float[np.ndarray, "n d"], pairs: Mapping[str, tuple[np.ndarray, np.ndarray | None]]
+    rows: Float[np.ndarray, "n d"],
+    pairs: Mapping[str, tuple[Integer[np.ndarray, "2 _"], Integer[np.ndarray, " _"] | None]],
 ) -> dict[str, float | None]:
     """Anisotropy, and every other kind of pair less it, with intervals."""
-    found: dict[str, float | None] = {}
+    result: dict[str, float | None] = {}
     base = 0.0
     for kind, (both, unit) in pairs.items():
         mean, error = _mean(representations.cosines(rows[both[0]], rows[both[1]]), unit)
         if kind == "anisotropy":
             base = mean or 0.0
-            found[kind] = mean
+            result[kind] = mean
         else:
-            found[kind] = None if mean is None else mean - base
-            found[f"{kind}_low"] = None if mean is None else mean - base - 1.96 * error
-            found[f"{kind}_high"] = None if mean is None else mean - base + 1.96 * error
-    return found
+            result[kind] = None if mean is None else mean - base
+            result[f"{kind}_low"] = None if mean is None else mean - base - 1.96 * error
+            result[f"{kind}_high"] = None if mean is None else mean - base + 1.96 * error
+    return result
 
 
 def by_layer(activations: SiteActivations, sites: list[str], seed: int) -> dict[str, dict[str, Any]]:
@@ -109,45 +115,47 @@ def by_layer(activations: SiteActivations, sites: list[str], seed: int) -> dict[
     window, token, place = activations.window_of_row(), activations.token_of_row(), np.nonzero(activations.kept)[1]
     pairs = draw_pairs(rng, window, place, token)
     permuted = draw_pairs(rng, *(rng.permutation(column) for column in (window, place, token)))
-    found = {}
+    result = {}
     for site in sites:
         rows = activations.rows(site)
-        found[site] = of_pairs(rows, pairs) | {"permuted": of_pairs(rows, permuted)}
-    return found
+        result[site] = of_pairs(rows, pairs) | {"permuted": of_pairs(rows, permuted)}
+    return result
 
 
-def position(activations: SiteActivations, site: str, seed: int) -> tuple[dict[str, float], np.ndarray]:
-    """Can the position be read off linearly, on windows that the regression has not seen?
+def position(
+    activations: SiteActivations, site: str, seed: int
+) -> tuple[dict[str, float], Float[np.ndarray, " context"]]:
+    """Position read off linearly, on windows that the regression has not seen.
 
     Returns: R² with and without the first position, and with positions permuted within the fitted half; predicted
-    positions [context] averaged over held-out windows, without the first.
+    positions averaged over held-out windows, NaN for the first.
     """
     rng = np.random.default_rng(seed)
-    x = activations.by_site[site]
+    x, kept = activations.by_site[site], activations.kept
     context = x.shape[1]
     order = rng.permutation(len(x))
     fitted, fresh = order[: len(x) // 2], order[len(x) // 2 :]
-    place = np.broadcast_to(np.arange(context, dtype=np.float64), activations.tokens.shape)
-    own = activations.kept
+    place = np.broadcast_to(np.arange(context, dtype=np.float64), kept.shape)
 
-    def score(keep: np.ndarray, permuted: bool) -> tuple[float, np.ndarray, np.ndarray]:
+    def predict(
+        keep: Bool[np.ndarray, "windows context"], permuted: bool = False
+    ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """True and predicted positions of the held-out windows."""
         truth = place[fitted][keep[fitted]]
-        predicted = regression.ridge_predictions(
-            x[fitted][keep[fitted]], rng.permutation(truth) if permuted else truth, x[fresh][keep[fresh]]
-        )
-        return regression.r_squared(place[fresh][keep[fresh]], predicted), predicted, place[fresh][keep[fresh]]
+        truth = rng.permutation(truth) if permuted else truth
+        predicted = regression.ridge_predictions(x[fitted][keep[fitted]], truth, x[fresh][keep[fresh]])
+        return place[fresh][keep[fresh]], predicted
 
-    with_first = own.copy()
+    with_first = kept.copy()
     with_first[:, 0] = True
-    r2, predicted, truth = score(own, permuted=False)
-    count = np.bincount(truth.astype(int), minlength=context)
-    mean = np.divide(
-        np.bincount(truth.astype(int), predicted, context), count, out=np.full(context, np.nan), where=count > 0
-    )
+    truth, predicted = predict(kept)
+    index = truth.astype(int)
+    count = np.bincount(index, minlength=context)
+    mean = np.divide(np.bincount(index, predicted, context), count, out=np.full(context, np.nan), where=count > 0)
     return {
-        "position_r2": r2,
-        "position_r2_with_first": score(with_first, permuted=False)[0],
-        "position_r2_permuted": score(own, permuted=True)[0],
+        "position_r2": regression.r_squared(truth, predicted),
+        "position_r2_with_first": regression.r_squared(*predict(with_first)),
+        "position_r2_permuted": regression.r_squared(*predict(kept, permuted=True)),
         "position_error": float(np.abs(truth - predicted).mean()),
     }, mean
 

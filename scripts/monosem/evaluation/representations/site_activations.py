@@ -31,9 +31,12 @@ def mlp_sites(n_layer: int) -> list[str]:
 class SiteActivations:
     """Windows of text and the activations of a model on them, by site."""
 
-    tokens: Integer[np.ndarray, "windows context"]  # token ids
-    kept: Bool[np.ndarray, "windows context"]  # neither <|endoftext|> nor the first position of a window
-    by_site: dict[str, Float[np.ndarray, "windows context d"]]  # activations, float32
+    tokens: Integer[np.ndarray, "windows context"]
+    """Token ids."""
+    kept: Bool[np.ndarray, "windows context"]
+    """Neither <|endoftext|> nor the first position of a window."""
+    by_site: dict[str, Float[np.ndarray, "windows context d"]]
+    """Activations, float32."""
 
     def rows(self, site: str) -> Float[np.ndarray, "n d"]:
         """Activations at the kept positions."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from scripts.monosem.evaluation.representations.site_activations import SiteActivations
 from scripts.monosem.metrics import representations
@@ -18,7 +19,7 @@ def of_site(activations: SiteActivations, site: str, rng: np.random.Generator | 
     rows = activations.rows(site).astype(np.float64)
     squares = np.square(rows).sum(0)
     outliers = representations.outlier_dimensions(rows)
-    found = {
+    result = {
         "width": rows.shape[1],
         "norm": float(np.linalg.norm(rows, axis=1).mean()),
         "hoyer_sparsity": float(np.nanmean(representations.hoyer_sparsity(rows))),
@@ -31,12 +32,12 @@ def of_site(activations: SiteActivations, site: str, rng: np.random.Generator | 
     }
     if rng is not None:
         rotated = representations.rotate(rows, rng)
-        found["rotated"] = {
+        result["rotated"] = {
             "excess_kurtosis": float(np.nanmean(representations.excess_kurtosis(rotated))),
             "n_outlier_dimensions": len(representations.outlier_dimensions(rotated)),
             "hoyer_sparsity": float(np.nanmean(representations.hoyer_sparsity(rotated))),
         }
-    return found
+    return result
 
 
 def first_token(activations: SiteActivations, site: str) -> dict[str, float]:
@@ -49,7 +50,9 @@ def first_token(activations: SiteActivations, site: str) -> dict[str, float]:
     }
 
 
-def sample(activations: SiteActivations, site: str, rng: np.random.Generator, n: int = 600) -> dict[str, np.ndarray]:
+def sample(
+    activations: SiteActivations, site: str, rng: np.random.Generator, n: int = 600
+) -> dict[str, Float[np.ndarray, " sample"]]:
     """Norm, sparsity and kurtosis of single tokens, for histograms."""
     rows = activations.rows(site)
     rows = rows[rng.permutation(len(rows))[:n]]

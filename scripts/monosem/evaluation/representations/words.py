@@ -1,4 +1,4 @@
-"""Are words of similar meaning closer than words of equal frequency that have nothing to do with each other?"""
+"""Similarity of words of one meaning, against unrelated words of equal frequency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,9 +38,12 @@ class Vocabulary:
     """The words that are compared."""
 
     words: list[str]
-    ids: Integer[np.ndarray, " words"]  # token ids
-    groups: list[Integer[np.ndarray, " members"]]  # places in `words`, each in one group
-    counts: Integer[np.ndarray, " words"]  # in the train split
+    ids: Integer[np.ndarray, " words"]
+    """Token ids."""
+    groups: list[Integer[np.ndarray, " members"]]
+    """Places in `words`, each in one group."""
+    counts: Integer[np.ndarray, " words"]
+    """In the train split."""
 
 
 def choose(
@@ -112,8 +115,8 @@ def group_means(
 
 def permute_groups(
     group: Integer[np.ndarray, " words"], counts: Integer[np.ndarray, " words"], rng: np.random.Generator, n: int
-) -> np.ndarray:
-    """n assignments [n, words] in which words have swapped groups among their neighbours in frequency."""
+) -> Integer[np.ndarray, "n words"]:
+    """n assignments in which words have swapped groups among their neighbours in frequency."""
     order = np.argsort(counts, kind="stable")
     permuted = np.empty((n, len(group)), int)
     for begin in range(0, len(order), STRATUM):
@@ -155,7 +158,7 @@ def compare(x: Float[np.ndarray, "words d"], vocabulary: Vocabulary, seed: int) 
 
 
 def by_site(
-    names: Sequence[str], vectors: dict[str, list[np.ndarray]], vocabulary: Vocabulary, seed: int
+    names: Sequence[str], vectors: dict[str, list[Float[np.ndarray, "words _"]]], vocabulary: Vocabulary, seed: int
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """`compare` for every site and both kinds of vectors."""
     return {

@@ -99,7 +99,7 @@ def test_group_means_by_hand():
     assert words.group_means(cosines, np.array([[0, 0, 1, 1], [0, 1, 0, 1]]), np.array([2, 2])).tolist() == [1, 0]
 
 
-def test_deals_keep_sizes_and_frequencies():
+def test_permuted_groups_keep_sizes_and_frequencies():
     rng, group = np.random.default_rng(0), np.repeat(np.arange(10), 3)
     counts = rng.permutation(30)
     permuted = words.permute_groups(group, counts, rng, 500)
@@ -111,7 +111,7 @@ def test_deals_keep_sizes_and_frequencies():
     assert (permuted != group).any()
 
 
-def test_similar_words_are_found_and_dealt_ones_are_not():
+def test_similar_words_differ_from_permuted_groups():
     rng = np.random.default_rng(1)
     vocab = vocabulary([2] * 15, rng.permutation(30))
     x = np.repeat(rng.normal(size=(15, 20)), 2, axis=0) + rng.normal(size=(30, 20)) + 3
