@@ -1,6 +1,8 @@
-"""Which files of this repository a script is made of: itself and every module of scripts/ that it imports.
+"""Files of this repository that a script is made of: itself and every module of scripts/ that it imports.
 
-Rules name them as inputs, so that an edit reruns what it can change and nothing else.
+Rules name them as inputs, so that an edit reruns what it can change and nothing else. The imports are read from the
+source text: importing every script to ask it would load torch, 2.4 s in every call, and a list by hand would go stale.
+Late imports count: a file may be watched in vain, but none that a job loads is missed.
 """
 
 import ast
@@ -11,7 +13,7 @@ from pathlib import Path
 PACKAGE = "scripts"
 # imports the files of a folder by name
 BY_NAME = {Path("scripts/monosem/sae/training/equations.py"): Path("scripts/monosem/sae/architectures")}
-# what they do leaves no result
+# nothing that they do is in a result
 NOT_WATCHED = {Path("scripts/monosem/core/job.py"), Path("scripts/monosem/core/session.py")}
 
 

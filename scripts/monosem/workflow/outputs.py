@@ -1,4 +1,4 @@
-"""Which files the figures, notebooks, metrics and the report of a configuration are made from. Imports no torch."""
+"""Files that the figures, notebooks, metrics and the report of a configuration are made from. Imports no torch."""
 
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ def interpreted(config: Config, the_plan: Plan, what: str) -> list[str]:
 
 
 def corpus_manifest(config: Config) -> str:
-    """What the corpus is made of."""
+    """Manifest of the corpus."""
     return f"results/data/{config['corpus']['name']}/manifest.json"
 
 
@@ -143,7 +143,7 @@ def seeds(config: Config, the_plan: Plan) -> dict[str, int]:
 
 
 def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
-    """What the report says about the configuration itself."""
+    """Settings that the report names."""
     chapter, planted = config["chapters"]["gpt2"], config["corpus"]["planted"]
     return {
         "seeds": seeds(config, the_plan),

@@ -59,7 +59,7 @@ def figure_names(config: Config, plan: Plan) -> list[str]:
 
 
 def report_settings(config: Config, plan: Plan) -> dict[str, Any]:
-    """What the chapter says about what was analysed."""
+    """Settings of the analyses that the report names."""
     return {
         "models": {model: list(peers) for model, peers in plan.analysed.items()},
         "texts": texts(config) if plan.analysed else {},

@@ -1,4 +1,4 @@
-"""What a configuration asks for: models, sites and autoencoders to build, resolved while the workflow is parsed.
+"""Models, sites and autoencoders that a configuration asks for, resolved while the workflow is parsed.
 
 Imports neither torch nor transformers. Expects a configuration that `validate.check` has passed.
 """
@@ -15,9 +15,12 @@ from scripts.monosem.models.model_folder import OPTIONS, find_pretrained
 from scripts.monosem.models.site_names import layer_of, parse
 from scripts.monosem.workflow.checks import pretrained_saes
 
-CHAPTER_GPT2 = "chapters.gpt2"  # in place of a model's name: the model that chapter 3 runs on
+CHAPTER_GPT2 = "chapters.gpt2"
+"""Stands for the model of chapter 3 wherever a configuration names a model."""
 KINDS = ("train", "shuffle", "pretrained")
 Config = dict[str, Any]
+Place = tuple[str, str]
+"""A model and a site of it."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +31,17 @@ class Plan:
     """The model of chapter 3."""
     models: dict[str, str]
     """Model -> its kind (one of KINDS); only models that are used, each after the one it is made from."""
-    sites: dict[tuple[str, str], tuple[str, ...]]
+    sites: dict[Place, tuple[str, ...]]
     """(model, site) -> the runs trained there."""
-    passes: dict[tuple[str, str], tuple[str, ...]]
+    passes: dict[Place, tuple[str, ...]]
     """(model, site) -> the other sites that its extraction reads in the same pass; only where there are some."""
     interpreted: tuple[tuple[str, str, str], ...]
     """(model, site, run) of the autoencoders that are interpreted."""
-    references: dict[tuple[str, str], str]
+    references: dict[Place, str]
     """(model, site) -> the run whose L0 the baselines get: the headline's run where it is trained, else the first."""
-    controls: dict[tuple[str, str], str]
+    controls: dict[Place, str]
     """(model, site) -> the shuffled model whose autoencoder of the reference run serves as control there."""
-    neighbours: dict[tuple[str, str], str]
+    neighbours: dict[Place, str]
     """(model, site) -> the site of the next layer with an autoencoder (of the last layer: of the one before)."""
     analysed: dict[str, tuple[str, ...]]
     """Model whose activations are analysed -> the models that it is compared with."""
@@ -57,31 +60,30 @@ class Plan:
 
 
 def kind_of(config: Config, model: str) -> str:
-    """How a model comes to be: one of KINDS."""
+    """The way in which a model is made: one of KINDS."""
     return next(kind for kind in KINDS if kind in config["models"][model])
 
 
 def pretrained_folder(config: Config, model: str) -> Path | None:
-    """Where a pretrained model lies on this machine."""
+    """Folder of a pretrained model; None if it is not on this machine."""
     settings = config["models"][model]["pretrained"]
     return find_pretrained(settings["name"], settings.get("revision"), settings.get("allow_pickle", False))
 
 
 def names_of(config: Config, model: str) -> tuple[str, ...]:
-    """What a model may be called by those who trained autoencoders on it; its name here first."""
+    """Aliases under which an SAE's cfg.json may name this model, its name in the configuration first."""
     if kind_of(config, model) != "pretrained":
         return (model,)
-    told = (
-        read_json(folder / "config.json").get("_name_or_path") if (folder := pretrained_folder(config, model)) else ""
-    )
-    return tuple(name for name in (model, config["models"][model]["pretrained"]["name"], told) if name)
+    folder = pretrained_folder(config, model)
+    declared = read_json(folder / "config.json").get("_name_or_path") if folder else None
+    return tuple(name for name in (model, config["models"][model]["pretrained"]["name"], declared) if name)
 
 
 def model_settings(config: Config, model: str) -> dict[str, Any]:
-    """What a pretrained model's folder is told about its use; see models.<name>.pretrained in the schema."""
+    """Options stored in the linked model's config.json."""
     settings = config["models"][model]["pretrained"]
-    told = {key: settings[key] for key in ("sites", "dtype") if key in settings}
-    return {"attention_across_documents": settings.get("attention_across_documents", False), **told}
+    options = {key: settings[key] for key in ("sites", "dtype") if key in settings}
+    return {"attention_across_documents": settings.get("attention_across_documents", False), **options}
 
 
 def device_of(config: Config, model: str) -> str:
@@ -90,7 +92,7 @@ def device_of(config: Config, model: str) -> str:
 
 
 def chapter_model(config: Config) -> str:
-    """The model of chapter 3: `auto` means the pretrained one if it lies on this machine, else the stand-in."""
+    """The model of chapter 3: `auto` means the pretrained one if it is on this machine, else the stand-in."""
     chapter = config["chapters"]["gpt2"]
     if chapter["model"] != "auto":
         return chapter["model"]
@@ -103,7 +105,7 @@ def resolve(config: Config, model: str) -> str:
 
 
 def architecture(config: Config, model: str) -> dict[str, Any] | None:
-    """config.json of a model, as far as it tells its shape; None for a pretrained model that is not on this machine."""
+    """config.json of a model, as far as its shape goes; None for a pretrained model that is not on this machine."""
     kind = kind_of(config, model)
     settings = config["models"][model][kind]
     if kind == "train":
@@ -139,7 +141,7 @@ def extraction_bytes(config: Config, model: str, sites: list[str], shape: dict[s
 
 
 def disk_need_bytes(config: Config, plan: Plan) -> int:
-    """Disk that the activations and the autoencoders of a run take, as far as the configuration tells."""
+    """Disk that the activations and the autoencoders of a run take, as far as the configuration says."""
     need = 0
     for (model, site), runs in plan.sites.items():
         d = parse(site, architecture(config, model))[2]
@@ -148,9 +150,9 @@ def disk_need_bytes(config: Config, plan: Plan) -> int:
     return need
 
 
-def neighbours_of(sites: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def neighbours_of(sites: Iterable[Place]) -> dict[Place, str]:
     """For every (model, site) the same place of the next layer, of the last layer that of the one before it."""
-    columns: dict[tuple[str, str], dict[int, str]] = {}
+    columns: dict[Place, dict[int, str]] = {}
     for model, site in sites:
         if place := layer_of(site):
             columns.setdefault((model, place[1]), {})[place[0]] = site
@@ -162,11 +164,10 @@ def neighbours_of(sites: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str
     return found
 
 
-def make_plan(config: Config) -> Plan:
-    """Resolve names and collect what is used."""
-    gpt2 = chapter_model(config)
-    sites: dict[tuple[str, str], tuple[str, ...]] = {}
-    passes: dict[tuple[str, str], tuple[str, ...]] = {}
+def _trained_sites(config: Config) -> tuple[dict[Place, tuple[str, ...]], dict[Place, tuple[str, ...]]]:
+    """`Plan.sites` and `Plan.passes`."""
+    sites: dict[Place, tuple[str, ...]] = {}
+    passes: dict[Place, tuple[str, ...]] = {}
     for use in config["sae"]["use"]:
         model, here = resolve(config, use["model"]), sites_of(use)
         new = [site for site in here if (model, site) not in sites]
@@ -174,34 +175,60 @@ def make_plan(config: Config) -> Plan:
             passes[model, new[0]] = tuple(new[1:])
         for site in here:
             sites[model, site] = tuple(dict.fromkeys([*sites.get((model, site), ()), *use["runs"]]))
-    chapter = config["chapters"]["one_layer"]
+    return sites, passes
+
+
+def _used_models(config: Config, names: Iterable[str]) -> dict[str, str]:
+    """Model -> its kind, each after the one it is made from."""
+    models: dict[str, str] = {}
+    for model in dict.fromkeys(names):
+        if kind_of(config, model) == "shuffle":
+            source = config["models"][model]["shuffle"]["of"]
+            models[source] = kind_of(config, source)
+        models[model] = kind_of(config, model)
+    return models
+
+
+def _controls(config: Config, sites: dict[Place, tuple[str, ...]], references: dict[Place, str]) -> dict[Place, str]:
+    """(model, site) -> the shuffled model that has an autoencoder of the reference run there."""
+    found = {}
+    for model, site in sites:
+        if kind_of(config, model) == "shuffle":
+            place = (config["models"][model]["shuffle"]["of"], site)
+            if references.get(place) in sites[model, site]:
+                found[place] = model
+    return found
+
+
+def _autoencoders(config: Config, section: str) -> tuple[tuple[str, str, str], ...]:
+    """(model, site, run) of the autoencoders that a section uses."""
+    uses = config.get(section, {}).get("use", ())
+    return tuple(dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses))
+
+
+def make_plan(config: Config) -> Plan:
+    """Resolve names and collect what is used."""
+    gpt2, (sites, passes) = chapter_model(config), _trained_sites(config)
     analysed = {
         resolve(config, use["model"]): tuple(resolve(config, other) for other in use.get("against", ()))
         for use in config.get("analysis", {}).get("use", ())
     }
     compared = [model for pair in analysed.items() for model in (pair[0], *pair[1])]
-    held = config.get("interventions", {}).get("named") or {}
-    named = [resolve(config, entry["model"]) for entry in held.values() if entry is not None]
-    used = dict.fromkeys([*(model for model, _ in sites), *chapter.values(), gpt2, *compared, *named])
-    models: dict[str, str] = {}
-    for model in used:
-        kind = kind_of(config, model)
-        source = config["models"][model]["shuffle"]["of"] if kind == "shuffle" else None
-        models |= {source: kind_of(config, source), model: kind} if source else {model: kind}
+    entries = config.get("interventions", {}).get("named") or {}
+    pinned = [resolve(config, entry["model"]) for entry in entries.values() if entry is not None]
+    chapter = config["chapters"]["one_layer"].values()
     headline = config["evaluation"]["headline"]["run"]
     references = {place: headline if headline in runs else runs[0] for place, runs in sites.items()}
-    controls = {}
-    for model, site in sites:
-        if models[model] == "shuffle":
-            place = (config["models"][model]["shuffle"]["of"], site)
-            if references.get(place) in sites[model, site]:
-                controls[place] = model
-
-    def autoencoders(section: str) -> tuple[tuple[str, str, str], ...]:
-        uses = config.get(section, {}).get("use", ())
-        return tuple(dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses))
-
     return Plan(
-        gpt2, models, sites, passes, autoencoders("interpretation"), references, controls, neighbours_of(sites),
-        analysed, autoencoders("prompts"), autoencoders("interventions"),
-    )  # fmt: skip
+        gpt2=gpt2,
+        models=_used_models(config, [*(model for model, _ in sites), *chapter, gpt2, *compared, *pinned]),
+        sites=sites,
+        passes=passes,
+        interpreted=_autoencoders(config, "interpretation"),
+        references=references,
+        controls=_controls(config, sites, references),
+        neighbours=neighbours_of(sites),
+        analysed=analysed,
+        prompted=_autoencoders(config, "prompts"),
+        intervened=_autoencoders(config, "interventions"),
+    )

@@ -5,7 +5,7 @@ from typing import Any
 
 from scripts.monosem.core.artefacts import key_prefix
 from scripts.monosem.workflow import outputs_toy
-from scripts.monosem.workflow.plan import sites_of
+from scripts.monosem.workflow.plan import CHAPTER_GPT2, sites_of
 
 
 def toy_roles(config: Mapping[str, Any]) -> dict[str, str | None]:
@@ -17,8 +17,8 @@ def toy_roles(config: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _sites(config: Mapping[str, Any], model: str, chapter_model: str) -> list[tuple[str, list[str]]]:
-    """Sites of a model with their runs, in the order of config.yaml."""
-    names = {model, "chapters.gpt2"} if model == chapter_model else {model}
+    """Sites of a model with their runs, in the order of the configuration."""
+    names = {model, CHAPTER_GPT2} if model == chapter_model else {model}
     return [(site, use["runs"]) for use in config["sae"]["use"] if use["model"] in names for site in sites_of(use)]
 
 
@@ -31,7 +31,7 @@ def _evaluation(model: str | None, site: str | None, run: str | None, what: str)
 def _first_of(config: Mapping[str, Any], section: str, gpt2_model: str | None) -> str | None:
     """The part of a key that is a section's result on the first autoencoder that it uses on the chapter's model."""
     for use in config.get(section, {}).get("use", ()):
-        if use["model"] in ("chapters.gpt2", gpt2_model):
+        if use["model"] in (CHAPTER_GPT2, gpt2_model):
             return f"analysis/{gpt2_model}/{use['site']}/{use['run']}/{section}"
     return None
 
@@ -51,10 +51,10 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
     control, second = one_layer.get("control"), one_layer.get("second")
     control_read = (control, site, run) if (control, site, run) in interpreted else (None, None, None)
     analysed = {
-        gpt2_model if use["model"] == "chapters.gpt2" else use["model"]
+        gpt2_model if use["model"] == CHAPTER_GPT2 else use["model"]
         for use in config.get("analysis", {}).get("use", ())
     }
-    held = headline in [dict(use) for use in config.get("interventions", {}).get("use", ())]
+    pinned = headline in [dict(use) for use in config.get("interventions", {}).get("use", ())]
     tokenizer = config["tokenizer"].get("name", f"bpe-{config['tokenizer']['vocab_size']}")
     corpus = config["corpus"]["name"]
     return {
@@ -84,7 +84,7 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "analysis": f"analysis/{model}" if model in analysed else None,
         "gpt2_analysis": f"analysis/{gpt2_model}" if gpt2_model in analysed else None,
         "gpt2_prompts": _first_of(config, "prompts", gpt2_model),
-        "interventions": f"analysis/{model}/{site}/{run}/interventions" if held else None,
+        "interventions": f"analysis/{model}/{site}/{run}/interventions" if pinned else None,
         "corpus": f"data/{corpus}/manifest",
         "tokens": f"data/{corpus}/tokens/{tokenizer}/manifest",
         **toy_roles(config),

@@ -119,7 +119,7 @@ def _union(forms: list[Schema]) -> Schema:
 
 
 def _keywords(metadata: Iterable[Any], form: Schema) -> Iterator[Schema]:
-    """What the metadata of `Annotated` adds to a schema."""
+    """Keywords that the metadata of `Annotated` adds to a schema."""
     for item in metadata:
         if isinstance(item, annotated_types.GroupedMetadata):
             yield from _keywords(item, form)

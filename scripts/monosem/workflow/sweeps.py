@@ -1,6 +1,6 @@
 """Sweeps: autoencoders that differ in one thing and in their seed, written once in the configuration. No torch.
 
-A sweep in config.yaml:
+A sweep in a configuration:
 
     recipe:
       base: {architecture: relu, d_sae: 1024, …}     # what all have in common
@@ -23,7 +23,7 @@ def members(name: str, sweep: dict[str, Any]) -> Members:
     return {variant: [f"{name}-{variant}-seed{seed}" for seed in sweep["seeds"]] for variant in sweep["variants"]}
 
 
-def stated(config: Config) -> dict[str, dict[str, Any]]:
+def declared(config: Config) -> dict[str, dict[str, Any]]:
     """The sweeps of a configuration; null leaves one out."""
     return {name: sweep for name, sweep in config["sae"].get("sweeps", {}).items() if sweep is not None}
 
@@ -31,7 +31,7 @@ def stated(config: Config) -> dict[str, dict[str, Any]]:
 def expand_(config: Config) -> None:
     """Add the runs of all sweeps to `sae.runs` and to the places that use them; a second time changes nothing."""
     sae = config["sae"]
-    swept = stated(config)
+    swept = declared(config)
     for name, sweep in swept.items():
         for variant, runs in members(name, sweep).items():
             for seed, run in zip(sweep["seeds"], runs, strict=True):
@@ -49,7 +49,7 @@ def expand_(config: Config) -> None:
 
 def trained(config: Config, runs: Sequence[str]) -> dict[str, Members]:
     """The sweeps all of whose runs are among `runs`."""
-    found = {name: members(name, sweep) for name, sweep in stated(config).items()}
+    found = {name: members(name, sweep) for name, sweep in declared(config).items()}
     return {
-        name: variants for name, variants in found.items() if all(set(own) <= set(runs) for own in variants.values())
+        name: variants for name, variants in found.items() if all(set(each) <= set(runs) for each in variants.values())
     }

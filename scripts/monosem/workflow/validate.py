@@ -1,4 +1,4 @@
-"""Is a configuration right? If not: one sentence with the key, what was expected, what was found, the nearest name.
+"""Checks of a configuration; a mistake becomes one sentence: key, expected, found, nearest name.
 
 Three steps: the files (no key twice), the schema (types, ranges, unknown keys), then what a schema cannot say (names
 that must exist, sites that a model must have, numbers that must fit together). Imports neither torch nor transformers.

@@ -65,7 +65,7 @@ def used_names_exist(config: Config) -> Iterator[str]:
         for run in use["runs"]:
             yield from exists(config["sae"]["runs"], run, f"{where}.runs", "the run")
         for sweep in use.get("sweeps", []):
-            yield from exists(sweeps.stated(config), sweep, f"{where}.sweeps", "the sweep")
+            yield from exists(sweeps.declared(config), sweep, f"{where}.sweeps", "the sweep")
         model = plan.resolve(config, use["model"])
         for site in plan.sites_of(use):
             yield from site_exists(config, model, site, where)

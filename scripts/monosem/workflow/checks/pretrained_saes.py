@@ -1,4 +1,4 @@
-"""Runs of the configuration that were trained elsewhere: where they lie, and whether they fit their model and site.
+"""Runs that were trained elsewhere: their folders, and checks that they fit their model and site.
 
 Read while the workflow is parsed: from cfg.json and config.json alone, no torch.
 """
@@ -16,12 +16,12 @@ Run = Mapping[str, Any]
 
 
 def is_pretrained(run: Run) -> bool:
-    """Whether an entry of sae.runs was trained elsewhere."""
+    """True for an entry of sae.runs that was trained elsewhere."""
     return "pretrained" in run
 
 
 def folder_of(run: Run) -> Path | None:
-    """Where a pretrained autoencoder lies on this machine; None if it does not."""
+    """Folder of a pretrained autoencoder; None if it is not on this machine."""
     source = run["pretrained"]
     return formats.find(source["name"], source.get("subfolder"), source.get("revision"))
 
@@ -32,7 +32,7 @@ def d_sae(run: Run) -> int:
 
 
 def resolved(run: Run, site: str) -> dict[str, Any]:
-    """What is configured about a pretrained run, with the folder found, its snapshot, and whether x is centred."""
+    """Settings of a pretrained run, with its folder, its snapshot, and `centred` resolved."""
     source, folder = dict(run["pretrained"]), folder_of(run)
     centred = source.get("centred", formats.read(folder).centred) and site_names.inner_of(site) in CENTRED
     place = folder.parents[len(Path(source.get("subfolder") or "").parts) - 1] if source.get("subfolder") else folder
@@ -46,7 +46,7 @@ def files(run: Run) -> list[str]:
     return [str(folder / name) for name in formats.FILES[formats.format_of(folder)]]
 
 
-def _unstated(what: str, path: Path, key: str, where: str) -> ValueError:
+def _undeclared(what: str, path: Path, key: str, where: str) -> ValueError:
     return ValueError(f"{where}.{key}: {path} does not say {what}; write it here")
 
 
@@ -72,7 +72,7 @@ def check(run: Run, where: str, model: tuple[str, ...], shape: Mapping[str, Any]
     declared = formats.read(folder)
     name, hook = source.get("model_name", declared.model), source.get("hook_name", declared.hook)
     if hook is None:
-        raise _unstated("at which hook the autoencoder reads", declared.path, "hook_name", where)
+        raise _undeclared("at which hook the autoencoder reads", declared.path, "hook_name", where)
     if hook != site:
         raise ValueError(f"{where}: the autoencoder reads '{hook}', sae.use puts it at '{site}'; give it its own site")
     width = site_names.parse(site, shape)[2]
@@ -82,7 +82,7 @@ def check(run: Run, where: str, model: tuple[str, ...], shape: Mapping[str, Any]
             f"'{model[0]}' is {width} wide; give it its own model"
         )
     if name is None:
-        raise _unstated("which model the autoencoder was trained on", declared.path, "model_name", where)
+        raise _undeclared("which model the autoencoder was trained on", declared.path, "model_name", where)
     if not formats.same_model(name, model):
         raise ValueError(
             f"{where}: the autoencoder was trained on '{name}', sae.use puts it on '{model[0]}' "

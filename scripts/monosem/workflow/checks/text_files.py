@@ -1,4 +1,4 @@
-"""What a schema cannot say about the files that an analysis names. Read while the workflow is parsed."""
+"""Checks of the files that a configuration names: prompts and groups of words."""
 
 from collections.abc import Iterator
 from pathlib import Path

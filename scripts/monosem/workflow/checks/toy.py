@@ -1,4 +1,4 @@
-"""What a schema cannot say about a toy experiment: numbers that must fit together, one function per kind. No torch."""
+"""Checks of toy experiments: numbers that must fit together, one function per kind. No torch."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

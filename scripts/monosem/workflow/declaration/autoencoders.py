@@ -40,7 +40,7 @@ class PretrainedSae:
     model_name: str | None = None
     """The model it was trained on, if its files don't say or use another name."""
     centred: bool | None = None
-    """Whether it knows a residual stream of mean zero (TransformerLens' center_writing_weights)."""
+    """True if it was trained on a residual stream of mean zero (TransformerLens' center_writing_weights)."""
     norm_scaling_factor: Positive | None = None
     """Of the release, where cfg.json says expected_average_only_in."""
 

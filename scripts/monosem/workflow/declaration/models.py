@@ -27,7 +27,7 @@ class Installed:
     packages: Annotated[tuple[Text, ...], UNIQUE]
     """Import names."""
     standard_library: bool
-    """Whether its documentation is read, too."""
+    """Read its documentation, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Hub:
     text_field: str = "text"
     """Where the text is."""
     max_documents: Count
-    """How many are read."""
+    """Documents that are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +167,7 @@ class Pretrained:
     device: Device | None = None
     """Where it computes, instead of the device of the run."""
     attention_across_documents: bool = False
-    """Whether tokens see other documents of their window."""
+    """Tokens attend to other documents of their window."""
     sites: dict[str, str] | None = None
     """Sites of a model that is not in the table of families: a name -> path.of.module:input:width."""
 
@@ -230,6 +230,6 @@ class Activations:
     context: Annotated[int, Ge(2)]
     """Tokens per window; at most the models' n_positions."""
     drop_first_position: bool
-    """Whether the first token of every window is left out."""
+    """Leave out the first token of every window."""
     tokens: Annotated[dict[str, Count], Keyword("required", ("default",))]
-    """How many per site, by model; `default` for the others."""
+    """Tokens per site, by model; `default` for the others."""
