@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from scripts.monosem.core import session, timing
+from scripts.monosem.models import source
 from scripts.monosem.models.site_names import inner_of
 from scripts.monosem.workflow import code_inputs, outputs, outputs_analysis, outputs_toy, plan, roles, sweeps, validate
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
@@ -113,11 +114,10 @@ def source_model(wildcards):
 
 
 def pretrained_model(wildcards):
-    """Name of a pretrained model, its folder on this machine, and its options."""
-    settings = config["models"][wildcards.model]["pretrained"]
+    """Name of a pretrained model, its folder or GGUF file on this machine, and its options."""
     return {
-        "name": settings["name"],
-        "folder": str(plan.pretrained_folder(config, wildcards.model)),
+        "name": source.name_of(config["models"][wildcards.model]["pretrained"]),
+        "source": str(plan.pretrained_source(config, wildcards.model)),
         "settings": plan.model_settings(config, wildcards.model),
     }
 

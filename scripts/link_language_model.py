@@ -1,25 +1,26 @@
-"""Link a pretrained model of this machine into the results: checked, hashed, and not copied."""
+"""Import a pretrained model of this machine: a folder is checked, hashed and linked, a GGUF file written out."""
 
 from pathlib import Path
 
 from scripts.monosem.core import artefacts
-from scripts.monosem.core.job import Job, run
+from scripts.monosem.core.job import Job, run, say
+from scripts.monosem.models import gguf
 from scripts.monosem.models.link import link
 
 
 def main(job: Job) -> None:
     pretrained, weights = job.params.pretrained, Path(job.output.weights)
-    folder = Path(pretrained["folder"])
-    hashes = link(folder, weights.parent, pretrained["settings"])
-    summary = {
-        "kind": "pretrained",
-        "name": pretrained["name"],
-        "revision": folder.name if folder.parent.name == "snapshots" else None,
-        "sha256": artefacts.sha256(weights),
-        "files_sha256": hashes,
-        "settings": pretrained["settings"],
-    }
-    artefacts.write_json(summary, job.output.summary)
+    source, settings = Path(pretrained["source"]), pretrained["settings"]
+    summary = {"kind": "pretrained", "name": pretrained["name"], "settings": settings}
+    if source.is_file():
+        origin = gguf.write_folder(source, weights.parent, settings)
+        if origin["rounding"]:
+            say(f"{source.name}: {origin['rounding']}")
+        summary |= {"revision": None, "files_sha256": {origin["file"]: origin["sha256"]}, "gguf": origin}
+    else:
+        summary["files_sha256"] = link(source, weights.parent, settings)
+        summary["revision"] = source.name if source.parent.name == "snapshots" else None
+    artefacts.write_json({**summary, "sha256": artefacts.sha256(weights)}, job.output.summary)
 
 
 if __name__ == "__main__":

@@ -229,6 +229,26 @@ def test_a_pretrained_model_that_is_not_here_is_refused_with_the_way_to_fetch_it
     assert "`python -m scripts.fetch_model gpt2` fetches it" in found
 
 
+@pytest.mark.parametrize(
+    "pretrained, sentence",
+    [
+        ({}, "expected name (a folder or hub name) or gguf (a file), found neither"),
+        ({"name": "a", "gguf": "b"}, "expected name (a folder or hub name) or gguf (a file), found both"),
+        ({"gguf": "a.gguf", "revision": "1"}, "revision: a GGUF file has none; take the key away"),
+        ({"gguf": "a.gguf"}, "gguf: 'a.gguf' is no file; give a GGUF file's path, or package:file"),
+        ({"gguf": "jinja2:a.gguf"}, "the package 'jinja2' has no file 'a.gguf'; its GGUF files: none"),
+        ({"gguf": "config.yaml"}, "config.yaml is cut short or no GGUF file (it does not begin with 'GGUF')"),
+    ],
+)
+def test_a_pretrained_model_has_one_source_that_is_there(pretrained, sentence):
+    config = copy.deepcopy(VALID)
+    config["models"]["mine"] = {"pretrained": pretrained}
+    config["sae"]["use"] = use("mine", runs=["topk-4096"])
+    with pytest.raises(ConfigError) as caught:
+        validate.check(config)
+    assert sentence in str(caught.value)
+
+
 def test_right_configurations_pass():
     validate.check(copy.deepcopy(VALID))
     validate.check({**VALID, "toy": {**VALID["toy"], "superposition": None}})

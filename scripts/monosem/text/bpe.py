@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 END_OF_TEXT = "<|endoftext|>"
-
-
+ADD_NO_BOS = ("GPT2Tokenizer", "Qwen2Tokenizer")
+"""Tokenizer classes that put no `bos_token` before text where tokenizer_config.json does not declare `add_bos_token`."""
 SMALLEST_VOCABULARY = 257
 """256 bytes and <|endoftext|>."""
 
@@ -90,10 +90,14 @@ def load_tokenizer(path: str | Path) -> "Tokenizer":
 def end_of_text_id(tokenizer: "Tokenizer", path: str | Path) -> int:
     """Id of the token before each document: `bos_token` of tokenizer_config.json, else `eos_token`, else <|endoftext|>.
 
-    In GPT-2, Pythia and OPT all are one; Llama and Gemma need their `bos_token` to read anything well.
+    In GPT-2, Pythia and OPT all are one; Llama and Gemma need their `bos_token` to read anything well. Where text gets
+    no token before it (Qwen, SmolLM), `bos_token` and `eos_token` mark the turns of a chat, and <|endoftext|> is first.
     """
     beside = Path(path).with_name("tokenizer_config.json")
     config = artefacts.read_json(beside) if beside.exists() else {}
+    adds_none = (config.get("tokenizer_class") or "").removesuffix("Fast") in ADD_NO_BOS
+    if not config.get("add_bos_token", not adds_none) and (token_id := tokenizer.token_to_id(END_OF_TEXT)) is not None:
+        return token_id
     named = config.get("bos_token") or config.get("eos_token")
     name = named["content"] if isinstance(named, dict) else named or END_OF_TEXT
     token_id = tokenizer.token_to_id(name)

@@ -5,13 +5,14 @@ Imports neither torch nor transformers. Expects a configuration that `validate.c
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from scripts.monosem.core.artefacts import read_json
+from scripts.monosem.models import source
 from scripts.monosem.models.cost import disk_bytes, memory_bytes
 from scripts.monosem.models.families import family_of
-from scripts.monosem.models.model_folder import OPTIONS, find_pretrained
+from scripts.monosem.models.model_folder import CONFIG, OPTIONS
 from scripts.monosem.models.site_names import layer_of, parse
 from scripts.monosem.workflow.checks import pretrained_saes
 
@@ -64,26 +65,36 @@ def kind_of(config: Config, model: str) -> str:
     return next(kind for kind in KINDS if kind in config["models"][model])
 
 
-def pretrained_folder(config: Config, model: str) -> Path | None:
-    """Folder of a pretrained model; None if it is not on this machine."""
-    settings = config["models"][model]["pretrained"]
-    return find_pretrained(settings["name"], settings.get("revision"), settings.get("allow_pickle", False))
+def pretrained_source(config: Config, model: str) -> Path | None:
+    """Folder or GGUF file of a pretrained model; None if it is not on this machine."""
+    return source.find(config["models"][model]["pretrained"])
 
 
 def names_of(config: Config, model: str) -> tuple[str, ...]:
     """Aliases under which an SAE's cfg.json may name this model, its name in the configuration first."""
     if kind_of(config, model) != "pretrained":
         return (model,)
-    folder = pretrained_folder(config, model)
-    declared = read_json(folder / "config.json").get("_name_or_path") if folder else None
-    return tuple(name for name in (model, config["models"][model]["pretrained"]["name"], declared) if name)
+    settings, place = config["models"][model]["pretrained"], pretrained_source(config, model)
+    declared = pretrained_config(place).get("_name_or_path") if place else None
+    return tuple(name for name in (model, source.name_of(settings), declared) if name)
+
+
+@cache
+def _config_as_it_is(place: Path, _changed_ns: int) -> dict[str, Any]:
+    return source.config_of(place)
+
+
+def pretrained_config(place: Path) -> dict[str, Any]:
+    """config.json of a pretrained model, read once as long as it is the same file."""
+    path = place if place.is_file() else place / CONFIG
+    return _config_as_it_is(place, path.stat().st_mtime_ns)
 
 
 def model_settings(config: Config, model: str) -> dict[str, Any]:
     """Options stored in the linked model's config.json."""
     settings = config["models"][model]["pretrained"]
-    options = {key: settings[key] for key in ("sites", "dtype") if key in settings}
-    return {"attention_across_documents": settings.get("attention_across_documents", False), **options}
+    chosen = {key: settings[key] for key in ("sites", "dtype") if key in settings}
+    return {"attention_across_documents": settings.get("attention_across_documents", False), **chosen}
 
 
 def device_of(config: Config, model: str) -> str:
@@ -96,7 +107,7 @@ def chapter_model(config: Config) -> str:
     chapter = config["chapters"]["gpt2"]
     if chapter["model"] != "auto":
         return chapter["model"]
-    return chapter["pretrained"] if pretrained_folder(config, chapter["pretrained"]) else chapter["stand_in"]
+    return chapter["pretrained"] if pretrained_source(config, chapter["pretrained"]) else chapter["stand_in"]
 
 
 def resolve(config: Config, model: str) -> str:
@@ -112,8 +123,8 @@ def architecture(config: Config, model: str) -> dict[str, Any] | None:
         return settings["architecture"]
     if kind == "shuffle":
         return architecture(config, settings["of"])
-    folder = pretrained_folder(config, model)
-    return {**read_json(folder / "config.json"), OPTIONS: model_settings(config, model)} if folder else None
+    place = pretrained_source(config, model)
+    return {**pretrained_config(place), OPTIONS: model_settings(config, model)} if place else None
 
 
 def sites_of(use: Config) -> list[str]:

@@ -101,7 +101,11 @@ def expand_home_(config: Config) -> None:
     """Replace `~` at the start of every path that a configuration names."""
     sources = [entry["pretrained"] for entry in (*config["models"].values(), *config["sae"]["runs"].values())
                if "pretrained" in entry]  # fmt: skip
-    for section, key in [(config["corpus"], "folder"), (config["analysis"], "words"), *((s, "name") for s in sources)]:
+    for section, key in [
+        (config["corpus"], "folder"),
+        (config["analysis"], "words"),
+        *((s, key) for s in sources for key in ("name", "gguf")),
+    ]:
         if key in section:
             section[key] = _expanded(section[key])
     sets = config["prompts"]["sets"]

@@ -7,70 +7,15 @@ import torch
 
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.artefacts import ArtefactError
-from scripts.monosem.models import gguf, gguf_tokenizer, load
+from scripts.monosem.models import gguf, gguf_header, gguf_tokenizer, load
 from scripts.monosem.text.bpe import load_tokenizer
 from tests.helpers import family_models
+from tests.helpers.gguf_files import as_llama_cpp_permutes, write
 
 MODELS = {
     "llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma": "gemma", "gemma2": "gemma2", "gemma3": "gemma3",
     "gpt2": "gpt2",
 }  # fmt: skip
-WORDS = ["<unk>", "<|end|>", "w", "1", "2", *(f"w{i}" for i in range(1, family_models.VOCAB - 4))]
-
-
-def as_llama_cpp_permutes(weight: np.ndarray, n_head: int) -> np.ndarray:
-    """`permute` of llama.cpp's convert_hf_to_gguf.py."""
-    halves = weight.reshape(n_head, 2, weight.shape[0] // n_head // 2, *weight.shape[1:])
-    return halves.swapaxes(1, 2).reshape(weight.shape)
-
-
-def write(model: torch.nn.Module, architecture: str, path, vocabulary=WORDS, kind=None) -> None:
-    """A GGUF file of a model, as llama.cpp's converter lays it out."""
-    layout, config = gguf.LAYOUTS[architecture], model.config
-    writer = library.GGUFWriter(path, architecture)
-    for key, name in {**layout.keys, **layout.optional_keys}.items():
-        rotary = getattr(config, "rope_parameters", None) or {}
-        value = (
-            rotary.get("full_attention", rotary).get("rope_theta")
-            if name == "rope_theta"
-            else getattr(config, name, None)
-        )
-        if value is not None:
-            add = writer.add_float32 if isinstance(value, float) else writer.add_uint32
-            add(f"{architecture}.{key}", value)
-    writer.add_string("tokenizer.ggml.model", "gpt2")
-    writer.add_string("tokenizer.ggml.pre", "gpt-2")
-    writer.add_array("tokenizer.ggml.tokens", vocabulary)
-    writer.add_array("tokenizer.ggml.token_type", [gguf_tokenizer.NORMAL] * len(vocabulary))
-    writer.add_array("tokenizer.ggml.merges", ["w 1", "w 2"])
-    writer.add_uint32("tokenizer.ggml.eos_token_id", 1)
-    names = {theirs: ours for ours, theirs in layout.top.items()}
-    for number in range(len(model.get_submodule(layout.blocks))):
-        for module, place in layout.block.items():
-            for part in ("weight", "bias"):
-                names[f"{layout.blocks}.{number}.{place}.{part}"] = f"blk.{number}.{module}.{part}"
-    state = model.state_dict()
-    for name, tensor in state.items():
-        if name == "lm_head.weight" and config.tie_word_embeddings:
-            continue
-        value, target = tensor.float().numpy(), names[name]
-        if architecture == "llama" and ".attn_q." in target:
-            value = as_llama_cpp_permutes(value, config.num_attention_heads)
-        if architecture == "llama" and ".attn_k." in target:
-            value = as_llama_cpp_permutes(value, config.num_key_value_heads)
-        if architecture.startswith("gemma") and target.endswith("norm.weight"):
-            value = value + 1
-        if architecture == "gpt2" and value.ndim == 2 and target.startswith("blk."):
-            value = value.T
-        value = np.ascontiguousarray(value)
-        if kind is None or value.ndim != 2:
-            writer.add_tensor(target, value)
-        else:
-            writer.add_tensor(target, library.quantize(value, kind), raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def gemma3_with_layers_of_its_default_types():
@@ -142,6 +87,50 @@ def test_a_file_that_is_none_is_refused_in_a_sentence(tmp_path, change, sentence
     assert not (tmp_path / "folder").exists()
 
 
+def test_the_header_says_what_llama_cpps_library_says(tmp_path):
+    path = tmp_path / "model.gguf"
+    write(family_models.model("qwen3"), "qwen3", path)
+    header, theirs = gguf_header.read(path, long_arrays=True), library.GGUFReader(path)
+    ours = {"GGUF.version", "GGUF.tensor_count", "GGUF.kv_count"}
+    assert header.fields == {key: field.contents() for key, field in theirs.fields.items() if key not in ours}
+    assert {name: each.start for name, each in header.tensors.items()} == {
+        each.name: each.data_offset for each in theirs.tensors
+    }
+    assert [each.shape for each in header.tensors.values()] == [tuple(each.shape) for each in theirs.tensors]
+    short = gguf_header.read(path)
+    assert gguf_header.config_of(short, path) == gguf_header.config_of(header, path)
+
+
+def test_long_arrays_are_passed_over_where_they_are_not_asked_for(tmp_path, monkeypatch):
+    path = tmp_path / "model.gguf"
+    write(family_models.model("llama"), "llama", path)
+    monkeypatch.setattr(gguf_header, "SHORT", 3)
+    header, whole = gguf_header.read(path), gguf_header.read(path, long_arrays=True)
+    assert header.fields["tokenizer.ggml.tokens"] is None and len(whole.fields["tokenizer.ggml.tokens"]) > 3
+    assert header.tensors == whole.tensors and header.fields["tokenizer.ggml.merges"] == ["w 1", "w 2"]
+
+
+@pytest.mark.parametrize(
+    "quantisation, words",
+    [
+        ({"F32": 10}, None),
+        ({"Q4_1": 79, "Q8_0": 21}, "weights rounded to 4 bits (Q4_1 79 %, Q8_0 21 %)"),
+        ({"IQ2_XXS": 999, "F32": 1}, "weights rounded to 2 bits (IQ2_XXS 100 %)"),
+        ({"BF16": 99, "F32": 1}, "weights rounded to 16 bits (BF16 99 %, F32 1 %)"),
+    ],
+)
+def test_precision_of_a_file_is_put_in_words(quantisation, words):
+    assert gguf.rounding_of(quantisation) == words
+
+
+def test_a_file_cut_within_its_weights_is_refused(tmp_path):
+    path = tmp_path / "model.gguf"
+    write(family_models.model("llama"), "llama", path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ArtefactError, match="is cut short: tensor '.*' ends at byte"):
+        gguf.write_folder(path, tmp_path / "folder")
+
+
 def test_an_unknown_architecture_tensor_or_pre_tokenizer_is_named(tmp_path):
     path = tmp_path / "model.gguf"
     writer = library.GGUFWriter(path, "mamba")
@@ -157,7 +146,7 @@ def test_an_unknown_architecture_tensor_or_pre_tokenizer_is_named(tmp_path):
         gguf_tokenizer.tokenizer_of(
             lambda key, default=None: {**header, "tokenizer.ggml.model": "bert"}.get(key, default), path
         )
-    assert gguf.name_of("blk.3.ffn_gate_exps.weight", gguf.LAYOUTS["llama"]) is None
+    assert gguf.name_of("blk.3.ffn_gate_exps.weight", gguf_header.LAYOUTS["llama"]) is None
 
 
 def test_a_resource_of_a_package_is_found_without_importing_it(tmp_path, monkeypatch):
@@ -166,12 +155,12 @@ def test_a_resource_of_a_package_is_found_without_importing_it(tmp_path, monkeyp
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     (package / "a.gguf").write_bytes(b"")
     monkeypatch.syspath_prepend(tmp_path)
-    assert gguf.resource("packed_model:a.gguf") == package / "a.gguf"
-    assert gguf.resource("folder/b.gguf").name == "b.gguf"
+    assert gguf_header.resource("packed_model:a.gguf") == package / "a.gguf"
+    assert gguf_header.resource("folder/b.gguf").name == "b.gguf"
     with pytest.raises(ArtefactError, match="has no file 'b.gguf'; its GGUF files: a.gguf"):
-        gguf.resource("packed_model:b.gguf")
+        gguf_header.resource("packed_model:b.gguf")
     with pytest.raises(ArtefactError, match="'no_such_package' is not installed"):
-        gguf.resource("no_such_package:b.gguf")
+        gguf_header.resource("no_such_package:b.gguf")
 
 
 def header_of(tokenizer_json: dict, types: dict[str, int], **more) -> gguf_tokenizer.Read:

@@ -234,6 +234,10 @@ def test_kept_positions_drop_end_of_text_even_when_its_id_is_zero(backend, end_o
         ({"bos_token": "<s>", "eos_token": "</s>"}, "<s>"),
         ({"bos_token": None, "eos_token": {"content": "</s>"}}, "</s>"),
         ({}, "<|endoftext|>"),
+        ({"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": True}, "<s>"),
+        ({"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": False}, "<|endoftext|>"),  # as in Qwen, SmolLM
+        ({"bos_token": "<s>", "tokenizer_class": "GPT2TokenizerFast"}, "<|endoftext|>"),
+        ({"bos_token": "<s>", "tokenizer_class": "LlamaTokenizer"}, "<s>"),
     ],
 )
 def test_documents_begin_with_the_tokenizers_own_mark(tmp_path, config, expected):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from scripts.monosem.core.artefacts import ArtefactError
-from scripts.monosem.models import cost, model_folder, site_names
+from scripts.monosem.models import cost, site_names, source
 from scripts.monosem.models.families import family_of, shape_of
 from scripts.monosem.workflow import plan
 
@@ -31,15 +31,19 @@ def model_exists(config: Config, name: str, where: str) -> Iterator[str]:
     yield from exists([plan.CHAPTER_GPT2, *config["models"]], name, where, "the model")
 
 
+def model_is_here(config: Config, model: str) -> Iterator[str]:
+    """A pretrained model must be on this machine, its config.json or header readable."""
+    if plan.kind_of(config, model) == "pretrained":
+        try:
+            source.config_of(source.require(config["models"][model]["pretrained"], f"models.{model}.pretrained"))
+        except ArtefactError as error:
+            yield str(error)
+
+
 def site_exists(config: Config, model: str, site: str, where: str) -> Iterator[str]:
     """The model must be on this machine and have the site, long enough windows, and a size that fits into memory."""
+    yield from model_is_here(config, model)
     shape = plan.architecture(config, model)
-    if shape is None:
-        name = config["models"][model]["pretrained"]["name"]
-        yield (
-            f"models.{model}.pretrained.name: '{name}' is neither a folder with {model_folder.NEEDED} nor in the hub "
-            f"cache of this machine; `python -m scripts.fetch_model {name}` fetches it where there is a network"
-        )
     try:
         layer = site_names.parse(site, shape)[0]
     except ValueError as error:

@@ -57,6 +57,18 @@ def training_has_a_step(config: Config) -> Iterator[str]:
             )
 
 
+def pretrained_model_has_one_source(config: Config) -> Iterator[str]:
+    """A pretrained model is a folder or repository (`name`), or a GGUF file, which is one file of one revision."""
+    for name, model in config["models"].items():
+        settings, where = model.get("pretrained", {"name": ""}), f"models.{name}.pretrained"
+        if ("name" in settings) == ("gguf" in settings):
+            found = "both" if "name" in settings else "neither"
+            yield f"{where}: expected name (a folder or hub name) or gguf (a file), found {found}"
+        for key in ("revision", "allow_pickle"):
+            if key in settings and "gguf" in settings:
+                yield f"{where}.{key}: a GGUF file has none; take the key away"
+
+
 def shuffled_model_has_a_source(config: Config) -> Iterator[str]:
     """It is made of a model that is trained here."""
     trained = [name for name, model in config["models"].items() if "train" in model]
@@ -99,6 +111,7 @@ CHECKS: tuple[Check, ...] = (
     some_length_is_kept,
     heads_divide_the_width,
     training_has_a_step,
+    pretrained_model_has_one_source,
     shuffled_model_has_a_source,
     one_layer_chapter_has_models,
     gpt2_chapter_has_models,

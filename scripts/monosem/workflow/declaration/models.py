@@ -156,8 +156,10 @@ class Shuffle:
 class Pretrained:
     """A model that is on this machine."""
 
-    name: Text
+    name: Text | None = None
     """A folder or the name of a model in the hub cache."""
+    gguf: Text | None = None
+    """In place of name: a GGUF file, as a path or as package:file of an installed package."""
     revision: Text | None = None
     """Commit or tag of the hub; without it, the newest snapshot here."""
     allow_pickle: bool = False

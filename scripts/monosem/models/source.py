@@ -1,0 +1,73 @@
+"""Where a pretrained model is on this machine (a folder, a hub snapshot, a GGUF file), and what it declares.
+
+Imports neither torch nor transformers, and never uses the network.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scripts.monosem.core.artefacts import ArtefactError, read_json
+from scripts.monosem.models import gguf_header, model_folder
+
+Settings = Mapping[str, Any]
+"""`models.<name>.pretrained` of a configuration."""
+
+
+def find(settings: Settings) -> Path | None:
+    """Folder or GGUF file of a model; None if it is not on this machine."""
+    if "gguf" not in settings:
+        return model_folder.find_pretrained(
+            settings["name"], settings.get("revision"), settings.get("allow_pickle", False)
+        )
+    try:
+        path = gguf_header.resource(settings["gguf"])
+    except ArtefactError:
+        return None
+    return path if path.is_file() else None
+
+
+def name_of(settings: Settings) -> str:
+    """A model's name as the configuration has it: of a folder, a repository, or a GGUF file."""
+    return settings["gguf"] if "gguf" in settings else settings["name"]
+
+
+def require(settings: Settings, where: str) -> Path:
+    """Folder or GGUF file of a model.
+
+    Args:
+        where: path of the settings in the configuration, for the sentence.
+    Raises: ArtefactError in one sentence if it is not on this machine.
+    """
+    if "gguf" in settings:
+        try:
+            path = gguf_header.resource(settings["gguf"])
+        except ArtefactError as error:
+            raise ArtefactError(f"{where}.gguf: {error}") from None
+        if not path.is_file():
+            raise ArtefactError(f"{where}.gguf: '{path}' is no file; give a GGUF file's path, or package:file")
+        return path
+    if place := find(settings):
+        return place
+    name = settings["name"]
+    raise ArtefactError(
+        f"{where}.name: '{name}' is neither a folder with {model_folder.NEEDED} nor in the hub cache of this machine; "
+        f"`python -m scripts.fetch_model {name}` fetches it where there is a network"
+    )
+
+
+def config_of(place: Path) -> dict[str, Any]:
+    """config.json of a model, made from the header where it is a GGUF file."""
+    if place.is_file():
+        return gguf_header.config_of(gguf_header.read(place), place)
+    return read_json(place / model_folder.CONFIG)
+
+
+def files_of(place: Path, allow_pickle: bool = False) -> list[Path]:
+    """Files whose contents make the model; one that may be missing counts as missing."""
+    if place.is_file():
+        return [place]
+    names = [model_folder.CONFIG, model_folder.TOKENIZER, model_folder.TOKENIZER_CONFIG]
+    weights = model_folder.weight_files(place, allow_pickle)
+    index = [model_folder.INDEX] if weights and weights[0] not in (model_folder.WEIGHTS, model_folder.PICKLED) else []
+    return [place / name for name in (*names, *index, *weights)]
