@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 END_OF_TEXT = "<|endoftext|>"
 ADD_NO_BOS = ("GPT2Tokenizer", "Qwen2Tokenizer")
-"""Tokenizer classes that put no `bos_token` before text where tokenizer_config.json does not declare `add_bos_token`."""
+"""Tokenizer classes that put no `bos_token` before text where tokenizer_config.json has no `add_bos_token`."""
 SMALLEST_VOCABULARY = 257
 """256 bytes and <|endoftext|>."""
 
