@@ -124,7 +124,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file declares."""
+    """Keys and tensors that a file declares."""
 
     fields: Mapping[str, Any]
     """Values by key; a long array is None where arrays were not asked for."""
@@ -198,16 +198,16 @@ def read(path: Path, long_arrays: bool = False) -> Header:
             for _ in range(n_fields):
                 key, kind = place.string(), place.scalar("I")
                 fields[key] = place.value(kind, long_arrays)
-            found = {}
+            places = {}
             for _ in range(n_tensors):
                 name, n_axes = place.string(), place.scalar("I")
                 shape = tuple(place.scalar("Q") for _ in range(n_axes))
-                found[name] = Tensor(shape, place.scalar("I"), place.scalar("Q"))
+                places[name] = Tensor(shape, place.scalar("I"), place.scalar("Q"))
             alignment = fields.get("general.alignment", 32)
             data = -(-place.at // alignment) * alignment
     except (ValueError, KeyError, OSError, OverflowError, RecursionError, TypeError, struct.error) as error:
         raise ArtefactError(f"{path} is cut short or no GGUF file ({error}); fetch it again") from None
-    tensors = {name: Tensor(each.shape, each.kind, data + each.start) for name, each in found.items()}
+    tensors = {name: Tensor(each.shape, each.kind, data + each.start) for name, each in places.items()}
     return Header(fields, tensors)
 
 
