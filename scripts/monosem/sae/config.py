@@ -32,7 +32,7 @@ class SaeConfig:
     """Every parameter of one training run; `ARCHITECTURES` says which architecture has which."""
 
     architecture: Annotated[str, Keyword("enum", tuple(ARCHITECTURES))]
-    """What keeps the latents sparse: a file of architectures/."""
+    """A file of architectures/: the constraint or penalty that keeps the latents sparse."""
     d_sae: Count
     """Latents."""
     vectors: Count

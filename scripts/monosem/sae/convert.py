@@ -1,6 +1,6 @@
 """Sparse autoencoders of other libraries as ours, and ours as theirs.
 
-In between stands what SAELens 6 calls an inference configuration (cfg.json as a dict) and its tensors by name, acting
+In between is what SAELens 6 calls an inference configuration (cfg.json as a dict) and its tensors by name, acting
 on raw activations, with b_dec subtracted before encoding. What a format says in another way is folded into the weights.
 
     SAELens              of any version
@@ -58,7 +58,7 @@ def read(folder: str | Path, norm_scaling_factor: float | None = None) -> Config
     """Configuration and tensors of an autoencoder in any of the three formats, recognised by its files.
 
     Args: norm_scaling_factor: what SAELens multiplied the activations by where cfg.json says
-        `normalize_activations: expected_average_only_in`; it stands beside the release, not in the folder.
+        `normalize_activations: expected_average_only_in`; the release names it, not the folder.
     Raises: ArtefactError naming file and reason for what these equations cannot express.
     """
     folder = Path(folder)

@@ -12,8 +12,8 @@ def fetch_sae(name: str, subfolder: str | None = None, revision: str | None = No
 
     Raises: ArtefactError like `fetch`.
     """
-    if found := formats.find(name, subfolder, revision):
-        return found
+    if folder := formats.find(name, subfolder, revision):
+        return folder
     from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     def path_of(file: str) -> str:

@@ -34,15 +34,22 @@ TENSORS = {  # of each architecture, under SAELens' names; standard is ReLU
 class Sae:
     """One trained sparse autoencoder."""
 
-    cfg: dict[str, Any]  # SAELens 6 inference configuration, with `metadata`
+    cfg: dict[str, Any]
+    """SAELens 6 inference configuration, with `metadata`."""
     W_enc: Float[Tensor, "d_in d_sae"]
-    b_enc: Float[Tensor, " d_sae"]  # gated: b_gate
-    W_dec: Float[Tensor, "d_sae d_in"]  # a dictionary element is a row, of unit length
+    b_enc: Float[Tensor, " d_sae"]
+    """gated: b_gate."""
+    W_dec: Float[Tensor, "d_sae d_in"]
+    """A dictionary element is a row, of unit length."""
     b_dec: Float[Tensor, " d_in"]
-    k: int | None = None  # topk: latents kept per vector
-    threshold: Float[Tensor, " d_sae"] | None = None  # jumprelu
-    r_mag: Float[Tensor, " d_sae"] | None = None  # gated
-    b_mag: Float[Tensor, " d_sae"] | None = None  # gated
+    k: int | None = None
+    """topk: latents kept per vector."""
+    threshold: Float[Tensor, " d_sae"] | None = None
+    """jumprelu."""
+    r_mag: Float[Tensor, " d_sae"] | None = None
+    """gated."""
+    b_mag: Float[Tensor, " d_sae"] | None = None
+    """gated."""
 
     @property
     def d_in(self) -> int:
@@ -72,7 +79,7 @@ def pre_activations(sae: Sae, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_
 
 
 def _bound(sae: Sae) -> float | Float[Tensor, " d_sae"]:
-    """What z must exceed for a latent to be active; not for topk."""
+    """Bound that z must exceed for a latent to be active; not for topk."""
     return 0.0 if sae.threshold is None else sae.threshold
 
 
@@ -149,9 +156,9 @@ def load_sae(
     known_shapes = {"W_enc": (d_in, d_sae), "W_dec": (d_sae, d_in), "b_dec": (d_in,)}
     shapes = {name: known_shapes.get(name, (d_sae,)) for name in TENSORS[cfg["architecture"]]}
     for name, shape in shapes.items():
-        found = tuple(tensors[name].shape) if name in tensors else None
-        if found != shape:
-            what = "is missing" if found is None else f"has shape {list(found)}"
+        stored = tuple(tensors[name].shape) if name in tensors else None
+        if stored != shape:
+            what = "is missing" if stored is None else f"has shape {list(stored)}"
             raise artefacts.ArtefactError(f"{weights_path}: {name} {what}, cfg.json says {list(shape)}; {again}")
     k = cfg.get("k") if cfg["architecture"] == "topk" else None
     if cfg["architecture"] == "topk" and not (isinstance(k, int) and 1 <= k <= d_sae):
@@ -162,10 +169,10 @@ def load_sae(
             f"{cfg_path}: this SAE reads vectors of width {d_in}, the activations have {expect_d_in}"
         )
     if expect_model_sha is not None and metadata.get("model_sha256") != expect_model_sha:
-        own = f"{metadata.get('model_name')} (sha256 {str(metadata.get('model_sha256'))[:12]})"
+        trained_on = f"{metadata.get('model_name')} (sha256 {str(metadata.get('model_sha256'))[:12]})"
         raise artefacts.ArtefactError(
-            f"{cfg_path}: this SAE was trained on model {own}, not on the one given (sha256 {expect_model_sha[:12]}); "
-            "train it again or give its own model"
+            f"{cfg_path}: this SAE was trained on model {trained_on}, not on the one given "
+            f"(sha256 {expect_model_sha[:12]}); train it again or give its own model"
         )
     return from_tensors(cfg, {name: tensors[name].float().to(device) for name in shapes})
 

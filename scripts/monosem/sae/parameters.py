@@ -14,20 +14,27 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Parameters:
-    """Weights, or their gradients, or a moment of Adam: one tensor each. What an architecture lacks is None."""
+    """Weights, or their gradients, or a moment of Adam: one tensor each. None: the architecture has no such tensor."""
 
-    encoder: Float[Tensor, "d_sae d_in"]  # W_enc transposed
-    b_enc: Float[Tensor, " d_sae"]  # bias of the latents (gated: of the gate)
-    decoder: Float[Tensor, "d_sae d_in"]  # W_dec; unit rows (all but relu_decoder_norm): the dictionary vectors
-    b_dec: Float[Tensor, " d_in"]  # subtracted before encoding, added after decoding (tied)
-    threshold: Float[Tensor, " d_sae"] | None = None  # jumprelu: θ, at or below which a latent is silent
-    r_mag: Float[Tensor, " d_sae"] | None = None  # gated: logarithm of magnitude weights over gate weights
-    b_mag: Float[Tensor, " d_sae"] | None = None  # gated: bias of the magnitudes
+    encoder: Float[Tensor, "d_sae d_in"]
+    """W_enc transposed."""
+    b_enc: Float[Tensor, " d_sae"]
+    """Bias of the latents (gated: of the gate)."""
+    decoder: Float[Tensor, "d_sae d_in"]
+    """W_dec; unit rows (all but relu_decoder_norm): the dictionary vectors."""
+    b_dec: Float[Tensor, " d_in"]
+    """Subtracted before encoding, added after decoding (tied)."""
+    threshold: Float[Tensor, " d_sae"] | None = None
+    """jumprelu: θ, at or below which a latent is silent."""
+    r_mag: Float[Tensor, " d_sae"] | None = None
+    """gated: logarithm of magnitude weights over gate weights."""
+    b_mag: Float[Tensor, " d_sae"] | None = None
+    """gated: bias of the magnitudes."""
 
     def tensors(self) -> dict[str, Tensor]:
         """Name -> tensor, of those that there are."""
-        found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {name: tensor for name, tensor in found.items() if tensor is not None}
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: tensor for name, tensor in values.items() if tensor is not None}
 
     def zeros(self) -> "Parameters":
         """Zeros of the same shapes."""

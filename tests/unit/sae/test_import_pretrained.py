@@ -1,4 +1,4 @@
-"""Autoencoders that were trained elsewhere: the same numbers as at home, folded conventions, and one sentence each."""
+"""Pretrained autoencoders: the same numbers as in the library that trained them, folded conventions, plain refusals."""
 
 import copy
 import json
@@ -35,7 +35,7 @@ def sha(world) -> str:
 
 
 def train(world, folder: Path, **params) -> Path:
-    """What the rule train_sae does."""
+    """Train as the rule train_sae does."""
     from scripts.monosem.activations.store import open_activations
 
     activations = open_activations(world["activations"])
@@ -47,7 +47,7 @@ def train(world, folder: Path, **params) -> Path:
 
 
 def imported(world, folder: Path, target: Path, site: str = POST, **options) -> Path:
-    """What the rule import_sae does."""
+    """Import as the rule import_sae does."""
     source = {"name": "another", "centred": False, **options}
     names = {"model": "model", "site": site, "run": "run"}
     cfg, tensors, _ = import_pretrained.import_pretrained(folder, source, sha(world), READING, names)

@@ -22,7 +22,7 @@ folder, params = Path(sys.argv[1]), json.loads(sys.argv[2])
 
 def run(place):
     rows = Rows(sparse_mixtures(3000)[0])
-    say = lambda text: print(text, file=open(place / "said", "a"))
+    say = lambda text: print(text, file=open(place / "log", "a"))
     weights, summary = loop.train(
         rows, from_params(params), 5, place / "state", place / "curve.jsonl", checkpoint_every_s=0, say=say
     )
@@ -89,7 +89,7 @@ def test_killed_at_random_moments(tmp_path, params):
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 3
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert (killed / "said").read_text().count("resuming") >= 3
+    assert (killed / "log").read_text().count("resuming") >= 3
     for name in ("weights.safetensors", "curve.json"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
     assert not (killed / "state").exists()

@@ -41,7 +41,7 @@ SMALL = {
 
 
 def run(folder, rows, config, every=1e9, **options):
-    said = []
+    lines = []
     weights, summary = loop.train(
         rows,
         config,
@@ -49,11 +49,11 @@ def run(folder, rows, config, every=1e9, **options):
         folder / "c" / "state",
         folder / "curve.jsonl",
         checkpoint_every_s=every,
-        say=said.append,
+        say=lines.append,
         **options,
     )
     curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
-    return weights, summary, curve, said
+    return weights, summary, curve, lines
 
 
 def without_time(rows):
@@ -95,8 +95,8 @@ def test_two_parts_equal_one_whole_bit_for_bit(tmp_path, config, kill_at):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "parts", Rows(x, fail_at=kill_at), config, every=0)
     (tmp_path / "parts" / "curve.jsonl").unlink()  # a workflow removes the outputs of a killed job
-    weights, summary, curve, said = run(tmp_path / "parts", Rows(x), config)
-    assert "resuming" in said[0]
+    weights, summary, curve, lines = run(tmp_path / "parts", Rows(x), config)
+    assert "resuming" in lines[0]
     assert all(torch.equal(weights[name], whole_weights[name]) for name in weights)
     assert without_time(curve) == without_time(whole_curve)
     assert summary["resampled"] == whole["resampled"] and summary["dead_latents"] == whole["dead_latents"]
@@ -124,8 +124,8 @@ def test_a_checkpoint_that_does_not_fit_is_ignored_with_a_sentence(tmp_path):
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, Rows(x, fail_at=9), TOPK, every=0, data_identity="" if word == "not a whole" else "other")
         state.write_bytes(spoil(state.read_bytes()))
-        weights, _, _, said = run(tmp_path, Rows(x), TOPK)
-        assert word in said[0]
+        weights, _, _, lines = run(tmp_path, Rows(x), TOPK)
+        assert word in lines[0]
         assert torch.equal(weights["W_dec"], clean["W_dec"])
 
 

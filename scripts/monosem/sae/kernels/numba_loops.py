@@ -5,7 +5,7 @@ threads changes no bit. Matrices that are read at random are cut into blocks of 
 one block of a few thousand rows fits into a core's L2 cache (measured: 64 columns beat 32, 128 and 256).
 Four summands at a time: otherwise loading and storing the sum costs more than the product.
 
-Constants stand in this file: numba's cache on disk looks at no other.
+Constants are in this file: numba's cache on disk looks at no other.
 """
 
 import inspect
@@ -152,15 +152,15 @@ def take_above(bits, bounds, shift, latents, values, counts):
                 above[i] = row[i] > bounds[i]
         for w in range(len(words)):
             if words[w]:
-                found = 0
+                n_above = 0
                 for i in range(8 * w, 8 * w + 8):
-                    place[found] = i
-                    found += above[i]
-                if out + found <= capacity:
-                    for i in range(found):
+                    place[n_above] = i
+                    n_above += above[i]
+                if out + n_above <= capacity:
+                    for i in range(n_above):
                         latents[out + i] = place[i]
                         values[out + i] = values.dtype.type(row[place[i]]) << shift
-                out += found
+                out += n_above
         counts[b] = out - before
     return out
 
@@ -255,7 +255,7 @@ def round_encoder(encoder, b_enc, rounded, first, last):
 def sum_rows(values, indices, offsets, table, out, column, first, last):
     """out[r] = Σ over the entries e of r of values[e] · table[indices[e]], for one column block and r in a range.
 
-    `table` is that block; it stands in `out` from `column` on.
+    `table` is that block; it is in `out` from `column` on.
     """
     total = np.empty(BLOCK, table.dtype)
     for r in range(first, last):
@@ -281,7 +281,7 @@ def sum_rows(values, indices, offsets, table, out, column, first, last):
 def reconstruct(
     values, latents, offsets, table, target, grad_decoded, grad_values, squares, factor, nested, first, last
 ):
-    """One column block of kernels.Reconstruction for rows first … last − 1 of the target.
+    """One column block of sparse.Reconstruction for rows first … last − 1 of the target.
 
     grad_decoded[group] · table[latents[e]] is added to grad_values[e] for its entries e, squared errors are added to
     squares[group].
@@ -302,17 +302,17 @@ def reconstruct(
                 v, i = values[e], latents[e]
                 for j in range(BLOCK):
                     error[j] += v * table[i, j]
-            square, own = table.dtype.type(0), grad_decoded[g]
+            square, grad_row = table.dtype.type(0), grad_decoded[g]
             for j in range(BLOCK):
                 square += error[j] * error[j]
-                own[j] = error[j]
+                grad_row[j] = error[j]
             squares[g] += square
         error[:] = 0
         for g in range((r + 1) * nested - 1, r * nested - 1, -1):
-            own = grad_decoded[g]
+            grad_row = grad_decoded[g]
             for j in range(BLOCK):
-                error[j] += factor * own[j]
-                own[j] = error[j]
+                error[j] += factor * grad_row[j]
+                grad_row[j] = error[j]
             start, stop = offsets[g], offsets[g + 1]
             fours = start + (stop - start) // 4 * 4
             for e in range(start, fours, 4):
@@ -370,10 +370,10 @@ def sum_columns(bits, out, first, last):
     row = np.empty(last - first, np.float32)
     row_bits, total = row.view(np.uint32), np.zeros(last - first, np.float32)
     for b in range(len(bits)):
-        own = bits[b, first:last]
-        for j in range(len(own)):
-            row_bits[j] = np.uint32(own[j]) << np.uint32(16)
-        for j in range(len(own)):
+        entries = bits[b, first:last]
+        for j in range(len(entries)):
+            row_bits[j] = np.uint32(entries[j]) << np.uint32(16)
+        for j in range(len(entries)):
             total[j] += row[j]
     out[first:last] = total
 

@@ -1,5 +1,5 @@
-"""Which latents of a batch are active, from their pre-activations: the largest of each row or of the batch, or all
-above a bound.
+"""The active latents of a batch, from their pre-activations: the largest of each row or of the batch, or all above a
+bound.
 
 On the CPU in compiled loops (numba_loops.py), elsewhere with torch. Every choice is exact and has a fixed order.
 """
@@ -118,7 +118,7 @@ def _positions_above(pre: Float[Tensor, "n d_sae"], bound: float | Tensor, share
 
 
 def _ordered_integers(bounds: Float[Tensor, " d_sae"], dtype: torch.dtype) -> Int[Tensor, " d_sae"]:
-    """Integers T so that z > bound ⇔ key(z) > T for floats z of `dtype`; key is that of compiled.take_above."""
+    """Integers T so that z > bound ⇔ key(z) > T for floats z of `dtype`; key is that of numba_loops.take_above."""
     bits = torch.from_numpy(as_integers(bounds + 0.0))  # −0 becomes 0
     keys = torch.where(bits < 0, bits ^ torch.iinfo(bits.dtype).max, bits)
     if dtype != torch.bfloat16:

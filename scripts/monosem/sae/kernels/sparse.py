@@ -48,7 +48,7 @@ class ByLatent:
 
 
 def is_compiled(x: Tensor) -> bool:
-    """Whether numba_loops.py has the kernels for tensors like this one."""
+    """True if numba_loops.py has the kernels for tensors like this one."""
     return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64, torch.bfloat16)
 
 

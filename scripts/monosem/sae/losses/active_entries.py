@@ -7,7 +7,7 @@ A loss writes its equations once, on `values`: one number per active entry. In `
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scripts.monosem.sae.kernels import sparse as sparse_kernels
@@ -30,12 +30,16 @@ def dense_above(precision: str, device: str) -> float:
 class Sparse:
     """Few entries are active; their values are flat."""
 
-    codes: sparse_kernels.Codes  # active pre-activations, or what the selection made of them
-    entries: sparse_kernels.ByLatent  # the same, sorted by latent
+    codes: sparse_kernels.Codes
+    """Active pre-activations, or what the selection made of them."""
+    entries: sparse_kernels.ByLatent
+    """The same, sorted by latent."""
     weights: Parameters
     centred: Centred
-    buffers: dict[str, Tensor]  # memory of a step, used again in the next
-    nested: int = 1  # rows of the code per vector; see kernels.Reconstruction
+    buffers: dict[str, Tensor]
+    """Memory of a step, used again in the next."""
+    nested: int = 1
+    """Rows of the code per vector; see sparse.Reconstruction."""
 
     @property
     def pre_acts(self) -> Float[Tensor, " nnz"]:
@@ -43,8 +47,8 @@ class Sparse:
         return self.codes.values
 
     @property
-    def active(self) -> Tensor:
-        """How many entries are active."""
+    def active(self) -> Float[Tensor, ""] | Int[Tensor, ""]:
+        """Number of active entries."""
         return torch.tensor(len(self.codes.latents))
 
     def per_latent(self, value: float | Float[Tensor, " d_sae"]) -> float | Float[Tensor, " nnz"]:
@@ -70,7 +74,7 @@ class Sparse:
     ) -> Float[Tensor, "d_sae d_in"]:
         """Σ_b values_bi rows_b for every latent i: the gradient of the matrix `name`.
 
-        On the CPU it lies in `buffers`: memory that is given back and asked for again has to be cleared by the system
+        On the CPU it is in `buffers`: memory that is given back and asked for again has to be cleared by the system
         each time (measured: a sixth of a step).
         """
         into = sparse_kernels.scratch(
@@ -103,15 +107,18 @@ class Dense:
     no other: passes over them take as long as the products.
     """
 
-    pre_acts: Float[Tensor, "n d_sae"]  # active pre-activations
-    mask: Float[Tensor, "n d_sae"]  # 1 where active, else 0
+    pre_acts: Float[Tensor, "n d_sae"]
+    """Active pre-activations."""
+    mask: Float[Tensor, "n d_sae"]
+    """1 where active, else 0."""
     weights: Parameters
     centred: Centred
-    precision: str  # of the products
+    precision: str
+    """Of the products."""
 
     @property
-    def active(self) -> Tensor:
-        """How many entries are active."""
+    def active(self) -> Float[Tensor, ""] | Int[Tensor, ""]:
+        """Number of active entries."""
         return self.total(self.mask).sum(dtype=torch.float64)
 
     def per_latent(self, value: float | Float[Tensor, " d_sae"]) -> Float[Tensor, "n d_sae"]:
@@ -171,7 +178,11 @@ def support_above(
     return Dense(pre * mask, mask, weights, centred, precision)
 
 
-def gradients(support: Support, grad_pre_acts: Tensor, f: Tensor, grad_decoded: Tensor) -> Parameters:
+Values = Float[Tensor, " nnz"] | Float[Tensor, "batch d_sae"]
+"""One number per active entry: flat in `Sparse`, a matrix in `Dense`."""
+
+
+def gradients(support: Support, grad_pre_acts: Values, f: Values, grad_decoded: sparse_kernels.Table) -> Parameters:
     """Of any loss through a code: from ∂L/∂pre of its active entries, their values f, and ∂L/∂x̂."""
     b_enc = support.total(grad_pre_acts)
     return Parameters(
@@ -182,6 +193,6 @@ def gradients(support: Support, grad_pre_acts: Tensor, f: Tensor, grad_decoded: 
     )
 
 
-def fired(values: Tensor, support: Support) -> Bool[Tensor, " d_sae"]:
+def fired(values: Values, support: Support) -> Bool[Tensor, " d_sae"]:
     """Latents with a value above 0 anywhere in the batch; no value is below."""
     return support.total(values) > 0

@@ -19,18 +19,24 @@ class TrainingState:
     """Everything that the next step depends on, besides the data and the configuration."""
 
     weights: Parameters
-    first_moment: Parameters  # of Adam
+    first_moment: Parameters
+    """Of Adam."""
     second_moment: Parameters
-    since_fired: Int[Tensor, " d_sae"]  # vectors seen since each latent last fired
+    since_fired: Int[Tensor, " d_sae"]
+    """Vectors seen since each latent last fired."""
     statistics: Statistics
-    inference_threshold: Float[Tensor, ""] = field(
-        default_factory=lambda: torch.zeros(())
-    )  # batchtopk: mean smallest kept value
-    step: int = 0  # steps done
-    resampled: list[list[int]] = field(default_factory=list)  # [step, number of latents] of each resampling
-    sums: dict[str, float] = field(default_factory=dict)  # of the curve's open interval
-    curve: list[dict] = field(default_factory=list)  # rows written so far
-    seconds: float = 0.0  # spent before this process
+    inference_threshold: Float[Tensor, ""] = field(default_factory=lambda: torch.zeros(()))
+    """batchtopk: running mean of the smallest kept value."""
+    step: int = 0
+    """Steps done."""
+    resampled: list[list[int]] = field(default_factory=list)
+    """[step, number of latents] of each resampling."""
+    sums: dict[str, float] = field(default_factory=dict)
+    """Of the curve's open interval."""
+    curve: list[dict] = field(default_factory=list)
+    """Rows written so far."""
+    seconds: float = 0.0
+    """Spent before this process."""
 
     def to(self, device: str) -> "TrainingState":
         """The same state on another device."""

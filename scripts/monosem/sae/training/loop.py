@@ -34,7 +34,7 @@ class TrainingError(RuntimeError):
 
 @runtime_checkable
 class Rows(Protocol):
-    """What training reads: stored activations, or anything else with these three."""
+    """Activations that training reads: stored activations, or anything else with these three."""
 
     n_tokens: int
     d_in: int
@@ -44,7 +44,7 @@ class Rows(Protocol):
 
 
 def learning_rate(config: SaeConfig, step: int) -> float:
-    """Of step `step` (from 0): linear warm-up at the start and after each resampling, linear decay at the end."""
+    """Rate of step `step` (from 0): linear warm-up at the start and after each resampling, linear decay at the end."""
     rise = min(1.0, (step + 1) / max(1, config.warmup_steps))
     for at in config.resample_steps:
         if step >= at:
@@ -87,7 +87,9 @@ def update_(state: TrainingState, config: SaeConfig, gradients: parameters.Param
         state.weights.threshold.lerp_(threshold, 1 - config.threshold_rate).clamp_min_(0)
 
 
-def advance_(state: TrainingState, config: SaeConfig, x: Float[Tensor, "b d"], buffers: dict[str, Tensor]) -> Outcome:
+def advance_(
+    state: TrainingState, config: SaeConfig, x: Float[Tensor, "batch d_in"], buffers: dict[str, Tensor]
+) -> Outcome:
     """One step of training on scaled data, in place."""
     result = objective.outcome(state, config, x, buffers)
     update_(state, config, result.gradients)
@@ -228,7 +230,7 @@ def train(
     return folded(state.weights, state.statistics.scale, config, summary["inference_threshold_scaled"]), summary
 
 
-def _accumulate_(sums: dict[str, Any], x: Float[Tensor, "b d"], result: Outcome) -> None:
+def _accumulate_(sums: dict[str, Any], x: Float[Tensor, "batch d_in"], result: Outcome) -> None:
     power = torch.linalg.vector_norm(x).square()
     terms = {
         "vectors": len(x),
