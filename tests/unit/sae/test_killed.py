@@ -24,7 +24,7 @@ def run(place):
     rows = Rows(sparse_mixtures(3000)[0])
     say = lambda text: print(text, file=open(place / "log", "a"))
     weights, summary = loop.train(
-        rows, from_params(params), 5, place / "state", place / "curve.jsonl", checkpoint_every_s=0, say=say
+        rows, from_params(params), 5, place / "state", place / "curve.jsonl", checkpoint_every_s=0.0, say=say
     )
     curve = [{k: v for k, v in row.items() if k != "seconds"} for row in artefacts.read_jsonl(place / "curve.jsonl")]
     artefacts.write_json({"curve": curve, "resampled": summary["resampled"]}, place / "curve.json")

@@ -93,7 +93,7 @@ def test_two_parts_equal_one_whole_bit_for_bit(tmp_path, config, kill_at):
     x, _ = sparse_mixtures(1500)
     whole_weights, whole, whole_curve, _ = run(tmp_path / "whole", Rows(x), config)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "parts", Rows(x, fail_at=kill_at), config, every=0)
+        run(tmp_path / "parts", Rows(x, fail_at=kill_at), config, every=0.0)
     (tmp_path / "parts" / "curve.jsonl").unlink()  # a workflow removes the outputs of a killed job
     weights, summary, curve, lines = run(tmp_path / "parts", Rows(x), config)
     assert "resuming" in lines[0]
@@ -122,7 +122,7 @@ def test_a_checkpoint_that_does_not_fit_is_ignored_with_a_sentence(tmp_path):
     state = tmp_path / "c" / "state"
     for spoil, word in [(lambda b: b[: len(b) // 2], "not a whole"), (lambda b: b, "another configuration")]:
         with pytest.raises(KeyboardInterrupt):
-            run(tmp_path, Rows(x, fail_at=9), TOPK, every=0, data_identity="" if word == "not a whole" else "other")
+            run(tmp_path, Rows(x, fail_at=9), TOPK, every=0.0, data_identity="" if word == "not a whole" else "other")
         state.write_bytes(spoil(state.read_bytes()))
         weights, _, _, lines = run(tmp_path, Rows(x), TOPK)
         assert word in lines[0]
@@ -186,7 +186,7 @@ def test_an_l1_so_high_that_nothing_fires_is_said_and_the_checkpoint_stays(tmp_p
     x, _ = sparse_mixtures(1500)
     config = dataclasses.replace(RELU, l1_coefficient=500.0, vectors=200 * 64, resample=None)
     with pytest.raises(loop.TrainingError, match=r"step \d+: almost no latent fires.*l1_coefficient"):
-        run(tmp_path, Rows(x), config, every=0)
+        run(tmp_path, Rows(x), config, every=0.0)
     assert (tmp_path / "c" / "state").exists()
 
 
@@ -212,7 +212,7 @@ def test_finite_divergence_is_noticed_and_the_last_good_checkpoint_stays(tmp_pat
     x, _ = sparse_mixtures(1500)
     config = dataclasses.replace(SMALL[name], learning_rate=30.0, warmup_steps=20, resample=None, l1_coefficient=0.1)
     with pytest.raises(loop.TrainingError, match=r"^step \d+: .*\([0-9.e+]+\)") as caught:
-        run(tmp_path, Rows(x), config, every=0)
+        run(tmp_path, Rows(x), config, every=0.0)
     failed_at = int(str(caught.value).split()[1].rstrip(":"))
     kept, sentence = checkpoint.load(
         tmp_path / "c" / "state", artefacts.sha256_json([dataclasses.asdict(config), 5, "", *x.shape])

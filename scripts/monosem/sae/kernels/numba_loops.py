@@ -5,6 +5,10 @@ threads changes no bit. Matrices that are read at random are cut into blocks of 
 one block of a few thousand rows fits into a core's L2 cache (measured: 64 columns beat 32, 128 and 256).
 Four summands at a time: otherwise loading and storing the sum costs more than the product.
 
+Names of arrays: `bits` are floats seen as integers [n, d_sae]; a sparse code has values [nnz], latents or indices [nnz]
+and offsets [rows + 1]; `order` [nnz] sorts its entries by latent; a matrix [n, d] has `blocks` [blocks, n, BLOCK], and
+`table` is one of them, [n, BLOCK]. Rows or latents first … last − 1 are worked on.
+
 Constants are in this file: numba's cache on disk looks at no other.
 """
 
@@ -278,14 +282,15 @@ def sum_rows(values, indices, offsets, table, out, column, first, last):
 
 
 @_compile
-def reconstruct(
-    values, latents, offsets, table, target, grad_decoded, grad_values, squares, factor, nested, first, last
-):
-    """One column block of sparse.Reconstruction for rows first … last − 1 of the target.
+def reconstruct(codes, table, target, gradients, factor, nested, first, last):
+    """One column block of sparse.Reconstruction for rows first … last − 1 of the target [n, BLOCK].
 
-    grad_decoded[group] · table[latents[e]] is added to grad_values[e] for its entries e, squared errors are added to
-    squares[group].
+    Args: codes: values [nnz], latents [nnz], offsets [n · nested + 1]; table: block of the decoder [d_sae, BLOCK];
+    gradients: grad_decoded [n · nested, BLOCK], which is written, and what this block adds to: grad_values [nnz],
+    squares [n · nested].
     """
+    values, latents, offsets = codes
+    grad_decoded, grad_values, squares = gradients
     error = np.empty(BLOCK, table.dtype)
     for r in range(first, last):
         for j in range(BLOCK):

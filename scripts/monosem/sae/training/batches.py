@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 
 from scripts.monosem.core.runtime import derive_seed
 
 
-def _epoch(n_rows: int, seed: int, epoch: int) -> Int[np.ndarray, " n_rows"]:
+def _epoch(n_rows: int, seed: int, epoch: int) -> Integer[np.ndarray, " {n_rows}"]:
     dtype = np.uint32 if n_rows < 2**32 else np.uint64
     order = np.arange(n_rows, dtype=dtype)
     np.random.default_rng(derive_seed(seed, "epoch", epoch)).shuffle(order)
