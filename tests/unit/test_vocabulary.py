@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 CLEAN: tuple[str, ...] = (
-    "core", "metrics", "text", "models", "activations", "toy", "evaluation",
+    "core", "metrics", "text", "models", "activations", "sae", "toy", "evaluation",
     "figures", "reporting", "rules", "scripts", "paper", "tests", "docs",
 )  # fmt: skip
 """Rooms that are held to the vocabulary."""

@@ -282,15 +282,15 @@ def sum_rows(values, indices, offsets, table, out, column, first, last):
 
 
 @_compile
-def reconstruct(codes, table, target, gradients, factor, nested, first, last):
+def reconstruct(
+    values, latents, offsets, table, target, grad_decoded, grad_values, squares, factor, nested, first, last
+):
     """One column block of sparse.Reconstruction for rows first … last − 1 of the target [n, BLOCK].
 
-    Args: codes: values [nnz], latents [nnz], offsets [n · nested + 1]; table: block of the decoder [d_sae, BLOCK];
-    gradients: grad_decoded [n · nested, BLOCK], which is written, and what this block adds to: grad_values [nnz],
-    squares [n · nested].
+    Args: values, latents [nnz], offsets [n · nested + 1]: the code; table: block of the decoder [d_sae, BLOCK];
+    grad_decoded [n · nested, BLOCK]: written; grad_values [nnz] and squares [n · nested]: this block adds to them.
+    Twelve single arguments: with the arrays in two tuples it takes 1.6 times as long (measured).
     """
-    values, latents, offsets = codes
-    grad_decoded, grad_values, squares = gradients
     error = np.empty(BLOCK, table.dtype)
     for r in range(first, last):
         for j in range(BLOCK):

@@ -163,12 +163,11 @@ def reconstruct(
     grad_values = torch.zeros(len(codes.latents), dtype=target.dtype)
     squares = torch.zeros(n * nested, dtype=torch.float64)
     entries = (codes.values.numpy(), codes.latents.numpy(), codes.offsets.numpy())
-    of_values, of_squares, scale = grad_values.numpy(), squares.numpy(), grad_decoded[:0].numpy().dtype.type(factor)
+    into, scale = (grad_values.numpy(), squares.numpy()), grad_decoded[:0].numpy().dtype.type(factor)
 
     def work(first: int, last: int) -> None:
         for rows, wanted, out in zip(decoder.numpy(), target.numpy(), grad_decoded.numpy(), strict=True):
-            gradients = (out, of_values, of_squares)
-            numba_loops.reconstruct(entries, rows, wanted, gradients, scale, nested, first, last)
+            numba_loops.reconstruct(*entries, rows, wanted, out, *into, scale, nested, first, last)
 
     over_rows(work, n)
     return Reconstruction(grad_decoded, grad_values, squares)

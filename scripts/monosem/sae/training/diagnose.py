@@ -35,7 +35,9 @@ def _revival_knob(config: SaeConfig) -> str:
     return f"{_sparsity_knob(config)} or learning_rate ({config.learning_rate})"
 
 
-def diagnose(sums: Mapping[str, float], step: int, first: Mapping[str, float] | None, config: SaeConfig) -> str | None:
+def diagnose(
+    sums: Mapping[str, float | int], step: int, first: Mapping[str, float | int] | None, config: SaeConfig
+) -> str | None:
     """One sentence about what is wrong in the steps up to `step` that are summed up in `sums`, or None.
 
     Args: first: the first row of the curve. The loss may jump for a while after a resampling.

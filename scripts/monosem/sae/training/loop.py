@@ -129,7 +129,7 @@ def _diagnosis(state: TrainingState, config: SaeConfig, sums: dict[str, float]) 
     return diagnose.diagnose(sums, state.step, next(iter(state.curve), None), config)
 
 
-def _record(state: TrainingState, config: SaeConfig, seconds: float) -> dict[str, float]:
+def _record(state: TrainingState, config: SaeConfig, seconds: float) -> dict[str, float | int]:
     """Close the curve's interval: one row in units of the raw activations.
 
     Raises: TrainingError when the interval shows NaN, divergence or silence.
