@@ -281,6 +281,8 @@ def make(root: Path) -> None:
     _write(root / "data/made-up/manifest.json", {
         "corpus": "made-up", "documents": 10, "characters": 3000, "bytes": 3100, "planted_share": 0.02,
         "splits": {"train": counts, "test": counts}, "sources": {"numpy": counts}, "documents_sha256": "0" * 64,
+        "left_out": [{"reason": "shorter than corpus.min_characters (60)", "texts": 3, "characters": 90}],
+        "labelled_by_rule": {"hebrew": {"characters": 1234}},
     })  # fmt: skip
     toys(root)
     for use in CONFIG["sae"]["use"]:

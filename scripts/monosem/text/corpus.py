@@ -1,8 +1,10 @@
 """The corpus: normalise text, remove duplicates, cut, split, plant labelled contexts, write, describe.
 
 A document is one text with a source, a split and the character spans of planted contexts. Natural documents are split
-by a hash of their text, so that a document keeps its split when others come or go; planted documents (planted/) are
-generated for each split. Documents are stored in the order of their hash: any prefix of a split is a fair sample.
+by a hash of their text, so that a document keeps its split when others come or go; a text too long for that is cut into
+documents first. Planted documents (planted/) are generated for each split. Natural text of one's own that is in a
+planted context is labelled by rule (contexts.py); of the installed documentation it is left out. Documents are stored
+in the order of their hash: any prefix of a split is a fair sample.
 """
 
 import hashlib
@@ -16,12 +18,13 @@ from pathlib import Path
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.text import docstrings, external
+from scripts.monosem.text import contexts as by_rule
+from scripts.monosem.text import docstrings, external, splits
 from scripts.monosem.text.normalise import digest, near_key
 from scripts.monosem.text.planted import documents as planted
+from scripts.monosem.text.splits import SPLITS
 
-LABELS = ("natural", *planted.CONTEXTS)
-SPLITS = ("train", "validation", "test")
+LABELS = ("natural", *by_rule.CONTEXTS)
 PLANTED = "planted"
 REPEATED = 0.7
 """Share of a text's characters in lines of earlier texts above which it is a near-duplicate."""
@@ -50,36 +53,16 @@ class Document:
     text: str
     """Unicode text, NFC, lines ended by a line feed."""
     spans: tuple[tuple[int, int, str], ...] = ()
-    """Character spans [start, end) of planted contexts; empty for natural text."""
+    """Character spans [start, end) of planted contexts; in natural text by rule."""
 
 
-def assign_split(key: str, shares: dict[str, float]) -> str:
-    """Split of a key: its hash as a number in [0, 1), cut at the cumulated shares. Depends on nothing else."""
-    place = int.from_bytes(digest(key)[:8], "big") / 2**64
-    bound = 0.0
-    for split in SPLITS:
-        bound += shares[split]
-        if place < bound:
-            return split
-    return SPLITS[-1]
-
-
-def cut(text: str, max_characters: int) -> list[str]:
-    """Pieces of at most `max_characters`, cut at a line end where there is one; together they are the text."""
-    pieces = []
-    while len(text) > max_characters:
-        end = text.rfind("\n", 0, max_characters) + 1 or max_characters
-        pieces.append(text[:end])
-        text = text[end:]
-    return [*pieces, text]
-
-
-def drop_duplicates(texts: Iterable[Text]) -> tuple[list[Text], Counter]:
+def drop_duplicates(texts: Iterable[Text]) -> tuple[list[Text], Counter, list[Text]]:
     """Keep the first of equal texts, and drop near-duplicates: texts most of whose lines came in earlier ones.
 
-    Returns: the texts kept, in order; counts of `exact` and `near` duplicates.
+    Returns: the texts kept, in order; counts of `exact` and `near` duplicates; the texts dropped.
     """
     kept: list[Text] = []
+    duplicates: list[Text] = []
     seen_texts: set[bytes] = set()
     seen_lines: set[int] = set()
     dropped: Counter = Counter(exact=0, near=0)
@@ -87,6 +70,7 @@ def drop_duplicates(texts: Iterable[Text]) -> tuple[list[Text], Counter]:
         mark = digest(item.text)
         if mark in seen_texts:
             dropped["exact"] += 1
+            duplicates.append(item)
             continue
         seen_texts.add(mark)
         lines = [line.strip() for line in item.text.split("\n")]
@@ -94,10 +78,11 @@ def drop_duplicates(texts: Iterable[Text]) -> tuple[list[Text], Counter]:
         repeated = sum(len(line) for line, mark in zip(lines, marks, strict=True) if mark in seen_lines)
         if repeated > REPEATED * sum(map(len, lines)):
             dropped["near"] += 1
+            duplicates.append(item)
             continue
         seen_lines.update(marks)
         kept.append(item)
-    return kept, dropped
+    return kept, dropped, duplicates
 
 
 def _installed(config: dict, threads: int) -> tuple[list[Text], dict]:
@@ -118,45 +103,121 @@ def _installed(config: dict, threads: int) -> tuple[list[Text], dict]:
 
 def _external(kind: str, config: dict | str) -> tuple[list[Text], dict]:
     raw, facts = external.read_folder(config) if kind == "folder" else external.read_hub(config)
-    texts = [Text(source, text, text) for source, text in raw]
+    texts = [Text(source if source != PLANTED else f"{kind} {source}", text, text) for source, text in raw]
     return texts, {"kind": kind} | facts
 
 
-def natural_texts(config: dict, threads: int = 1) -> tuple[list[Text], dict]:
-    """Natural text of the corpus that `config` asks for: `hub` wins over `folder`, and both over `installed`.
+def kind_of(config: dict) -> str:
+    """Where the natural text comes from: `hub` wins over `folder`, and both over `installed`.
 
-    Returns: normalised texts with duplicates removed, and facts for the manifest.
+    Raises: ArtefactError when the configuration names none.
     """
     kind = next((kind for kind in ("hub", "folder", "installed") if config.get(kind)), None)
     if kind is None:
         raise artefacts.ArtefactError("config.yaml: corpus needs one of `installed`, `folder` or `hub`")
+    return kind
+
+
+def labelled_contexts(config: dict) -> tuple[str, ...]:
+    """Contexts that the corpus has labels for; none where nothing is planted."""
+    return tuple(config["planted"]["contexts"]) if config["planted"]["share"] else ()
+
+
+def _left_out(reasons: dict[str, list[Text]], n_characters: int) -> list[dict]:
+    """Texts and characters that are left out, by reason, which are printed too."""
+    counts = [
+        {"reason": reason, "texts": len(items), "characters": sum(len(item.text) for item in items)}
+        for reason, items in reasons.items() if items
+    ]  # fmt: skip
+    for row in counts:
+        share = row["characters"] / max(n_characters, 1)
+        job.say(f"left out: {row['texts']:,} texts, {share:.1%} of the characters read: {row['reason']}")
+    return counts
+
+
+def natural_texts(config: dict, threads: int = 1) -> tuple[list[Text], dict]:
+    """Natural text of the corpus that `config` asks for.
+
+    Of installed documentation, texts that are in a planted context are left out; one's own text is kept.
+    Returns: normalised texts with duplicates removed, and facts for the manifest.
+    """
+    kind = kind_of(config)
     texts, facts = _installed(config[kind], threads) if kind == "installed" else _external(kind, config[kind])
-    job.say(f"{len(texts):,} texts, {sum(len(item.text) for item in texts) / 1e6:.1f} M characters read")
-    long_enough = [item for item in texts if len(item.text) >= config["min_characters"]]
-    contexts = tuple(config["planted"]["contexts"]) if config["planted"]["share"] else ()
-    unlabelled = [item for item in long_enough if not planted.occurs(item.text, contexts)]
-    kept, dropped = drop_duplicates(unlabelled)
+    n_characters = sum(len(item.text) for item in texts)
+    job.say(f"{len(texts):,} texts, {n_characters / 1e6:.1f} M characters read")
+    shortest = max(1, config["min_characters"])
+    long_enough = [item for item in texts if len(item.text) >= shortest]
+    contexts = labelled_contexts(config) if kind == "installed" else ()
+    in_context = [item for item in long_enough if by_rule.occurs(item.text, contexts)]
+    skip = set(map(id, in_context))
+    kept, dropped, duplicates = drop_duplicates(item for item in long_enough if id(item) not in skip)
+    reasons = {
+        f"shorter than corpus.min_characters ({shortest})": [i for i in texts if len(i.text) < shortest],
+        f"natural {', '.join(contexts)}, of which planted documents have the labels": in_context,
+        "equal to an earlier text, or most of its lines are in earlier ones": duplicates,
+    }
     facts |= {
         "texts": len(texts),
         "texts_too_short": len(texts) - len(long_enough),
-        "texts_with_a_planted_context": len(long_enough) - len(unlabelled),
+        "texts_with_a_planted_context": len(in_context),
         "duplicates_removed": dict(dropped),
+        "left_out": _left_out(reasons, n_characters),
     }
-    if long_enough and not unlabelled:
+    if not kept:
+        why = "; ".join(f"{row['texts']} {row['reason']}" for row in facts["left_out"])
         raise artefacts.ArtefactError(
-            f"corpus: every text contains one of the planted contexts ({', '.join(contexts)}); "
-            "take those that your text is made of out of corpus.planted.contexts in config.yaml"
+            f"corpus: all {len(texts)} texts are left out ({why}); give other text, or change corpus in config.yaml"
         )
     return kept, facts
+
+
+def own_documents(texts: list[Text], config: dict) -> list[Document]:
+    """Documents of one's own texts, with labels by rule."""
+    contexts = labelled_contexts(config)
+    pieces = splits.documents_of([item.text for item in texts], config["split"], config["max_characters"])
+    return [
+        Document(texts[number].source, split, piece, by_rule.spans(piece, contexts)) for number, split, piece in pieces
+    ]
 
 
 def natural_documents(texts: Iterable[Text], shares: dict[str, float], max_characters: int) -> list[Document]:
     """Cut and split texts: all pieces of a text go to the split of its key."""
     return [
-        Document(item.source, assign_split(item.key, shares), piece)
+        Document(item.source, splits.assign_split(item.key, shares), piece)
         for item in texts
-        for piece in cut(item.text, max_characters)
+        for piece in splits.cut(item.text, max_characters)
     ]
+
+
+def _sizes(documents: list[Document], shares: dict[str, float]) -> Counter:
+    """Characters of every split; shares far from those asked for are announced.
+
+    Raises: ArtefactError for a split without text.
+    """
+    sizes = Counter({split: 0 for split in SPLITS})
+    for document in documents:
+        sizes[document.split] += len(document.text)
+    empty = [split for split in SPLITS if not sizes[split]]
+    if empty:
+        raise artefacts.ArtefactError(
+            f"corpus: {len(documents)} documents leave the {' and '.join(empty)} split empty; "
+            "give more text, or larger shares in corpus.split in config.yaml"
+        )
+    if far := splits.far_from(sizes, shares):
+        job.say(f"the splits' shares differ from corpus.split, because texts are few or of unequal length: {far}")
+    return sizes
+
+
+def _announce_labels(documents: list[Document]) -> None:
+    """Print how much natural text has labels by rule."""
+    labelled: dict[str, Counter] = {}
+    for document in documents:
+        for label in {label for _, _, label in document.spans}:
+            labelled.setdefault(label, Counter())["documents"] += 1
+        for start, end, label in document.spans:
+            labelled[label]["characters"] += end - start
+    for label, counts in sorted(labelled.items()):
+        job.say(f"labelled by rule: {counts['characters']:,} characters of {counts['documents']:,} documents: {label}")
 
 
 def build(config: dict, seed: int, threads: int = 1) -> tuple[list[Document], dict]:
@@ -165,16 +226,17 @@ def build(config: dict, seed: int, threads: int = 1) -> tuple[list[Document], di
     Raises: ArtefactError for a package that is not installed, a folder that is missing or empty, too few documents.
     """
     texts, facts = natural_texts(config, threads)
-    documents = natural_documents(texts, config["split"], config["max_characters"])
-    sizes = Counter({split: 0 for split in SPLITS})
-    for document in documents:
-        sizes[document.split] += len(document.text)
-    empty = [split for split in SPLITS if not sizes[split]]
-    if empty:
-        raise artefacts.ArtefactError(
-            f"corpus: {len(documents)} documents leave the {' and '.join(empty)} split empty; "
-            "give more documents (files), or larger shares in corpus.split in config.yaml"
-        )
+    shares = config["split"]
+    if kind_of(config) == "installed":
+        documents = natural_documents(texts, shares, config["max_characters"])
+    else:
+        documents = own_documents(texts, config)
+        repeated = sum(len(item.text) for item in texts) - sum(len(document.text) for document in documents)
+        facts["repeated_characters_of_long_texts"] = repeated
+        if repeated:
+            job.say(f"left out: {repeated:,} characters of long texts: documents of them that are equal to another one")
+    sizes = _sizes(documents, shares)
+    _announce_labels(documents)
     contexts, share = config["planted"]["contexts"], config["planted"]["share"]
     for split in SPLITS:
         for context in contexts:
@@ -186,28 +248,36 @@ def build(config: dict, seed: int, threads: int = 1) -> tuple[list[Document], di
 
 
 def describe(documents: Iterable[Document]) -> dict:
-    """Counts for the manifest: documents, characters, bytes, per split, per source, per planted context."""
-    totals, splits, sources, labelled = Counter(), {}, {}, {}
+    """Counts for the manifest: documents, characters, bytes, per split, per source, per planted context.
+
+    `planted` counts the spans of planted documents, `labelled_by_rule` those of natural ones.
+    """
+    totals, of_splits, sources = Counter(), {}, {}
+    spans: dict[bool, dict[str, Counter]] = {True: {}, False: {}}
     for document in documents:
         counts = Counter(
             documents=1, characters=len(document.text), bytes=len(document.text.encode()),
             labelled_characters=sum(end - start for start, end, _ in document.spans),
         )  # fmt: skip
         totals += counts
-        splits.setdefault(document.split, Counter()).update(counts)
+        of_splits.setdefault(document.split, Counter()).update(counts)
         sources.setdefault(document.source, Counter()).update(counts)
+        labelled = spans[document.source == PLANTED]
         for start, end, label in document.spans:
             labelled.setdefault(label, Counter()).update({document.split: end - start, "characters": end - start})
-    for counts in (*splits.values(), *sources.values()):
+    for counts in (*of_splits.values(), *sources.values(), *spans[True].values(), *spans[False].values()):
         counts["share"] = counts["characters"] / totals["characters"]
-    for counts in labelled.values():
-        counts["share"] = counts["characters"] / totals["characters"]
+    planted_spans, by_rule_spans = (
+        {label: dict(labelled[label]) for label in LABELS if label in labelled}
+        for labelled in (spans[True], spans[False])
+    )
     return {
         **totals,
-        "planted_share": totals["labelled_characters"] / totals["characters"],
-        "splits": {split: dict(splits[split]) for split in SPLITS if split in splits},
+        "planted_share": sum(counts["characters"] for counts in planted_spans.values()) / totals["characters"],
+        "splits": {split: dict(of_splits[split]) for split in SPLITS if split in of_splits},
         "sources": {source: dict(sources[source]) for source in sorted(sources)},
-        "planted": {label: dict(labelled[label]) for label in LABELS if label in labelled},
+        "planted": planted_spans,
+        "labelled_by_rule": by_rule_spans,
     }
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.monosem.core import artefacts
-from scripts.monosem.text import corpus, docstrings, external
+from scripts.monosem.text import corpus, docstrings, external, splits
 from scripts.monosem.text.normalise import near_key, normalise
 
 SHARES = {"train": 0.90, "validation": 0.04, "test": 0.06}
@@ -116,21 +116,21 @@ def test_normalising_refuses_lone_surrogates():
 
 @given(ANY_TEXT, st.integers(1, 50))
 def test_pieces_fit_and_together_are_the_text(text, size):
-    pieces = corpus.cut(text, size)
+    pieces = splits.cut(text, size)
     assert "".join(pieces) == text
     assert max(map(len, pieces)) <= size
 
 
 def test_pieces_end_at_line_ends_where_there_are_any():
-    assert corpus.cut("one\ntwo\nthree", 9) == ["one\ntwo\n", "three"]
+    assert splits.cut("one\ntwo\nthree", 9) == ["one\ntwo\n", "three"]
 
 
 def test_shares_of_the_splits_and_their_stability():
     keys = [f"document {number}" for number in range(20_000)]
-    splits = Counter(corpus.assign_split(key, SHARES) for key in keys)
+    found = Counter(splits.assign_split(key, SHARES) for key in keys)
     for split, share in SHARES.items():
-        assert splits[split] / len(keys) == pytest.approx(share, abs=4 * (share * (1 - share) / len(keys)) ** 0.5)
-    assert corpus.assign_split("", {"train": 1.0, "validation": 0.0, "test": 0.0}) == "train"
+        assert found[split] / len(keys) == pytest.approx(share, abs=4 * (share * (1 - share) / len(keys)) ** 0.5)
+    assert splits.assign_split("", {"train": 1.0, "validation": 0.0, "test": 0.0}) == "train"
 
 
 def test_copies_with_other_names_share_a_split():
@@ -144,9 +144,9 @@ def test_copies_with_other_names_share_a_split():
 def test_exact_and_near_duplicates_are_removed_and_counted():
     block = "\n".join(f"A line with the number {number} in it." for number in range(10))
     texts = [block, block, block + "\nOne line more.", "Another text altogether."]
-    kept, dropped = corpus.drop_duplicates([corpus.Text("a", text, text) for text in texts])
+    kept, dropped, left = corpus.drop_duplicates([corpus.Text("a", text, text) for text in texts])
     assert [item.text for item in kept] == [texts[0], texts[3]]
-    assert dropped == {"exact": 1, "near": 1}
+    assert dropped == {"exact": 1, "near": 1} and [item.text for item in left] == texts[1:3]
 
 
 def test_a_folder_becomes_a_corpus(tmp_path):
@@ -190,14 +190,128 @@ def test_planted_share_is_reached_in_equal_parts(tmp_path):
     assert sum(source["share"] for source in facts["sources"].values()) == pytest.approx(1)
 
 
-def test_natural_text_in_a_planted_context_is_left_out(tmp_path):
-    folder = fill(tmp_path / "texts", 300)
-    (folder / "mixed.txt").write_text("The Arabic word for a book is كتاب, as everyone knows here.", encoding="utf-8")
+SENTENCES = {
+    "arabic": ("The Arabic word for a book is كِتَاب, as everyone knows here.", " كِتَاب"),
+    "hebrew": ("One letter א is enough for it to be a document of two scripts.", " א"),
+    "dna": ("The primer GATTACAGATTACA binds somewhere upstream of the gene.", " GATTACAGATTACA"),
+    "base64": (
+        "See https://a.example/?id=aGVsbG8sIHdvcmxkISBXaGF0IGEgZmluZSBkYXkgdG8gYmUgYWxpdmU= for it.",
+        "aGVsbG8sIHdvcmxkISBXaGF0IGEgZmluZSBkYXkgdG8gYmUgYWxpdmU=",
+    ),
+}
+"""Natural text in a context, and the span that a rule labels."""
+
+
+def test_own_text_in_a_planted_context_is_kept_and_labelled_by_rule(tmp_path, capsys):
+    folder = fill(tmp_path / "texts", 100)
+    for number in range(300):
+        sentence, _ = list(SENTENCES.values())[number % 4]
+        text = f"Document {number} comes before the sentence. {sentence} Document {number} goes on behind it."
+        (folder / f"mixed{number}.txt").write_text(text, encoding="utf-8")
     documents, facts = corpus.build(settings(folder), seed=0)
+    natural = [document for document in documents if document.source == "texts"]
+    assert len(natural) == 400 and facts["left_out"] == [] and facts["texts_with_a_planted_context"] == 0
+    for label, (sentence, span) in SENTENCES.items():
+        found = [document for document in natural if sentence in document.text]
+        assert len(found) == 75
+        assert all([d.text[a:b] for a, b, name in d.spans if name == label] == [span] for d in found)
+        assert all({name for *_, name in d.spans} == {label} for d in found)
+    assert "labelled by rule: 150 characters of 75 documents: hebrew" in capsys.readouterr().out
+    counts = corpus.describe(documents)
+    assert counts["labelled_by_rule"]["hebrew"]["characters"] == 75 * 2
+    planted = sum(end - start for d in documents if d.source == corpus.PLANTED for start, end, _ in d.spans)
+    assert counts["planted_share"] == planted / counts["characters"]
+    only_dna, _ = corpus.build(settings(folder, planted={"share": 0.02, "contexts": ["dna"]}), seed=0)
+    assert {name for document in only_dna for *_, name in document.spans} == {"dna"}
+    none, _ = corpus.build(settings(folder, planted={"share": 0, "contexts": ["dna"]}), seed=0)
+    assert len(none) == 400 and not any(document.spans for document in none)
+
+
+def test_installed_text_in_a_planted_context_is_left_out_loudly(tmp_path, monkeypatch, capsys):
+    """Its text is chosen by the project, and its labels are those of planted documents alone."""
+    texts = [f"{number} of the documentation is a number that nobody needs." for number in range(200)]
+    texts.append("The Arabic word for a book is كتاب, as everyone knows here.")
+    files = [docstrings.FileText("made", "made.py", tuple(texts), 0, None)]
+    monkeypatch.setattr(docstrings, "collect", lambda *_: files)
+    config = settings(tmp_path, installed={"packages": [], "standard_library": False})
+    del config["folder"]
+    documents, facts = corpus.build(config, seed=0)
     assert facts["texts_with_a_planted_context"] == 1
-    assert all("كتاب," not in document.text for document in documents if document.source == "texts")
-    kept, facts = corpus.build(settings(folder, planted={"share": 0.02, "contexts": ["dna"]}), seed=0)
-    assert facts["texts_with_a_planted_context"] == 0
+    assert not any("كتاب," in document.text for document in documents if document.source == "made")
+    (row,) = facts["left_out"]
+    assert row["texts"] == 1 and row["characters"] == len(texts[-1]) and "arabic" in row["reason"]
+    assert "left out: 1 texts" in capsys.readouterr().out
+
+
+def test_whatever_is_left_out_is_said_with_its_reason(tmp_path, capsys):
+    folder = fill(tmp_path / "texts", 200)
+    (folder / "short.txt").write_text("short", encoding="utf-8")
+    (folder / "empty.md").write_text("\n  \n", encoding="utf-8")
+    (folder / "copy.txt").write_bytes((folder / "0000.txt").read_bytes())
+    _, facts = corpus.build(settings(folder), seed=0)
+    assert [(row["texts"], row["reason"].split()[0]) for row in facts["left_out"]] == [(2, "shorter"), (1, "equal")]
+    assert capsys.readouterr().out.count("left out:") == 2
+    for name in list(folder.iterdir()):
+        name.unlink()
+    (folder / "empty.txt").write_text(" \n", encoding="utf-8")
+    with pytest.raises(artefacts.ArtefactError, match=r"all 1 texts are left out .*shorter than corpus.min_characters"):
+        corpus.build(settings(folder, min_characters=0), seed=0)
+
+
+@pytest.mark.parametrize("n_files", [1, 3, 10])
+def test_long_texts_are_cut_into_documents_before_they_are_split(tmp_path, n_files, capsys):
+    shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    size = 600_000 // n_files
+    for number in range(n_files):
+        text = "".join(f"Line {line} of file {number} has the number {line * 31}.\n" for line in range(size // 40))
+        (folder / f"{number}.txt").write_text(text, encoding="utf-8")
+    documents, facts = corpus.build(settings(folder, split=shares, max_characters=100_000), seed=0)
+    sizes = Counter()
+    for document in documents:
+        if document.source == "texts":
+            sizes[document.split] += len(document.text)
+    assert facts["repeated_characters_of_long_texts"] == 0
+    for split, share in shares.items():
+        assert sizes[split] / sum(sizes.values()) == pytest.approx(share, abs=0.02)
+    assert "differ from corpus.split" not in capsys.readouterr().out
+
+
+def test_equal_documents_of_a_long_text_are_one(tmp_path, capsys):
+    (tmp_path / "texts").mkdir()
+    lines = [f"A sentence that has the number {number} in it." for number in range(4000)]
+    text = "\n".join([*lines, *("the same " * 400 for _ in range(40))])
+    (tmp_path / "texts" / "one.txt").write_text(text, encoding="utf-8")
+    documents, facts = corpus.build(settings(tmp_path / "texts", max_characters=3600), seed=0)
+    assert len({document.text for document in documents}) == len(documents)
+    assert facts["repeated_characters_of_long_texts"] > 0
+    assert "equal to another one" in capsys.readouterr().out
+
+
+def test_shares_that_few_short_texts_cannot_give_are_said():
+    shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    assert splits.far_from({"train": 800, "validation": 95, "test": 105}, shares) == ""
+    sentence = splits.far_from({"train": 620, "validation": 280, "test": 100}, shares)
+    assert sentence == "validation 0.280 (asked: 0.1)"
+
+
+def test_links_to_folders_are_followed_and_circles_are_not(tmp_path):
+    away = fill(tmp_path / "away", 3)
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "linked").symlink_to(away, target_is_directory=True)
+    (tmp_path / "texts" / "again").symlink_to(away, target_is_directory=True)
+    (away / "up").symlink_to(tmp_path / "texts", target_is_directory=True)
+    (tmp_path / "texts" / "file.md").symlink_to(away / "0000.txt")
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in external.text_files(tmp_path / "texts"))
+    assert names == ["texts/again/0000.txt", "texts/again/0001.txt", "texts/again/0002.txt", "texts/file.md"]
+    assert len(external.read_folder(str(tmp_path / "texts"))[0]) == 4
+
+
+def test_a_folder_called_planted_is_natural_text(tmp_path):
+    documents, _ = corpus.build(settings(fill(tmp_path / "planted", 200)), seed=0)
+    assert {document.source for document in documents} == {"planted", "folder planted"}
+    assert sum(document.source == "folder planted" for document in documents) == 200
 
 
 def test_files_round_trip_and_manifest(tmp_path):
@@ -259,5 +373,12 @@ def test_hub_is_streamed_at_its_revision(monkeypatch):
     assert [text for _, text in texts] == ["document 0", "document 1", "document 2"]
     assert asked == {"name": "a/b", "subset": None, "split": "train", "revision": "abc", "streaming": True}
     assert facts["revision"] == "abc"
+    bad = [{"text": "half \ud83d pair"}, {"text": "whole"}, {"text": None}, {"text": ["a", "list"]}]
+    monkeypatch.setitem(sys.modules, "datasets", types.SimpleNamespace(load_dataset=lambda *_, **__: iter(bad)))
+    texts, facts = external.read_hub({"name": "a/b", "revision": "abc", "max_documents": 3})
+    assert [text for _, text in texts] == ["whole", ""] and facts["texts_not_unicode"] == 1
+    with pytest.raises(artefacts.ArtefactError, match="'text' of a/b holds list, expected text"):
+        external.read_hub({"name": "a/b", "revision": "abc", "max_documents": 4})
+    monkeypatch.setitem(sys.modules, "datasets", types.SimpleNamespace(load_dataset=load_dataset))
     with pytest.raises(artefacts.ArtefactError, match="'content'.*fields text"):
         external.read_hub({"name": "a/b", "revision": "abc", "max_documents": 3, "text_field": "content"})

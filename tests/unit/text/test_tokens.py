@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.monosem.core import artefacts
-from scripts.monosem.text import bpe, corpus, tokens
+from scripts.monosem.text import bpe, contexts, corpus, tokens
 from scripts.monosem.text.planted import documents as planted
 
 PROSE = "The sum of the first n numbers is n (n + 1) / 2, as Gauss knew; see the function `sum` in the library. "
@@ -19,7 +19,7 @@ def documents_for(n: int = 120) -> list[corpus.Document]:
         split = ("train", "train", "validation", "test")[number % 4]
         made.append(corpus.Document("stdlib", split, f"Document {number}. {PROSE * (number % 5 + 1)}"))
     for split in corpus.SPLITS:
-        for context in planted.CONTEXTS:
+        for context in contexts.CONTEXTS:
             made += [corpus.Document("planted", split, *item) for item in planted.documents(context, split, 1500, 1)]
     return made
 

@@ -4,7 +4,7 @@ from scripts.monosem.reporting.tables.fidelity import baselines, by_layer, saes,
 from scripts.monosem.reporting.tables.language_models import models
 from scripts.monosem.reporting.tables.latents import cards, contexts, entropies
 from scripts.monosem.reporting.tables.ledger import acceptance, claims, disagreements
-from scripts.monosem.reporting.tables.run_record import environment, facts, sources, splits, times
+from scripts.monosem.reporting.tables.run_record import environment, facts, left_out, sources, splits, times
 
 __all__ = [
     "acceptance",
@@ -17,6 +17,7 @@ __all__ = [
     "entropies",
     "environment",
     "facts",
+    "left_out",
     "models",
     "saes",
     "sources",

@@ -29,6 +29,14 @@ def splits(manifest: Mapping[str, Any]) -> str:
     )
 
 
+def left_out(manifest: Mapping[str, Any]) -> str:
+    """Texts that are not in the corpus, by reason."""
+    return table(
+        ["left out", "texts", "characters"],
+        [[cell(r["reason"]), count(r["texts"]), count(r["characters"])] for r in manifest["left_out"]],
+    )
+
+
 def environment(document: Mapping[str, Any]) -> str:
     """Versions, hardware and commit, one line each; nested facts with their path, packages on one line."""
     lines = []

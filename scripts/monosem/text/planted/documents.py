@@ -5,14 +5,12 @@ documents embed their spans in English prose, so that the label changes within a
 same line belongs to the span, because tokenizers join it to the word that follows.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from random import Random
 
+from scripts.monosem.text.contexts import Spans
 from scripts.monosem.text.planted import dna_base64, grammar
 
-CONTEXTS = ("arabic", "hebrew", "dna", "base64")
-Spans = tuple[tuple[int, int, str], ...]
 Pieces = list[tuple[str, bool]]
 """Stretches of a document and whether each is in the context."""
 
@@ -57,28 +55,6 @@ _BASE64_BEFORE = (
     "Bytes that are not text are sent in base64, for instance:",
 )
 _ORGANISMS = ("Homo sapiens", "Mus musculus", "Escherichia coli", "Danio rerio", "Arabidopsis thaliana", "Bos taurus")
-
-_SCRIPTS = {
-    "arabic": re.compile("[\u0620-\u064a\u066e-\u06d3\u06fa-\u06ff\u0750-\u077f]"),
-    "hebrew": re.compile("[\u05d0-\u05ea]"),
-    "dna": re.compile(r"[ACGT]{12,}"),
-    "base64": re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{40,}"),
-}
-
-
-def _is_base64(run: str) -> bool:
-    """A long run of letters and digits that is no path, name or hexadecimal number."""
-    upper, lower, digits = (sum(map(test, run)) for test in (str.isupper, str.islower, str.isdigit))
-    return digits >= 3 and min(upper, lower) >= 0.2 * len(run)
-
-
-def occurs(text: str, contexts: tuple[str, ...]) -> bool:
-    """True if natural text contains one of the contexts, which would make its labels wrong."""
-    return any(
-        context != "base64" or _is_base64(match.group())
-        for context in contexts
-        for match in _SCRIPTS[context].finditer(text)
-    )
 
 
 def _fill(random: Random, templates: tuple[str, ...], language: str = "") -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.monosem.text.external import SUFFIXES
+from scripts.monosem.text.external import SUFFIXES, text_files
 from scripts.monosem.workflow.checks.common import Check, Config, exists
 
 
@@ -18,7 +18,7 @@ def corpus_has_a_source(config: Config) -> Iterator[str]:
         folder = Path(corpus["folder"])
         if not folder.is_dir():
             yield f"corpus.folder: expected a folder with text files, '{folder}' is none"
-        if not any(path.suffix.lower() in SUFFIXES for path in folder.rglob("*")):
+        elif not any(text_files(folder)):
             yield f"corpus.folder: expected files ending in {', '.join(sorted(SUFFIXES))}, '{folder}' has none"
 
 
