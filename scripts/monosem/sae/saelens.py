@@ -60,7 +60,7 @@ def saelens_cfg(
         "reshape_activations": "none",
         "metadata": metadata,
     }
-    if config.architecture == "topk":
+    if cfg["architecture"] == "topk":
         cfg |= {"k": config.k, "rescale_acts_by_decoder_norm": False}
     return cfg
 
