@@ -15,12 +15,6 @@ from typing import NamedTuple
 
 import pytest
 
-CLEAN: tuple[str, ...] = (
-    "core", "metrics", "text", "models", "activations", "sae", "toy", "evaluation",
-    "figures", "reporting", "rules", "scripts", "paper", "tests", "docs",
-)  # fmt: skip
-"""Rooms that are held to the vocabulary."""
-
 ROOMS = {
     **{
         room: (f"scripts/monosem/{room}/**/*.py", f"tests/unit/{room}/**/*.py")
@@ -191,7 +185,7 @@ def findings_of(room: str) -> list[Finding]:
     return [each for path in files if path.resolve() != Path(__file__).resolve() for each in findings(path, room)]
 
 
-@pytest.mark.parametrize("room", CLEAN)
+@pytest.mark.parametrize("room", ROOMS)
 def test_a_room_uses_the_words_of_the_field(room):
     made = findings_of(room)
     assert not made, "\n" + "\n".join(map(str, made))

@@ -18,7 +18,7 @@ NOT_WATCHED = {Path("scripts/monosem/core/job.py"), Path("scripts/monosem/core/s
 
 
 def _imported_names(source: str) -> Iterator[str]:
-    """Dotted names that may be modules: `from a.b import c` gives a.b and a.b.c. Late imports are found too."""
+    """Dotted names that may be modules: `from a.b import c` gives a.b and a.b.c. Late imports count too."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -30,15 +30,15 @@ def _imported_names(source: str) -> Iterator[str]:
 @cache
 def _direct(path: Path, root: Path) -> frozenset[Path]:
     """Files below `root` that one file imports, the __init__ files of their packages included."""
-    found = {file.relative_to(root) for file in (root / BY_NAME[path]).glob("*.py")} if path in BY_NAME else set()
+    files = {file.relative_to(root) for file in (root / BY_NAME[path]).glob("*.py")} if path in BY_NAME else set()
     for name in _imported_names((root / path).read_text(encoding="utf-8")):
         parts = name.split(".")
         if parts[0] != PACKAGE:
             continue
         candidates = [Path(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
         candidates.append(Path(*parts).with_suffix(".py"))
-        found.update(candidate for candidate in candidates if (root / candidate).is_file())
-    return frozenset(found)
+        files.update(candidate for candidate in candidates if (root / candidate).is_file())
+    return frozenset(files)
 
 
 def closure(script: Path, root: Path = Path()) -> list[str]:

@@ -24,8 +24,8 @@ def headline(config: Config) -> dict[str, str]:
 def families(config: Config, the_plan: Plan) -> list[str]:
     """The families of figures of a configuration: `sweeps` only where the headline's site has some to compare."""
     place = headline(config)
-    found = sweeps.trained(config, the_plan.sites[place["model"], place["site"]])
-    compares = any(len(variants) > 1 for variants in found.values())
+    swept = sweeps.trained(config, the_plan.sites[place["model"], place["site"]])
+    compares = any(len(variants) > 1 for variants in swept.values())
     return [family for family in FIGURES if family != "sweeps" or compares]
 
 
@@ -56,13 +56,13 @@ def sae_curves(config: Config, the_plan: Plan) -> list[str]:
     return [f"results/sae/{model}/{site}/{run}/training.jsonl" for run in here]
 
 
-def trained_elsewhere(config: Config, the_plan: Plan) -> dict[str, str]:
+def sources_of_pretrained_saes(config: Config, the_plan: Plan) -> dict[str, str]:
     """Runs in use that were not trained here -> where they come from."""
-    found = {}
+    sources = {}
     for run in dict.fromkeys(run for runs in the_plan.sites.values() for run in runs):
         if source := config["sae"]["runs"][run].get("pretrained"):
-            found[run] = "/".join(part for part in (source["name"], source.get("subfolder")) if part)
-    return found
+            sources[run] = "/".join(part for part in (source["name"], source.get("subfolder")) if part)
+    return sources
 
 
 def control(config: Config) -> str | None:
@@ -127,19 +127,19 @@ def notebooks(config: Config) -> dict[str, dict[str, Any]]:
 
 def seeds(config: Config, the_plan: Plan) -> dict[str, int]:
     """Every seed that the configuration states, by what it is for."""
-    found = {"everything without a seed of its own": config["seed"]}
+    seeds = {"everything without a seed of its own": config["seed"]}
     for model, kind in the_plan.models.items():
         if "seed" in config["models"][model][kind]:
-            found[f"model {model}"] = config["models"][model][kind]["seed"]
+            seeds[f"model {model}"] = config["models"][model][kind]["seed"]
     defaults = config["sae"]["defaults"]
     for run in dict.fromkeys(run for runs in the_plan.sites.values() for run in runs):
         settings = {**defaults, **config["sae"]["runs"][run]}
         if "seed" in settings:
-            found[f"autoencoder {run}"] = settings["seed"]
+            seeds[f"autoencoder {run}"] = settings["seed"]
     for experiment, settings in outputs_toy.experiments(config["toy"]).items():
         if "seed" in settings:
-            found[f"toy {experiment}"] = settings["seed"]
-    return found
+            seeds[f"toy {experiment}"] = settings["seed"]
+    return seeds
 
 
 def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
     chapter, planted = config["chapters"]["gpt2"], config["corpus"]["planted"]
     return {
         "seeds": seeds(config, the_plan),
-        "pretrained_saes": trained_elsewhere(config, the_plan),
+        "pretrained_saes": sources_of_pretrained_saes(config, the_plan),
         "gpt2": {
             "model": the_plan.gpt2,
             "pretrained": chapter["pretrained"],

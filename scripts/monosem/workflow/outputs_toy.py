@@ -47,5 +47,5 @@ def stem(kind: str) -> str:
 
 def figure_names(toy: Mapping[str, Any]) -> list[str]:
     """`{experiment}-{figure}` of every figure of the chapter, in its order."""
-    found = experiments(toy).items()
-    return [f"{name}-{figure}" for name, settings in found for figure in FIGURES[settings["kind"]]]
+    chosen = experiments(toy).items()
+    return [f"{name}-{figure}" for name, settings in chosen for figure in FIGURES[settings["kind"]]]

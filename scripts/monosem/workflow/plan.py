@@ -167,12 +167,12 @@ def neighbours_of(sites: Iterable[Place]) -> dict[Place, str]:
     for model, site in sites:
         if place := layer_of(site):
             columns.setdefault((model, place[1]), {})[place[0]] = site
-    found = {}
+    neighbours = {}
     for (model, _), column in columns.items():
         layers = sorted(column)
         for here, other in zip(layers, [*layers[1:], *layers[-2:-1]], strict=False):
-            found[model, column[here]] = column[other]
-    return found
+            neighbours[model, column[here]] = column[other]
+    return neighbours
 
 
 def _trained_sites(config: Config) -> tuple[dict[Place, tuple[str, ...]], dict[Place, tuple[str, ...]]]:
@@ -202,13 +202,13 @@ def _used_models(config: Config, names: Iterable[str]) -> dict[str, str]:
 
 def _controls(config: Config, sites: dict[Place, tuple[str, ...]], references: dict[Place, str]) -> dict[Place, str]:
     """(model, site) -> the shuffled model that has an autoencoder of the reference run there."""
-    found = {}
+    controls = {}
     for model, site in sites:
         if kind_of(config, model) == "shuffle":
             place = (config["models"][model]["shuffle"]["of"], site)
             if references.get(place) in sites[model, site]:
-                found[place] = model
-    return found
+                controls[place] = model
+    return controls
 
 
 def _autoencoders(config: Config, section: str) -> tuple[tuple[str, str, str], ...]:

@@ -10,9 +10,11 @@ from scripts.monosem.workflow.plan import CHAPTER_GPT2, sites_of
 
 def toy_roles(config: Mapping[str, Any]) -> dict[str, str | None]:
     """Experiment of the toy chapter -> the part of a key that is its result; None for one that is left out."""
-    found = outputs_toy.experiments(config["toy"])
-    playing = {name: f"toy/{name}/result" if name in found else None for name in (*outputs_toy.NAMED, *found)}
-    levels = found.get("superposition", {}).get("probabilities", ())
+    experiments = outputs_toy.experiments(config["toy"])
+    playing = {
+        name: f"toy/{name}/result" if name in experiments else None for name in (*outputs_toy.NAMED, *experiments)
+    }
+    levels = experiments.get("superposition", {}).get("probabilities", ())
     return playing | {"densest": "0" if levels else None, "sparsest": str(len(levels) - 1) if levels else None}
 
 

@@ -27,10 +27,10 @@ LENGTHS = {"array": "Items", "object": "Properties", "string": "Length"}
 @cache
 def _docstrings(module: str) -> dict[str, dict[str, str]]:
     """Class -> field -> attribute docstring, of a module's source."""
-    found: dict[str, dict[str, str]] = {}
+    documented: dict[str, dict[str, str]] = {}
     for node in ast.parse(Path(sys.modules[module].__file__).read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef):
-            fields = found.setdefault(node.name, {})
+            fields = documented.setdefault(node.name, {})
             for field, text in pairwise(node.body):
                 if (
                     isinstance(field, ast.AnnAssign)
@@ -38,7 +38,7 @@ def _docstrings(module: str) -> dict[str, dict[str, str]]:
                     and isinstance(text.value, ast.Constant)
                 ):
                     fields[field.target.id] = " ".join(str(text.value.value).split())
-    return found
+    return documented
 
 
 def schema(cls: type) -> Schema:

@@ -49,7 +49,9 @@ def expand_(config: Config) -> None:
 
 def trained(config: Config, runs: Sequence[str]) -> dict[str, Members]:
     """The sweeps all of whose runs are among `runs`."""
-    found = {name: members(name, sweep) for name, sweep in declared(config).items()}
+    declared_sweeps = {name: members(name, sweep) for name, sweep in declared(config).items()}
     return {
-        name: variants for name, variants in found.items() if all(set(each) <= set(runs) for each in variants.values())
+        name: variants
+        for name, variants in declared_sweeps.items()
+        if all(set(each) <= set(runs) for each in variants.values())
     }

@@ -70,7 +70,7 @@ def test_half_a_download_is_no_model(config, gpt2_folder, gone):
     assert plan.make_plan(config).gpt2 == "mini"
 
 
-def test_a_named_model_is_taken_whatever_lies_here(config, gpt2_folder):
+def test_a_named_model_is_taken_whatever_is_on_this_machine(config, gpt2_folder):
     config["chapters"]["gpt2"]["model"] = "mini"
     assert plan.make_plan(config).gpt2 == "mini"
 

@@ -19,7 +19,7 @@ def trained_runs(config: Config) -> Iterator[tuple[str, dict[str, Any], dict[str
 
 
 def pretrained_run_has_no_training(config: Config) -> Iterator[str]:
-    """A run that was trained elsewhere has no parameters of training."""
+    """A pretrained run has no parameters of training."""
     for name, run in config["sae"]["runs"].items():
         others = [key for key in run if key != "pretrained"] if pretrained_saes.is_pretrained(run) else []
         yield from (f"sae.runs.{name}.{key}: a pretrained autoencoder has no parameters of training" for key in others)
@@ -74,7 +74,7 @@ def used_names_exist(config: Config) -> Iterator[str]:
 
 
 def _pretrained_fits(config: Config, name: str, model: str, site: str) -> Iterator[str]:
-    """A run that was trained elsewhere is on this machine and belongs to the model and site."""
+    """A pretrained run is on this machine and belongs to the model and site."""
     run = config["sae"]["runs"][name]
     try:
         if pretrained_saes.is_pretrained(run):

@@ -1,4 +1,4 @@
-"""Runs that were trained elsewhere: their folders, and checks that they fit their model and site.
+"""Pretrained runs: their folders, and checks that they fit their model and site.
 
 Read while the workflow is parsed: from cfg.json and config.json alone, no torch.
 """
@@ -16,7 +16,7 @@ Run = Mapping[str, Any]
 
 
 def is_pretrained(run: Run) -> bool:
-    """True for an entry of sae.runs that was trained elsewhere."""
+    """True for a pretrained entry of sae.runs."""
     return "pretrained" in run
 
 
@@ -27,7 +27,7 @@ def folder_of(run: Run) -> Path | None:
 
 
 def d_sae(run: Run) -> int:
-    """Latents of a run, trained here or elsewhere."""
+    """Latents of a run, trained in this workflow or pretrained."""
     return formats.read(folder_of(run)).d_sae if is_pretrained(run) else run["d_sae"]
 
 
