@@ -62,8 +62,8 @@ def pretrained_model_has_one_source(config: Config) -> Iterator[str]:
     for name, model in config["models"].items():
         settings, where = model.get("pretrained", {"name": ""}), f"models.{name}.pretrained"
         if ("name" in settings) == ("gguf" in settings):
-            found = "both" if "name" in settings else "neither"
-            yield f"{where}: expected name (a folder or hub name) or gguf (a file), found {found}"
+            given = "both" if "name" in settings else "neither"
+            yield f"{where}: expected name (a folder or hub name) or gguf (a file), found {given}"
         for key in ("revision", "allow_pickle"):
             if key in settings and "gguf" in settings:
                 yield f"{where}.{key}: a GGUF file has none; take the key away"
