@@ -68,7 +68,7 @@ class Activations:
 
 
 def open_activations(folder: str | Path) -> Activations:
-    """Open a folder that `run_pass` wrote. Raises ArtefactError naming a shard that is missing or does not fit."""
+    """Open a folder that `run_pass` wrote. Raises ArtefactError naming a shard that is missing or not the manifest's."""
     folder = Path(folder)
     manifest = artefacts.read_json(folder / "manifest.json")
     shards = []
@@ -81,6 +81,7 @@ def open_activations(folder: str | Path) -> Activations:
                 f"{path} holds {rows.dtype} {list(rows.shape)}, its manifest says uint16 {list(expected)}: "
                 f"delete {folder / 'manifest.json'} and run the same command again to extract anew"
             )
+        artefacts.require_sha256(path, shard["sha256"], folder / "manifest.json")
         shards.append(rows)
     first_rows = np.cumsum([0] + [shard["rows"] for shard in manifest["shards"]])
     return Activations(folder, manifest, tuple(shards), first_rows)

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,10 +152,25 @@ def load_tensors(path: str | Path) -> dict:
     return tensors
 
 
-def sha256(path: str | Path) -> str:
-    """Hex digest of a file's bytes, read in blocks."""
+@cache
+def _sha256(path: str, version: tuple[int, ...]) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256(path: str | Path) -> str:
+    """Hex digest of a file's bytes, read in blocks; read once by a process, as long as the file stays the same."""
+    status = os.stat(path)
+    return _sha256(os.fspath(path), (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+def require_sha256(path: Path, digest: str, manifest: Path) -> None:
+    """Raises: ArtefactError if a file beside a manifest is not the one that the manifest was written for."""
+    if sha256(path) != digest:
+        raise ArtefactError(
+            f"{path} is cut short or changed: its sha256 is not that in {manifest}; delete {manifest} and run the same "
+            "command again"
+        )
 
 
 def sha256_json(value: Any) -> str:

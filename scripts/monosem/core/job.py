@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scripts.monosem.core import session
+from scripts.monosem.core import checksums, session
 
 _terminal_fd: int | None = None
 _label = ""
@@ -63,7 +63,7 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
     """Run a script's `main` as the job that Snakemake describes.
 
     What the process prints (C code and children included) goes to the job's log, from before `main` imports what it
-    needs. The last line of a good log is `finished: … s of work`, which the time table reads; that of a bad one is the
+    needs. Inputs are compared with the checksums that their jobs kept. The last line of a good log is `finished: … s of work`, which the time table reads; that of a bad one is the
     error in one sentence. The job ends when the workflow that started it is gone.
     """
     global _began, _label
@@ -73,8 +73,12 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
     session.end_with_run(os.environ)
     print(f"{_label} threads={snakemake.threads}", flush=True)
     _began = time.perf_counter()
+    outputs = checksums.files_of(snakemake.output)
     try:
+        checksums.compare(checksums.files_of(snakemake.input))
+        checksums.forget(outputs)
         main(Job(snakemake.input, snakemake.output, snakemake.params, wildcards, snakemake.threads, snakemake.log))
+        checksums.keep(outputs)
     except BaseException as error:
         traceback.print_exc()
         print(f"{snakemake.rule} failed: {error or type(error).__name__}", file=sys.stderr, flush=True)

@@ -169,7 +169,7 @@ def tokenize_corpus(documents: str | Path, tokenizer_path: str | Path, folder: s
 def load_tokens(folder: str | Path, split: str) -> TokenStream:
     """Open one split's shards, memory-mapped.
 
-    Raises: ArtefactError naming the file when one is missing, cut short, or of another length than the manifest says.
+    Raises: ArtefactError naming the file when one is missing, cut short, or not the one that the manifest describes.
     """
     folder = Path(folder)
     manifest = artefacts.read_json(folder / "manifest.json")
@@ -188,6 +188,7 @@ def load_tokens(folder: str | Path, split: str) -> TokenStream:
                 f"{path} has the shape {arrays[part].shape}, but {folder}/manifest.json says {length}: it is cut short "
                 "or belongs to another run; delete the folder and run the same command again"
             )
+        artefacts.require_sha256(path, manifest["files"][path.name], folder / "manifest.json")
     return TokenStream(**arrays, eos_token_id=manifest["eos_token_id"], vocab_size=manifest["vocab_size"])
 
 

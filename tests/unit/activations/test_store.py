@@ -161,7 +161,7 @@ def test_a_shard_is_the_file_that_numpy_writes(tmp_path):
     assert (tmp_path / "activations-00000.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
 
 
-@pytest.mark.parametrize("damage", ["cut", "foreign", "missing"])
+@pytest.mark.parametrize("damage", ["cut", "foreign", "missing", "flipped"])
 def test_damaged_shards_are_refused_by_name(model, stream, tmp_path, damage):
     extract(model, stream, tmp_path)
     shard = tmp_path / "activations-00000.npy"
@@ -169,6 +169,8 @@ def test_damaged_shards_are_refused_by_name(model, stream, tmp_path, damage):
         shard.write_bytes(shard.read_bytes()[:-10])
     elif damage == "foreign":
         artefacts.save_npy(np.zeros((3, 32), np.uint16), shard)
+    elif damage == "flipped":
+        shard.write_bytes(shard.read_bytes()[:-1] + bytes([shard.read_bytes()[-1] ^ 1]))
     else:
         shard.unlink()
     with pytest.raises(artefacts.ArtefactError, match="activations-00000.npy"):

@@ -45,7 +45,7 @@ def test_two_halves_equal_one_whole_bit_for_bit(tmp_path, stop):
     assert timeless[0] == timeless[1]
 
 
-def test_a_checkpoint_of_other_settings_or_cut_short_is_not_used(tmp_path, capsys):
+def test_a_checkpoint_of_other_settings_or_cut_short_or_changed_is_not_used(tmp_path, capsys):
     whole, *_ = run(tmp_path, "whole")
     run(tmp_path, "other", replace(CONFIG, seed=2), stop_after_step=50)
     after_other, *_ = run(tmp_path, "other")
@@ -54,7 +54,13 @@ def test_a_checkpoint_of_other_settings_or_cut_short_is_not_used(tmp_path, capsy
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     after_cut, *_ = run(tmp_path, "other")
     assert "cannot be read" in capsys.readouterr().out
-    for weights in (after_other, after_cut):
+    run(tmp_path, "other", stop_after_step=50)
+    changed = bytearray(checkpoint.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    checkpoint.write_bytes(changed)
+    after_flip, *_ = run(tmp_path, "other")
+    assert "cannot be read" in capsys.readouterr().out
+    for weights in (after_other, after_cut, after_flip):
         assert all(torch.equal(whole[name], weights[name]) for name in whole)
 
 

@@ -120,9 +120,13 @@ def test_a_checkpoint_that_does_not_fit_is_ignored_with_a_sentence(tmp_path):
     x, _ = sparse_mixtures(1500)
     clean, *_ = run(tmp_path / "clean", Rows(x), TOPK)
     state = tmp_path / "c" / "state"
-    for spoil, word in [(lambda b: b[: len(b) // 2], "not a whole"), (lambda b: b, "another configuration")]:
+    for spoil, word in [
+        (lambda b: b[: len(b) // 2], "not a whole"),
+        (lambda b: b[:-1] + bytes([b[-1] ^ 1]), "its bytes have changed"),
+        (lambda b: b, "another configuration"),
+    ]:
         with pytest.raises(KeyboardInterrupt):
-            run(tmp_path, Rows(x, fail_at=9), TOPK, every=0.0, data_identity="" if word == "not a whole" else "other")
+            run(tmp_path, Rows(x, fail_at=9), TOPK, every=0.0, data_identity="other" if "another" in word else "")
         state.write_bytes(spoil(state.read_bytes()))
         weights, _, _, lines = run(tmp_path, Rows(x), TOPK)
         assert word in lines[0]

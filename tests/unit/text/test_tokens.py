@@ -170,12 +170,15 @@ def test_a_pretrained_tokenizer_with_its_end_of_text_last(tokenizer, tokenizer_p
 
 
 @pytest.mark.parametrize("part", tokens.PARTS)
-def test_a_file_cut_short_is_refused_by_name(shards, tmp_path, part):
+def test_a_file_cut_short_or_changed_is_refused_by_name(shards, tmp_path, part):
     for path in shards.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     name = f"test.{part}.npy"
     whole = (shards / name).read_bytes()
     (tmp_path / name).write_bytes(whole[:-3])
+    with pytest.raises(artefacts.ArtefactError, match=name):
+        tokens.load_tokens(tmp_path, "test")
+    (tmp_path / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(artefacts.ArtefactError, match=name):
         tokens.load_tokens(tmp_path, "test")
     artefacts.save_npy(np.load(shards / name)[:-1], tmp_path / name)

@@ -1,5 +1,6 @@
 """The whole state of a training run, and its way to disk and back (safetensors, nothing executable)."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,17 @@ def save(state: TrainingState, path: Path, identity: str) -> None:
     tensors |= {key: getattr(state, name) for name, key in _TENSORS.items()}
     plain = {name: getattr(state, name) for name in _PLAIN}
     plain["statistics"] = [state.statistics.scale, state.statistics.variance]
-    artefacts.save_tensors(tensors, path, {"identity": identity, "state": json.dumps(plain)})
+    told = {"identity": identity, "state": json.dumps(plain)}
+    artefacts.save_tensors(tensors, path, told | {"digest": _digest(tensors, told)})
+
+
+def _digest(tensors: dict[str, Tensor], told: dict[str, str]) -> str:
+    """Digest of everything in a checkpoint: a flipped bit in a weight would train on without a word."""
+    digest = hashlib.sha256(json.dumps([told[name] for name in ("identity", "state")]).encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def load(path: Path, identity: str) -> tuple[TrainingState | None, str]:
@@ -76,6 +87,8 @@ def load(path: Path, identity: str) -> tuple[TrainingState | None, str]:
             metadata = file.metadata() or {}
         if metadata.get("identity") != identity:
             return None, f"{path} is of another configuration, seed or data: ignored, starting from the beginning"
+        if metadata.get("digest") != _digest(tensors, metadata):
+            raise ValueError("its bytes have changed")
         plain = json.loads(metadata["state"])
         groups = {
             group: Parameters(**{n.split(".")[1]: t for n, t in tensors.items() if n.startswith(group + ".")})

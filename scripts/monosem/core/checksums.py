@@ -1,0 +1,53 @@
+"""Checksums of what jobs wrote, recorded when a job ends and compared when another reads: nothing is silently changed.
+
+A flipped byte in weights or in a number of a JSON file is as readable as the right one. Records are files of their own,
+below `results/checksums`; what has none, such as the code, texts and models of the user, is not compared.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from scripts.monosem.core import artefacts
+
+RESULTS, RECORDS = "results", "checksums"
+
+
+def files_of(named: Any) -> list[Path]:
+    """Paths of a job's inputs or outputs, by whatever names its rule gives them."""
+    return [Path(path) for path in (named if isinstance(named, Iterable) else ())]
+
+
+def record_of(path: Path) -> Path | None:
+    """results/models/a/config.json -> results/checksums/models/a/config.json.sha256; None outside results."""
+    if path.is_absolute() or path.parts[0] != RESULTS or ".." in path.parts:
+        return None
+    inner = path.relative_to(RESULTS)
+    return Path(RESULTS, RECORDS, inner.parent, f"{inner.name}.sha256")
+
+
+def forget(paths: Iterable[Path]) -> None:
+    """Remove the records of files that are about to be written again."""
+    for record in filter(None, map(record_of, paths)):
+        record.unlink(missing_ok=True)
+
+
+def keep(paths: Iterable[Path]) -> None:
+    """Record the checksums of files as they are now."""
+    for path in paths:
+        record = record_of(path)
+        if record is not None and path.is_file():
+            artefacts.write_text(f"{artefacts.sha256(path)}\n", record)
+
+
+def compare(paths: Iterable[Path]) -> None:
+    """Raises: ArtefactError for the first file that is not what its job wrote."""
+    for path in paths:
+        record = record_of(path)
+        if record is None or not record.is_file() or not path.is_file():
+            continue
+        if record.read_text(encoding="utf-8", errors="replace").strip() != artefacts.sha256(path):
+            raise artefacts.ArtefactError(
+                f"{path} is cut short or changed: its checksum is not that of {record}, written with it; "
+                f"`rm {path} {record}` and the same command again make it anew"
+            )

@@ -1,0 +1,151 @@
+"""Artefacts that are cut or changed, a full disk, a read-only results folder: one sentence, never a wrong number."""
+
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.hard import common
+from tests.workflow.conftest import copy_of_repository
+
+UNREAD = ("logs", "benchmarks", "checksums")
+"""Folders of results that no job reads."""
+
+
+def kind_of(path: Path) -> str:
+    """results/models/onelayer-a/config.json -> 'models config.json': one kind for all models, sites and runs."""
+    return f"{path.parts[1]} {re.sub(r'[0-9]+', 'N', path.name)}" if len(path.parts) > 2 else path.name
+
+
+def kinds(folder: Path) -> dict[str, Path]:
+    """One file of every kind of artefact that a finished run has, relative to its folder."""
+    found: dict[str, Path] = {}
+    for path in sorted((folder / "results").rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and path.stat().st_size and relative.parts[1] not in UNREAD:
+            found.setdefault(kind_of(relative), relative)
+    return found
+
+
+def cut(path: Path, rng: random.Random) -> None:
+    """Keep the file up to a random byte."""
+    path.write_bytes(path.read_bytes()[: rng.randrange(path.stat().st_size)])
+
+
+def flip(path: Path, rng: random.Random) -> None:
+    """Change one bit of a random byte."""
+    data = bytearray(path.read_bytes())
+    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
+
+
+def trial(folder: Path, name: Path, expected: dict, tally: common.Tally, what: str) -> None:
+    """Continue a run with a damaged file: the right numbers, or a sentence whose remedy leads to them."""
+    damaged = (folder / name).read_bytes()
+    done = common.run(folder)
+    if done.returncode:
+        said = [line for line in common.sentences(done.stdout) if name.name in line]
+        remedy = re.search(r"`?(?:rm|delete) ((?:[\w./-]+ ?)+)", said[0]) if said else None
+        if not remedy:
+            tally.lost.append(f"{what}: {(common.sentences(done.stdout) or [done.stdout[-500:]])[0]}")
+            return
+        for path in re.findall(r"results/\S+", remedy.group(1)):
+            (folder / path).unlink(missing_ok=True)
+        done = common.run(folder)
+    else:
+        said = []
+    wrong = done.stdout[-1000:] if done.returncode else common.difference(expected, common.numbers(folder))
+    if not wrong and not said and (folder / name).read_bytes() == damaged and _matters(name):
+        wrong = "the damaged file is still there, without a word"
+    if wrong:
+        tally.lost.append(f"{what}: {wrong}")
+    elif said:
+        tally.refused += 1
+    else:
+        tally.survived += 1
+
+
+def _matters(name: Path) -> bool:
+    """False for what only a person reads, or that is remade whenever it is needed."""
+    return name.suffix in (".json", ".jsonl", ".npy", ".npz", ".safetensors")
+
+
+def damaged(work: Path, only: str, seed: int) -> list[common.Tally]:
+    """A cut and a flipped bit for every kind of artefact whose name matches `only`."""
+    finished = common.finished_run(work)
+    expected, rng = common.numbers(finished), random.Random(seed)
+    tallies = []
+    for damage, title in ((cut, "cut at a random byte"), (flip, "one bit flipped")):
+        tally = common.Tally(title)
+        for kind, name in kinds(finished).items():
+            if re.search(only, kind):
+                folder = common.copy_of(finished, work / "damaged")
+                damage(folder / name, rng)
+                trial(folder, name, expected, tally, f"{title}, {name}")
+                print(f"  {kind}, {title}: {'lost' if tally.lost and str(name) in tally.lost[-1] else 'well'}", flush=True)
+        tallies.append(tally)
+    return tallies
+
+
+@contextmanager
+def _mounted(folder: Path, *options: str) -> Iterator[bool]:
+    """Mount something on a folder; False where that is not allowed."""
+    done = subprocess.run(["mount", *options, str(folder)], capture_output=True)
+    try:
+        yield done.returncode == 0
+    finally:
+        if done.returncode == 0:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+NO_ROOT = "mounting needs root"
+
+
+def full_disk(work: Path, sizes_kb: tuple[int, ...] = (64, 2000)) -> common.Tally:
+    """Results on a disk that is too small: a sentence about it, and after that a run on a large one ends well."""
+    tally = common.Tally("full disk")
+    for size in sizes_kb:
+        folder = work / "full"
+        shutil.rmtree(folder, ignore_errors=True)
+        copy_of_repository(folder)
+        (folder / "results").mkdir()
+        with _mounted(folder / "results", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs") as mounted:
+            if not mounted:
+                tally.skipped = NO_ROOT
+                return tally
+            done = common.run(folder)
+            _judge(tally, done, ("No space left", "are free"), f"full disk of {size} kB")
+    return tally
+
+
+def read_only(work: Path) -> common.Tally:
+    """Results that cannot be written: one sentence before any job."""
+    tally = common.Tally("read-only results")
+    folder = common.copy_of(common.finished_run(work), work / "readonly")
+    shutil.rmtree(folder / "results/toy")
+    with _mounted(folder / "results", "--bind", str(folder / "results")) as mounted:
+        remount = ["mount", "-o", "remount,ro,bind", str(folder / "results")]
+        if not mounted or subprocess.run(remount, capture_output=True).returncode:
+            tally.skipped = NO_ROOT
+            return tally
+        _judge(tally, common.run(folder), ("read-only", "Read-only"), "read-only results")
+    return tally
+
+
+def _judge(tally: common.Tally, done: subprocess.CompletedProcess, words: tuple[str, ...], what: str) -> None:
+    """A run that could not go on must say why, naming results."""
+    lines = [line for line in done.stdout.splitlines() if any(word in line for word in words) and "results" in line]
+    if done.returncode and any(" failed: " in line or "cannot" in line for line in lines):
+        tally.refused += 1
+    else:
+        tally.lost.append(f"{what}: ended with {done.returncode}: {(lines or [done.stdout[-800:]])[-1]}")
+
+
+def disks(work: Path) -> list[common.Tally]:
+    """Full and read-only disks."""
+    with tempfile.TemporaryDirectory(dir=work):  # the folder of work itself can be written
+        return [full_disk(work), read_only(work)]
