@@ -3,6 +3,7 @@
 # Both set up .venv from the lock on first use, and again when the lock changes.
 # make bench        speed beside TransformerLens, SAELens and dictionary_learning, in an environment of its own (.venv-bench)
 # make bench-test   our files in their hands, and theirs in ours
+# make hard         hours of bad configurations, kills, damaged files: docs/hard-failures.md
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -12,7 +13,7 @@ READY := .venv/ready
 
 BENCH := .venv-bench/ready
 
-.PHONY: report test bench bench-test clean-venv
+.PHONY: report test hard bench bench-test clean-venv
 
 report: $(READY)
 	@.venv/bin/python -m scripts.fetch_model gpt2 --revision 607a30d783dfa663caf39e06633721c8d4cfcd7e --optional
@@ -20,6 +21,9 @@ report: $(READY)
 
 test: $(READY)
 	.venv/bin/python -m pytest -q
+
+hard: $(READY)
+	.venv/bin/python -m tests.hard $(HARD_ARGUMENTS)
 
 bench: $(BENCH)
 	.venv-bench/bin/python -m tests.bench.extraction --out results/bench/extraction

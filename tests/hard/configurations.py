@@ -289,7 +289,9 @@ def configurations(n: int, n_commands: int, seed: int) -> list[common.Tally]:
         phases=[hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),
     )
-    @hypothesis.given(st.one_of(mistakes(base).map(lambda one: [one]), st.lists(mistakes(base), min_size=2, max_size=2)))
+    @hypothesis.given(
+        st.one_of(mistakes(base).map(lambda one: [one]), st.lists(mistakes(base), min_size=2, max_size=2))
+    )
     def trial(made: list[Mistake]) -> None:
         nonlocal slowest
         name = "; ".join(map(str, made))

@@ -86,7 +86,9 @@ def damaged(work: Path, only: str, seed: int) -> list[common.Tally]:
                 folder = common.copy_of(finished, work / "damaged")
                 damage(folder / name, rng)
                 trial(folder, name, expected, tally, f"{title}, {name}")
-                print(f"  {kind}, {title}: {'lost' if tally.lost and str(name) in tally.lost[-1] else 'well'}", flush=True)
+                print(
+                    f"  {kind}, {title}: {'lost' if tally.lost and str(name) in tally.lost[-1] else 'well'}", flush=True
+                )
         tallies.append(tally)
     return tallies
 

@@ -100,6 +100,8 @@ MISTAKES = [
     ("seed", "3", "a whole number", "write 3"),
     ("seed", True, "a whole number", "found true"),
     ("evaluation.bootstrap", 10.0, "a whole number", "found 10.0"),
+    ("sae.defaults.learning_rate", float("nan"), "expected a number", "found nan"),
+    ("sae.defaults.learning_rate", float("inf"), "expected a number", "found inf"),
     ("toy", None, "a mapping", "found nothing"),
     ("sae.use", {}, "a list", "found a mapping"),
     ("sae.runs.topk-4096.d_sae", 0, "at least 1"),

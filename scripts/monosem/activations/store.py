@@ -68,7 +68,7 @@ class Activations:
 
 
 def open_activations(folder: str | Path) -> Activations:
-    """Open a folder that `run_pass` wrote. Raises ArtefactError naming a shard that is missing or not the manifest's."""
+    """Open a folder that `run_pass` wrote. Raises ArtefactError naming a shard that is missing or changed."""
     folder = Path(folder)
     manifest = artefacts.read_json(folder / "manifest.json")
     shards = []

@@ -1,5 +1,6 @@
 """A violation of a schema in one sentence: the key's path, what was expected and found, the nearest valid name."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,9 +19,14 @@ TYPES = {
     "null": "nothing",
 }
 BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than", "exclusiveMaximum": "less than"}
-# strict about 5.0 where a count is meant: Python's range() is, too
-_INTEGER = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-Validator = extend(Draft202012Validator, type_checker=_INTEGER)
+# strict about 5.0 where a count is meant: Python's range() is, too; .nan and .inf of YAML are in every range or none
+_STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {
+        "integer": lambda _, value: type(value) is int,
+        "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
+    }
+)
+Validator = extend(Draft202012Validator, type_checker=_STRICT)
 
 
 def path_of(parts: Iterable[str | int]) -> str:

@@ -10,7 +10,7 @@ import yaml
 def read_yaml(path: str) -> tuple[Any, str | None]:
     """Contents of a YAML file, or a sentence about why there are none."""
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8")), None
+        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader), None
     except OSError:
         return None, f"'{path}' cannot be read; expected a YAML file, its path from the folder of the Snakefile"
     except (yaml.YAMLError, UnicodeDecodeError) as error:
