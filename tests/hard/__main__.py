@@ -9,7 +9,7 @@ from tests.hard import common, files, kills, together
 from tests.hard.configurations import configurations
 
 PARTS = {
-    "configurations": lambda given: configurations(given.examples, given.commands, given.seed),
+    "configurations": lambda given: configurations(given.examples, given.commands, given.seed, given.show),
     "kills": lambda given: [kills.kills(given.work, given.kills, given.seed)],
     "files": lambda given: files.damaged(given.work, given.only, given.seed),
     "disks": lambda given: files.disks(given.work),
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="all if none is named")
     parser.add_argument("--examples", type=int, default=2000, help="bad configurations that are generated")
     parser.add_argument("--commands", type=int, default=10, help="of them, given to the real command")
+    parser.add_argument("--show", action="store_true", help="print the configurations that were accepted")
     parser.add_argument("--kills", type=int, default=100, help="kills in all, ten per run")
     parser.add_argument("--only", default="", help="kinds of artefacts to damage: a regular expression")
     parser.add_argument("--seed", type=int, default=0, help="of everything random")

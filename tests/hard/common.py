@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,11 @@ def finished_run(work: Path) -> Path:
     if not (folder / "finished").exists():
         shutil.rmtree(folder, ignore_errors=True)
         copy_of_repository(folder)
+        began = time.monotonic()
         done = run(folder)
         if done.returncode:
             raise SystemExit(f"The undisturbed run failed already.\n{done.stdout[-3000:]}")
-        (folder / "finished").touch()
+        (folder / "finished").write_text(f"{time.monotonic() - began:.0f}")  # its seconds
     return folder
 
 
@@ -77,8 +79,17 @@ def copy_of(folder: Path, to: Path) -> Path:
     return to
 
 
+def fresh_copy(finished: Path, to: Path) -> Path:
+    """The code of a finished run without its results."""
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(finished, to, symlinks=True, ignore=shutil.ignore_patterns("results", ".snakemake", "finished"))
+    return to
+
+
 def numbers(folder: Path) -> dict[str, Any]:
     """What an undisturbed run gives, bit for bit: metrics.json without times, and all weights."""
+    if not (folder / "results/metrics.json").is_file():
+        return {}
     metrics = json.loads((folder / "results/metrics.json").read_text(encoding="utf-8"))
     kept = {key: value for key, value in metrics.items() if not key.endswith(TIMES) and "environment" not in key}
     weights = sorted((folder / "results").glob("**/*.safetensors"))

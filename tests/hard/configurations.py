@@ -7,7 +7,6 @@ resolve, and every job's parameters can be built from it.
 import copy
 import difflib
 import json
-import os
 import re
 import tempfile
 import time
@@ -21,7 +20,7 @@ import yaml
 from hypothesis import strategies as st
 
 from scripts.monosem.core.declaration import from_params
-from scripts.monosem.sae.config import SaeConfig
+from scripts.monosem.sae import config as sae_config
 from scripts.monosem.toy.settings import CONFIGS
 from scripts.monosem.workflow import outputs, outputs_analysis, outputs_toy, plan, validate
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
@@ -225,7 +224,7 @@ def settings_of_jobs(config: dict[str, Any]) -> None:
         if not pretrained_saes.is_pretrained(config["sae"]["runs"][run]):
             settings = {**config["sae"]["defaults"], **config["sae"]["runs"][run]}
             given = {key: value for key, value in settings.items() if key not in ("threads", "seed")}
-            from_params(SaeConfig, {key: value for key, value in given.items() if value is not None})
+            sae_config.from_params(given)
     for settings in outputs_toy.experiments(config["toy"]).values():
         given = {key: value for key, value in settings.items() if key not in ("kind", "seed")}
         from_params(CONFIGS[settings["kind"]], given)
@@ -268,13 +267,13 @@ def _judge_sentence(sentence: str, config: dict[str, Any], made: Sequence[Mistak
     places = {path_of(path[:length]) for length in range(1, len(path) + 1)} | {path_of(mistake.path)}
     if any(sentence.startswith(place) for place in places):
         nearest = difflib.get_close_matches(str(mistake.value), [str(mistake.path[-1])], cutoff=0.75)
-        if mistake.kind == "misspelt" and nearest and "did you mean" not in sentence:
+        if mistake.kind == "misspelt" and nearest and not re.search("did you mean|is it", sentence):
             return "lost", f"no nearest name: {sentence}"
         return "refused", sentence
     return "lost", f"another path than {path_of(path)}: {sentence}"
 
 
-def configurations(n: int, n_commands: int, seed: int) -> list[common.Tally]:
+def configurations(n: int, n_commands: int, seed: int, show: bool = False) -> list[common.Tally]:
     """n configurations with mistakes, checked in this process; some of them given to the real command."""
     base = base_configuration()
     validate.check(copy.deepcopy(base))
@@ -318,6 +317,9 @@ def configurations(n: int, n_commands: int, seed: int) -> list[common.Tally]:
             print(f"  {tally.tried}: {tally.refused} refused, {len(tally.lost)} lost", flush=True)
 
     trial()
+    if show:
+        for _, name in accepted:
+            print(f"  accepted: {name}")
     print(f"  the slowest took {slowest:.1f} s")
     return [tally, commands(refused[:: max(1, 2 * len(refused) // max(1, n_commands))], accepted, n_commands)]
 
@@ -328,11 +330,11 @@ def commands(refused: list, accepted: list, n: int) -> common.Tally:
     half = (n + 1) // 2
     chosen = [*refused[:half], *accepted[:: max(1, len(accepted) // max(1, n - half))][: n - half]]
     for config, text in chosen:
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml", dir=".", prefix=".hard-") as file:
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             yaml.safe_dump(config, file, allow_unicode=True)
             file.flush()
             words = ("-n", "--quiet", "--replace-workflow-config")
-            done = common.run(Path.cwd(), *words, configfile=os.path.basename(file.name))
+            done = common.run(Path.cwd(), *words, configfile=file.name)
         is_refused = (config, text) in refused
         said = f"The configuration cannot be run. {text}"
         if is_refused and done.returncode == 1 and said in done.stdout and "Traceback" not in done.stdout:

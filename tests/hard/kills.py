@@ -1,7 +1,6 @@
 """kill -9 at random moments; the same command then has to end with the numbers of an undisturbed run."""
 
 import random
-import shutil
 import signal
 import subprocess
 import time
@@ -11,10 +10,8 @@ import psutil
 
 from tests.hard import common
 from tests.helpers.running import command, environment
-from tests.workflow.conftest import copy_of_repository
 
 KILLS_PER_RUN = 10
-LONGEST_S = 40.0  # until a kill; a kill while the workflow is parsed is as likely as any other moment
 WAYS = ("run", "everything", "job")
 
 
@@ -62,15 +59,17 @@ def kills(work: Path, n: int, seed: int) -> common.Tally:
     """n kills, KILLS_PER_RUN in each run; a run that ends otherwise loses all of its kills."""
     tally = common.Tally("kill -9")
     random.seed(seed)
-    expected = common.numbers(common.finished_run(work))
+    finished = common.finished_run(work)
+    expected = common.numbers(finished)
     while tally.tried < n:
         folder, log = work / "killed", work / "killed.log"
-        shutil.rmtree(folder, ignore_errors=True)
         log.unlink(missing_ok=True)
-        copy_of_repository(folder)
-        done, killed = None, []
-        while len(killed) < min(KILLS_PER_RUN, n - tally.tried):
-            after_s, way = random.uniform(0.5, LONGEST_S), random.choice(WAYS)
+        common.fresh_copy(finished, folder)
+        killed: list[str] = []
+        wanted = min(KILLS_PER_RUN, n - tally.tried)
+        longest_s = 2 * float((finished / "finished").read_text()) / (wanted + 1)  # so that they spread over the run
+        while len(killed) < wanted:
+            after_s, way = random.uniform(0, longest_s), random.choice(WAYS)
             if not interrupted(folder, after_s, way, log):
                 break  # finished before its kills were used up
             killed.append(f"{way} after {after_s:.1f} s")
@@ -84,5 +83,5 @@ def kills(work: Path, n: int, seed: int) -> common.Tally:
         else:
             tally.survived += len(killed)
         if not killed:
-            raise SystemExit("the run ended before it could be killed: lower LONGEST_S")
+            raise SystemExit("the run ended before it could be killed")
     return tally

@@ -1,23 +1,20 @@
 """Two runs at once in one folder: the second is refused by Snakemake's lock, the first ends as if it were alone."""
 
-import shutil
 import subprocess
 import time
 from pathlib import Path
 
 from tests.hard import common
 from tests.helpers.running import command, environment
-from tests.workflow.conftest import copy_of_repository
 
 
 def together(work: Path, starts_s: tuple[float, ...] = (0.0, 20.0)) -> common.Tally:
     """A second run that begins at the same time, and one that begins while jobs compute."""
     tally = common.Tally("two runs at once")
-    expected = common.numbers(common.finished_run(work))
+    finished = common.finished_run(work)
+    expected = common.numbers(finished)
     for start_s in starts_s:
-        folder = work / "together"
-        shutil.rmtree(folder, ignore_errors=True)
-        copy_of_repository(folder)
+        folder = common.fresh_copy(finished, work / "together")
         logs = [work / f"together-{number}.log" for number in (0, 1)]
         runs = []
         for log in logs:

@@ -102,11 +102,14 @@ MISTAKES = [
     ("evaluation.bootstrap", 10.0, "a whole number", "found 10.0"),
     ("sae.defaults.learning_rate", float("nan"), "expected a number", "found nan"),
     ("sae.defaults.learning_rate", float("inf"), "expected a number", "found inf"),
+    ("sae.runs.topk-4096.d_sae", "a\nb", "expected a whole number, found the text 'a\\nb'"),
+    ("toy.recovery", {"kidn": "recovery"}, "toy.recovery.kind is missing; is it 'kidn'?"),
     ("toy", None, "a mapping", "found nothing"),
     ("sae.use", {}, "a list", "found a mapping"),
     ("sae.runs.topk-4096.d_sae", 0, "at least 1"),
     ("sae.runs.relu-4096.resample.at", [0.5, 1.0], "less than 1", "found 1.0"),
     ("sae.runs.topk-4096.architecture", "batch-topk", "one of relu,", "'batchtopk'"),
+    ("toy.superposition.kind", [[]], "one of superposition, phase-diagram", "found a list"),
     ("toy.superposition.kind", "superpositoin", "one of superposition, phase-diagram", "'superposition'"),
     ("toy.recovery.grids.batch-topk", {}, "no known key", "'batchtopk'"),
     ("toy.recovery.grids", {}, "at least 1 entries"),
@@ -154,6 +157,8 @@ MISTAKES = [
     ("sae.use", use(site="blocks.0.mlp.hook_psot", runs=["topk-4096"]), "no site of this model", f"'{POST}'"),
     ("sae.use", use(site=[POST, "blocks.0.hook_resid_pots"], runs=["topk-4096"]), "'blocks.0.hook_resid_post'"),
     ("sae.use", use(runs=["topk-4096"], sweeps=["mine"]), "the sweep 'mine' does not exist", "there is none"),
+    ("corpus.installed.packages", ["networks"], "corpus.installed.packages[0]: expected the import name", "'networks'"),
+    ("corpus.installed", {"packages": [], "standard_library": False}, "packages or standard_library", "found neither"),
     # evaluation
     ("evaluation.headline.run", "topk-1024", f"for 'onelayer-a' at {POST}, the run", "did you mean"),
     ("evaluation.headline.model", "chapters.gpt2", "a name under models"),
@@ -181,7 +186,11 @@ MISTAKES = [
         "under sae.use, the model",
     ),
     ("interventions.named", {"mine": {**PINNED, "site": "blocks.4.mlp.hook_post"}}, "the model has 1 block(s)"),
+    ("interventions.doses", [], "at least 1 entries"),
+    ("interventions.prompt", "", "some text"),
     # toy experiments
+    ("toy.recovery.grids.topk.sae", {"k": 3}, "sae.k: the grids set it"),
+    ("toy.recovery.grids.topk.sae", {"tied_decoder": True}, "the architecture topk has none"),
     ("toy.phase-diagram.importances.low", 20.0, "toy.phase-diagram.importances.high: expected more than low = 20.0"),
     ("toy.uniform-geometry.m", 40, "toy.uniform-geometry.n: expected more features than the m = 40"),
     ("toy.uniform-geometry.inverse_probabilities.low", 0.5, "at least 1, for it is 1/p"),
@@ -229,6 +238,17 @@ def test_a_pretrained_model_that_is_not_here_is_refused_with_the_way_to_fetch_it
     found = refusal("sae.use", use("gpt2", runs=["topk-4096"]))
     assert found.startswith("models.gpt2.pretrained.name: 'gpt2' is neither a folder with config.json,")
     assert "`python -m scripts.fetch_model gpt2` fetches it" in found
+    assert refusal("chapters.one_layer.second", "gpt2") == found
+
+
+def test_a_run_with_the_name_of_one_of_a_sweep_is_refused():
+    config = copy.deepcopy(VALID)
+    config["sae"]["sweeps"] = {"a": {"base": {**RUN}, "variants": {"b": {}}, "seeds": [0]}}
+    validate.check(config)
+    validate.check(config)  # what is expanded already
+    config["sae"]["runs"]["a-b-seed0"] = {**RUN, "k": 3}
+    with pytest.raises(ConfigError, match="^sae.runs.a-b-seed0: a sweep makes a run of this name"):
+        validate.check(config)
 
 
 @pytest.mark.parametrize(

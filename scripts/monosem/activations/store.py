@@ -74,6 +74,7 @@ def open_activations(folder: str | Path) -> Activations:
     shards = []
     for shard in manifest["shards"]:
         path = folder / shard["file"]
+        artefacts.require_sha256(path, shard["sha256"], folder / "manifest.json")
         rows = artefacts.load_npy(path, mmap=True)
         expected = (shard["rows"], manifest["d_in"])
         if rows.shape != expected or rows.dtype != np.uint16 or path.stat().st_size != shard["bytes"]:
@@ -81,7 +82,6 @@ def open_activations(folder: str | Path) -> Activations:
                 f"{path} holds {rows.dtype} {list(rows.shape)}, its manifest says uint16 {list(expected)}: "
                 f"delete {folder / 'manifest.json'} and run the same command again to extract anew"
             )
-        artefacts.require_sha256(path, shard["sha256"], folder / "manifest.json")
         shards.append(rows)
     first_rows = np.cumsum([0] + [shard["rows"] for shard in manifest["shards"]])
     return Activations(folder, manifest, tuple(shards), first_rows)

@@ -48,6 +48,6 @@ def compare(paths: Iterable[Path]) -> None:
             continue
         if record.read_text(encoding="utf-8", errors="replace").strip() != artefacts.sha256(path):
             raise artefacts.ArtefactError(
-                f"{path} is cut short or changed: its checksum is not that of {record}, written with it; "
-                f"`rm {path} {record}` and the same command again make it anew"
+                f"{path} is cut short or changed: its checksum is not that of {record}; the same command with "
+                f"`--forcerun {path}` added makes it anew"
             )

@@ -182,13 +182,13 @@ def load_tokens(folder: str | Path, split: str) -> TokenStream:
     arrays = {}
     for part, length in lengths.items():
         path = folder / f"{split}.{part}.npy"
+        artefacts.require_sha256(path, manifest["files"][path.name], folder / "manifest.json")
         arrays[part] = artefacts.load_npy(path, mmap=True)
         if arrays[part].shape != (length,):
             raise artefacts.ArtefactError(
                 f"{path} has the shape {arrays[part].shape}, but {folder}/manifest.json says {length}: it is cut short "
                 "or belongs to another run; delete the folder and run the same command again"
             )
-        artefacts.require_sha256(path, manifest["files"][path.name], folder / "manifest.json")
     return TokenStream(**arrays, eos_token_id=manifest["eos_token_id"], vocab_size=manifest["vocab_size"])
 
 

@@ -87,7 +87,8 @@ def sentence(error: ValidationError) -> str:
             return _unknown_key(error.absolute_path, next(key for key in value if key not in known), known)
         case "required":
             missing = next(key for key in wanted if key not in value)
-            return f"{path_of([*error.absolute_path, missing])} is missing"
+            hint = nearest(missing, [str(key) for key in value if key not in error.schema.get("properties", {})])
+            return f"{path_of([*error.absolute_path, missing])} is missing{hint.replace('did you mean', 'is it')}"
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else wanted
             named = " or ".join(TYPES[kind] for kind in kinds)

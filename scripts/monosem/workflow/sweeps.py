@@ -11,7 +11,7 @@ stands for the runs recipe-published-seed0, …, recipe-tied-seed2. Runs of one 
 order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 Config = dict[str, Any]
@@ -28,14 +28,24 @@ def declared(config: Config) -> dict[str, dict[str, Any]]:
     return {name: sweep for name, sweep in config["sae"].get("sweeps", {}).items() if sweep is not None}
 
 
-def expand_(config: Config) -> None:
-    """Add the runs of all sweeps to `sae.runs` and to the places that use them; a second time changes nothing."""
-    sae = config["sae"]
-    swept = declared(config)
-    for name, sweep in swept.items():
+def _runs(config: Config) -> Iterator[tuple[str, Config]]:
+    """(name, parameters) of the runs of all sweeps."""
+    for name, sweep in declared(config).items():
         for variant, runs in members(name, sweep).items():
             for seed, run in zip(sweep["seeds"], runs, strict=True):
-                sae["runs"][run] = {**sweep["base"], **(sweep["variants"][variant] or {}), "seed": seed}
+                yield run, {**sweep["base"], **(sweep["variants"][variant] or {}), "seed": seed}
+
+
+def taken_names(config: Config) -> list[str]:
+    """Names of runs of sweeps that another run or sweep has already."""
+    known = dict(config["sae"]["runs"])
+    return [name for name, run in _runs(config) if known.setdefault(name, run) != run]
+
+
+def expand_(config: Config) -> None:
+    """Add the runs of all sweeps to `sae.runs` and to the places that use them; a second time changes nothing."""
+    sae, swept = config["sae"], declared(config)
+    sae["runs"].update(_runs(config))
     for use in sae["use"]:
         wanted = [
             run

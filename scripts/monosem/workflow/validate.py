@@ -122,6 +122,8 @@ def check(config: Config) -> None:
     if problem := first_violation(config, configuration_schema(config)):
         raise ConfigError(problem)
     expand_home_(config)
+    for name in sweeps.taken_names(config):
+        raise ConfigError(f"sae.runs.{name}: a sweep makes a run of this name; give it another one")
     sweeps.expand_(config)
     for rule in (*models.CHECKS, *autoencoders.CHECKS, *evaluation.CHECKS, *toy.CHECKS):
         for problem in rule(config):

@@ -16,6 +16,9 @@ Check = Callable[[Config], Iterator[str]]
 class ConfigError(ValueError):
     """The configuration cannot be run; the text is one sentence with the key's path and what to write there."""
 
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence.replace("\n", "\\n"))  # of a value that has several lines
+
 
 def exists(known: Iterable[str], name: str, where: str, what: str) -> Iterator[str]:
     """`name` must be one of the `known`."""

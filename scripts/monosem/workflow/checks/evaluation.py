@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from scripts.monosem.workflow import plan
 from scripts.monosem.workflow.checks import interventions, text_files
-from scripts.monosem.workflow.checks.common import Check, Config, model_exists, sae_exists, site_exists
+from scripts.monosem.workflow.checks.common import Check, Config, model_exists, model_is_here, sae_exists, site_exists
 
 
 def used_models_exist(config: Config) -> Iterator[str]:
@@ -90,6 +90,12 @@ def interpreted_saes_are_trained(config: Config) -> Iterator[str]:
         yield from sae_exists(config, use, f"interpretation.use[{number}]")
 
 
+def models_in_use_are_here(config: Config) -> Iterator[str]:
+    """Models that only a chapter names are on this machine, too."""
+    for model in plan.make_plan(config).models:
+        yield from model_is_here(config, model)
+
+
 CHECKS: tuple[Check, ...] = (
     used_models_exist,
     headline_is_trained,
@@ -99,4 +105,5 @@ CHECKS: tuple[Check, ...] = (
     prompts_are_sets,
     pinned_latents_are_interpreted,
     named_interventions_can_be_done,
+    models_in_use_are_here,
 )

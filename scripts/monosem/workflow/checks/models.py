@@ -1,5 +1,6 @@
 """Rules about text, language models and the chapters that they are for."""
 
+import importlib.util
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,20 @@ def corpus_has_a_source(config: Config) -> Iterator[str]:
             yield f"corpus.folder: expected a folder with text files, '{folder}' is none"
         elif not any(text_files(folder)):
             yield f"corpus.folder: expected files ending in {', '.join(sorted(SUFFIXES))}, '{folder}' has none"
+
+
+def installed_packages_are_there(config: Config) -> Iterator[str]:
+    """Packages whose documentation is the text are installed, where it is."""
+    corpus = config["corpus"]
+    if "installed" not in corpus or "hub" in corpus or "folder" in corpus:
+        return
+    packages = corpus["installed"]["packages"]
+    for number, name in enumerate(packages):
+        if not name.isidentifier() or importlib.util.find_spec(name) is None:
+            where = f"corpus.installed.packages[{number}]"
+            yield f"{where}: expected the import name of an installed package, '{name}' is none"
+    if not packages and not corpus["installed"]["standard_library"]:
+        yield "corpus.installed: expected packages or standard_library: true, found neither"
 
 
 def splits_add_up(config: Config) -> Iterator[str]:
@@ -107,6 +122,7 @@ def token_counts_are_of_models(config: Config) -> Iterator[str]:
 
 CHECKS: tuple[Check, ...] = (
     corpus_has_a_source,
+    installed_packages_are_there,
     splits_add_up,
     some_length_is_kept,
     heads_divide_the_width,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from scripts.monosem.sae import config as sae_config
-from scripts.monosem.sae.architectures import sparsity_knob
+from scripts.monosem.sae.architectures import foreign_keys, sparsity_knob
 from scripts.monosem.workflow import outputs_toy
 from scripts.monosem.workflow.checks.common import Check, Config
 
@@ -96,6 +96,26 @@ def _grid(architecture: str, grid: Settings, where: str) -> Iterator[str]:
                 )
 
 
+def _grid_saes(architecture: str, shared: Settings, grid: Settings, where: str) -> Iterator[str]:
+    """Every SAE of a grid can be made: its architecture has the keys, the grid sets none of them, numbers fit."""
+    inner, knob = f"{where}.grids.{architecture}", sparsity_knob(architecture)
+    if "vectors" not in {**shared, **grid.get("sae", {})}:
+        yield f"{inner}.sae.vectors is missing, and so it is under {where}.sae"
+    for part, place in ((shared, f"{where}.sae"), (grid.get("sae", {}), f"{inner}.sae")):
+        grids_own = [key for key in ("architecture", "d_sae", knob) if key in part]
+        yield from (f"{place}.{key}: the grids set it, by their names, widths and values" for key in grids_own)
+    foreign = [key for key in foreign_keys(architecture) if key in grid.get("sae", {})]
+    yield from (f"{inner}.sae.{key}: the architecture {architecture} has none" for key in foreign)
+    for width in grid["widths"]:
+        for value in grid["values"]:
+            value = int(value) if knob == "k" else value
+            params = {**shared, **grid.get("sae", {}), "architecture": architecture, "d_sae": width, knob: value}
+            try:
+                sae_config.from_params(params)
+            except ValueError as error:
+                yield f"{inner}.sae: at width {width}, {error}"
+
+
 def recovery(settings: Settings, where: str) -> Iterator[str]:
     """Autoencoders against known features."""
     for source, truth in settings["truth"].items():
@@ -110,8 +130,7 @@ def recovery(settings: Settings, where: str) -> Iterator[str]:
         yield f"{where}.grids: expected at least one architecture, found none"
     for architecture, grid in grids.items():
         yield from _grid(architecture, grid, f"{where}.grids.{architecture}")
-        if "vectors" not in {**settings["sae"], **grid.get("sae", {})}:
-            yield f"{where}.grids.{architecture}.sae.vectors is missing, and so it is under {where}.sae"
+        yield from _grid_saes(architecture, settings["sae"], grid, where)
 
 
 def one_rate_per_level(settings: Settings, where: str) -> Iterator[str]:
@@ -128,6 +147,8 @@ def absorption(settings: Settings, where: str) -> Iterator[str]:
         yield f"{where}.d: expected at least parents x (1 + children) = {n}, found {settings['d']}"
     for name, sae in settings["architectures"].items():
         merged, key = {"d_sae": n, **settings["sae"], **sae}, f"{where}.architectures.{name}"
+        foreign = [other for other in foreign_keys(sae["architecture"]) if other in sae]
+        yield from (f"{key}.{other}: the architecture {sae['architecture']} has none" for other in foreign)
         missing = [needed for needed in (sparsity_knob(sae["architecture"]), "vectors") if needed not in merged]
         yield from (f"{key}.{needed} is missing" for needed in missing)
         if merged.get("k", 1) > merged["d_sae"]:

@@ -85,5 +85,7 @@ def configuration_schema(config: Any) -> Schema:
     toy["additionalProperties"] |= {"required": ["kind"], "properties": {"kind": {"enum": list(CONFIGS)}}}
     entries = config.get("toy") if isinstance(config, dict) else None
     kinds = {name: entry.get("kind") for name, entry in (entries or {}).items() if isinstance(entry, dict)}
-    toy["properties"] = {name: experiment_schema(kind) for name, kind in kinds.items() if kind in CONFIGS}
+    toy["properties"] = {
+        name: experiment_schema(kind) for name, kind in kinds.items() if isinstance(kind, str) and kind in CONFIGS
+    }
     return form

@@ -124,9 +124,9 @@ class Interventions:
 
     use: tuple[TrainedSae, ...]
     """Autoencoders; they must be interpreted too."""
-    doses: tuple[Weight, ...]
+    doses: Annotated[tuple[Weight, ...], MinLen(1), UNIQUE]
     """Multiples of a latent's largest activation."""
-    prompt: str
+    prompt: Text
     """The text that the model continues."""
     samples: Count
     """Continuations per latent and dose."""
