@@ -62,13 +62,13 @@ def save(state: TrainingState, path: Path, identity: str) -> None:
     tensors |= {key: getattr(state, name) for name, key in _TENSORS.items()}
     plain = {name: getattr(state, name) for name in _PLAIN}
     plain["statistics"] = [state.statistics.scale, state.statistics.variance]
-    told = {"identity": identity, "state": json.dumps(plain)}
-    artefacts.save_tensors(tensors, path, told | {"digest": _digest(tensors, told)})
+    metadata = {"identity": identity, "state": json.dumps(plain)}
+    artefacts.save_tensors(tensors, path, metadata | {"digest": _digest(tensors, metadata)})
 
 
-def _digest(tensors: dict[str, Tensor], told: dict[str, str]) -> str:
+def _digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
     """Digest of everything in a checkpoint: a flipped bit in a weight would train on without a word."""
-    digest = hashlib.sha256(json.dumps([told[name] for name in ("identity", "state")]).encode())
+    digest = hashlib.sha256(json.dumps([metadata[name] for name in ("identity", "state")]).encode())
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
