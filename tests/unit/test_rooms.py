@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "evaluation": ("core", "metrics", "text", "models", "activations", "sae"),
     # torch-free
     "figures": (
-        "core", "sae.architectures", "models.site_names",
+        "core", "text.visible", "sae.architectures", "models.site_names",
         "evaluation.fidelity.by_layer", *RESULT_TYPES,
         "toy.geometry", "toy.neuron_roles", "toy.polytopes", "toy.theory",
     ),

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -71,11 +72,16 @@ def _refuse_non_finite(value: Any, path: str | Path, where: str = "") -> None:
             _refuse_non_finite(item, path, f"{where}[{index}]")
 
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""UTF-8 cannot encode it, JSON can: from names of files that are no Unicode, for instance."""
+
+
 def write_json(value: Any, path: str | Path, indent: int | None = 2) -> None:
     """Write JSON atomically. NaN and infinity are refused by key: write None for 'not defined' on purpose."""
     value = plain(value)
     _refuse_non_finite(value, path)
-    write_text(json.dumps(value, indent=indent, ensure_ascii=False) + "\n", path)
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    write_text(_LONE_SURROGATE.sub(lambda half: f"\\u{ord(half.group()):04x}", text) + "\n", path)
 
 
 def read_json(path: str | Path) -> Any:

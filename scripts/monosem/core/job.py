@@ -104,6 +104,7 @@ def say(text: str) -> None:
 
     Nobody has to be there: `snakemake … | head` closes the terminal of jobs that still compute, and they go on.
     """
+    text = text.encode("utf-8", "backslashreplace").decode()  # names of files need not be Unicode
     try:
         print(text, flush=True)
     except BrokenPipeError:

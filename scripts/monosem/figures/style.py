@@ -3,18 +3,22 @@
 Figures are made with matplotlib's object interface on the Agg canvas (no pyplot: it costs a second of start-up).
 """
 
+import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
+from io import StringIO
 from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, NullFormatter
 
 from scripts.monosem.core import artefacts
+from scripts.monosem.figures.canvas import Canvas
+from scripts.monosem.text.visible import code_points
 
 WIDTH = 7.0
 """Inches: the text width of the report."""
@@ -49,6 +53,7 @@ RC = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.5,
+    "text.parse_math": False,  # a dollar sign in a token is a dollar sign
     "axes.titlesize": 9,
     "axes.titlelocation": "left",
     "axes.labelsize": 8.5,
@@ -85,7 +90,7 @@ def new_figure(height: float, width: float = WIDTH, layout: str | None = "constr
     """An empty figure, sizes in inches; `layout` None for axes placed by hand (many small ones: faster)."""
     use()
     figure = Figure(figsize=(width, height), layout=layout)
-    FigureCanvasAgg(figure)
+    Canvas(figure)
     return figure
 
 
@@ -125,6 +130,40 @@ def log_axis(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+_SUPERSCRIPTS = str.maketrans("-\u2212.0123456789", "⁻⁻·⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Powers(LogFormatterSciNotation):
+    """Ticks of a logarithmic axis as 10⁻² or 2×10⁻², in plain characters instead of mathtext."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Label of a tick."""
+        label = super().__call__(x, pos).removeprefix(r"$\mathdefault{").removesuffix("}$")
+        return re.sub(r"\^\{(.*?)\}", lambda power: power[1].translate(_SUPERSCRIPTS), label).replace(r"\times", "×")
+
+
+def _plain_ticks_(figure: Figure) -> None:
+    """Replace matplotlib's mathtext on the logarithmic axes of `figure`."""
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        major, minor = axis.get_major_formatter(), axis.get_minor_formatter()
+        if type(major) is LogFormatterSciNotation:
+            axis.set_major_formatter(Powers(labelOnlyBase=major.labelOnlyBase))
+        if type(minor) is LogFormatterSciNotation:
+            axis.set_minor_formatter(Powers(labelOnlyBase=minor.labelOnlyBase))
+
+
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]+")
+
+
+def _svg(figure: Figure) -> str:
+    """The figure as SVG whose text is text, so that the fonts of its reader draw it; by number what XML cannot hold."""
+    file = StringIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return _NOT_IN_XML.sub(lambda match: code_points(match.group()), file.getvalue())
+
+
 def save_figure(figure: Figure, path_without_suffix: str | Path) -> tuple[Path, Path]:
     """Write `….svg` (text as text, the same bytes each time) and `….png`, both atomically.
 
@@ -132,9 +171,13 @@ def save_figure(figure: Figure, path_without_suffix: str | Path) -> tuple[Path, 
     """
     base = Path(path_without_suffix)
     svg, png = base.with_name(base.name + ".svg"), base.with_name(base.name + ".png")
-    for path, options in ((svg, {"metadata": {"Date": None}}), (png, {"dpi": PNG_DPI, "metadata": {"Software": None}})):
+    _plain_ticks_(figure)
+    for path in (svg, png):
         with artefacts.atomic_path(path) as temporary, matplotlib.rc_context(RC):
-            figure.savefig(temporary, format=path.suffix[1:], **options)
+            if path is svg:
+                temporary.write_text(_svg(figure), encoding="utf-8", newline="\n")
+            else:
+                figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
             if temporary.stat().st_size > MAX_IMAGE_BYTES:
                 size, most = (artefacts.human_bytes(n) for n in (temporary.stat().st_size, MAX_IMAGE_BYTES))
                 raise artefacts.ArtefactError(f"{path}: {size}, above {most}; draw fewer or rasterised marks")

@@ -56,13 +56,14 @@ def cell(text: Any) -> str:
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
-def code(text: str) -> str:
-    """A code span of any text, also with backticks, pipes and line breaks, for use within a table."""
+def code(text: str, in_table: bool = True) -> str:
+    """A code span of any text, also with backticks, blanks, pipes and line breaks; pipes differ within a table."""
     if not text:
         return ""
-    text = visible(text).replace("|", "\\|")
+    text = visible(text).replace("|", "\\|") if in_table else visible(text)
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    padding = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
+    blank = text[0] == text[-1] == " " and text.strip(" ")  # Markdown would take one away on either side
+    padding = " " if blank or text[0] == "`" or text[-1] == "`" else ""
     return f"{fence}{padding}{text}{padding}{fence}"
 
 
@@ -77,5 +78,13 @@ def table(header: Iterable[str], rows: Iterable[Iterable[Any]], align: str = "")
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-FILTERS = {"num": number, "pct": percent, "nats": nats, "fixed": fixed, "count": count, "code": code, "cell": cell}
+def quote(text: str) -> str:
+    """A code span of any text, for use outside tables."""
+    return code(text, in_table=False)
+
+
+FILTERS = {
+    "num": number, "pct": percent, "nats": nats, "fixed": fixed, "count": count, "code": code, "quote": quote,
+    "cell": cell,
+}  # fmt: skip
 """Names under which templates use them."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts.monosem.reporting.formats import code, fixed, number, percent, table
+from scripts.monosem.reporting.formats import code, fixed, number, percent, quote, table
 
 
 def _level(row: Mapping[str, Any]) -> str:
@@ -31,7 +31,7 @@ def _reading(part: Mapping[str, Any]) -> list[str]:
     ]  # fmt: skip
     cut = " It was cut to the context." if part["cut"] else ""
     return [
-        "## While the model reads", "", code(part["text"]) + cut, "", table(header, lines, "rrrrlll"), "",
+        "## While the model reads", "", quote(part["text"]) + cut, "", table(header, lines, "rrrrlll"), "",
         "![loss by token](loss-by-token.svg)", "",
     ]  # fmt: skip
 
@@ -51,16 +51,16 @@ def _writing(part: Mapping[str, Any]) -> list[str]:
         "",
         "unpinned:",
         "",
-        *(f"- {code(text)}" for text in part["continuations"]),
+        *(f"- {quote(text)}" for text in part["continuations"]),
         "",
     ]
     for row in part["levels"]:
-        continuations += [f"pinned at {_level(row)}:", "", *(f"- {code(text)}" for text in row["continuations"])]
+        continuations += [f"pinned at {_level(row)}:", "", *(f"- {quote(text)}" for text in row["continuations"])]
         if row["random_continuation"] is not None:
-            continuations += [f"- *a random unit at the same level*: {code(row['random_continuation'])}"]
+            continuations += [f"- *a random unit at the same level*: {quote(row['random_continuation'])}"]
         continuations.append("")
     return [
-        "## While the model writes", "", f"It continues {code(part['prompt'])} with {part['n_tokens']} tokens.", "",
+        "## While the model writes", "", f"It continues {quote(part['prompt'])} with {part['n_tokens']} tokens.", "",
         table(header, lines, "rrrrl"), "", *continuations,
     ]  # fmt: skip
 

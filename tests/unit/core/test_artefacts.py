@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from scripts.monosem.core import artefacts
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -24,6 +28,13 @@ def test_json_round_trip(value, tmp_path_factory):
     path = tmp_path_factory.mktemp("json") / "value.json"
     artefacts.write_json(value, path)
     assert artefacts.read_json(path) == value
+
+
+def test_text_that_is_no_unicode_survives_json(tmp_path):
+    """Names of files may hold lone surrogates."""
+    value = {"caf\udce9.txt": "half \ud83d \0 </script> \u2028 \u202e"}
+    artefacts.write_json(value, tmp_path / "value.json")
+    assert artefacts.read_json(tmp_path / "value.json") == value
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):

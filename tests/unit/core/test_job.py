@@ -87,6 +87,11 @@ def test_a_closed_standard_output_ends_nothing():
     assert (done.returncode, done.stderr) == (0, "saved\n")
 
 
+def test_a_name_that_is_no_unicode_ends_nothing(capsys):
+    job.say("skipped caf\udce9.txt: not UTF-8, 中文")
+    assert capsys.readouterr().out == "skipped caf\\udce9.txt: not UTF-8, 中文\n"
+
+
 @pytest.mark.parametrize(
     "seconds, text", [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (4000, "1 h 6 min")]
 )

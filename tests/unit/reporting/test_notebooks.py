@@ -56,9 +56,9 @@ def test_cards_escape_text_and_mark_the_peak():
     card = {
         "index": 3, "density": 0.5, "max_activation": 2.0, "token_entropy_nats": None, "top_tokens": [],
         "logit_weights": None,
-        "examples": [{"tokens": ["<b>", "\n", "x"], "activations": [0.0, 1.0, 2.0], "peak": 2}],
+        "examples": [{"tokens": ["<b></script>&amp;\0\u202e", "\n", "x"], "activations": [0.0, 1.0, 2.0], "peak": 2}],
     }  # fmt: skip
     page = cards_html([card], "latent", "paper/unit_cards.html.j2")
-    assert "&lt;b&gt;" in page and "<b>" not in page and "⏎" in page
+    assert "&lt;b&gt;&lt;/script&gt;&amp;amp;⟨U+0000 U+202E⟩</span>" in page and "<b>" not in page and "⏎" in page
     assert page.count('class="peak"') == 1 and "rgba(0,114,178,0.60)" in page and "rgba(0,114,178,0.30)" in page
     assert ')" title="1.00">⏎</span><span class="peak"' in page  # no space between tokens

@@ -13,10 +13,11 @@ from scripts.monosem.core import artefacts
 from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.core.timing import times
 from scripts.monosem.reporting import claims, rulegraph, values
-from scripts.monosem.reporting.formats import cell, code, fixed, nats, number, percent, table
+from scripts.monosem.reporting.formats import cell, code, fixed, nats, number, percent, quote, table
 from scripts.monosem.reporting.prose_lint import lint
 from scripts.monosem.reporting.render import Figures, html, render
 from scripts.monosem.reporting.values import Values
+from scripts.monosem.text.visible import visible
 from scripts.monosem.workflow import outputs, outputs_toy, plan, roles
 from scripts.monosem.workflow import outputs_analysis as analysis_catalogue
 from tests.helpers import report_results
@@ -109,6 +110,19 @@ def test_code_spans_survive_a_table(text):
     page = MarkdownIt().enable("table").render(table(["a", "b"], [[code(text), "end"]]))
     assert page.count("<td") == 2
     assert ("<code>" in page) == bool(text)
+
+
+@given(st.text(st.characters() | st.sampled_from("`|\\ \n<&*_$"), min_size=1, max_size=12))
+def test_any_text_reaches_html_as_itself_in_and_outside_tables(text):
+    from html import unescape
+
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    for page in (parser.render(table(["a"], [[code(text)]])), parser.render(f"- {quote(text)} end")):
+        shown = re.search(r"<code>(.*)</code>", page, re.DOTALL)
+        assert unescape(shown.group(1)) == visible(text)
+        page.encode()
 
 
 def test_number_formats():
