@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from scripts.monosem.workflow import validate
+from scripts.monosem.workflow.checks import text_files
 from scripts.monosem.workflow.declaration.configuration import CONFIGS, configuration_schema, experiment_schema
 from scripts.monosem.workflow.validate import ConfigError
 from tests.helpers import configuration
@@ -120,6 +121,7 @@ MISTAKES = [
     ("models.new", {}, "exactly one of train, shuffle, pretrained", "found none"),
     ("corpus.min_characters", 0, "at least 1"),
     ("corpus.folder", None, "expected text"),
+    ("interventions.prompt", "half \ud83d", "half of a character", "write the character itself"),
     # text and models
     ("corpus.installed", GONE, "corpus: expected one of hub, folder, installed"),
     ("corpus.folder", "no-such-folder", "a folder with text files", "'no-such-folder'"),
@@ -276,6 +278,13 @@ def test_right_configurations_pass():
     validate.check({**VALID, "toy": {**VALID["toy"], "superposition": None}})
     for overlay in (None, "tests/smoke.yaml", "paper/frontier.yaml", "paper/toy-paper-size.yaml"):
         validate.check(configuration.default(*filter(None, [overlay])))
+
+
+def test_files_of_words_and_prompts_hold_whole_characters(tmp_path):
+    path = tmp_path / "words.yaml"
+    path.write_text('[["half \\ud83d", "whole"]]\n')
+    (problem,) = text_files.words(str(path))
+    assert problem.startswith("analysis.words:") and "is not YAML" in problem
 
 
 def test_a_key_that_is_twice_in_a_file_is_refused_with_its_line(tmp_path):

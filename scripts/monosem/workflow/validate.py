@@ -73,6 +73,13 @@ def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
         yield where.removeprefix("."), value
 
 
+def _halves_of_characters(config: Config) -> Iterator[str]:
+    """A sentence for every text that holds a lone surrogate, which YAML can write as an escape and UTF-8 cannot."""
+    for where, text in _texts(config, ""):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            yield f"{where}: expected text, found half of a character in {text!a}; write the character itself"
+
+
 def overlay_(config: Config, given: Config) -> None:
     """Put `given` over `config`: mappings are merged, everything else is replaced, as Snakemake does with its files."""
     for key, value in given.items():
@@ -120,6 +127,8 @@ def check(config: Config) -> None:
     Raises: ConfigError, whose text is one sentence for the user.
     """
     if problem := first_violation(config, configuration_schema(config)):
+        raise ConfigError(problem)
+    for problem in _halves_of_characters(config):
         raise ConfigError(problem)
     expand_home_(config)
     for name in sweeps.taken_names(config):
