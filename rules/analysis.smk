@@ -25,6 +25,7 @@ rule compare_representations:
     threads: config["threads"]["evaluation"]
     params:
         analysis=analysis_settings(),
+        contents=contents.digest([config["analysis"]["words"]]),
         seed=config["seed"],
         device=device_of_model,
     script: "../scripts/compare_representations.py"
@@ -46,6 +47,7 @@ rule compare_prompt_sets:
     params:
         prompts=prompt_settings(),
         sets=list(PROMPT_SETS),
+        contents=contents.digest(PROMPT_SETS.values()),
         seed=config["seed"],
         device=device_of_model,
     script: "../scripts/compare_prompt_sets.py"

@@ -8,7 +8,10 @@ from pathlib import Path
 from scripts.monosem.core import session, timing
 from scripts.monosem.models import source
 from scripts.monosem.models.site_names import inner_of
-from scripts.monosem.workflow import code_inputs, outputs, outputs_analysis, outputs_toy, plan, roles, sweeps, validate
+from scripts.monosem.text import external
+from scripts.monosem.workflow import (
+    code_inputs, contents, outputs, outputs_analysis, outputs_toy, plan, roles, sweeps, validate,
+)
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
 
 try:
@@ -105,6 +108,14 @@ def tokenizer_of(wildcards):
     return {name: f"results/{folder}/{name}.json" for name in ("tokenizer", "tokenizer_config")}
 
 
+def corpus_contents(wildcards):
+    """Digest of the files of `corpus.folder`; nothing for a corpus from elsewhere."""
+    corpus = config["corpus"]
+    if "folder" not in corpus or "hub" in corpus:
+        return None
+    return contents.digest(sorted(external.text_files(corpus["folder"])), corpus["folder"])
+
+
 # model.smk
 
 
@@ -120,6 +131,12 @@ def pretrained_model(wildcards):
         "source": str(plan.pretrained_source(config, wildcards.model)),
         "settings": plan.model_settings(config, wildcards.model),
     }
+
+
+def pretrained_model_contents(wildcards):
+    """Digest of the files of a pretrained model, wherever they are."""
+    settings = config["models"][wildcards.model]["pretrained"]
+    return contents.digest(source.files_of(source.find(settings), settings.get("allow_pickle", False)))
 
 
 # activations.smk
@@ -159,6 +176,11 @@ def pretrained_sae(wildcards):
 def pretrained_sae_files(wildcards):
     """The files of a pretrained autoencoder, wherever they are."""
     return pretrained_saes.files(config["sae"]["runs"][wildcards.run])
+
+
+def pretrained_sae_contents(wildcards):
+    """Digest of the files of a pretrained autoencoder."""
+    return contents.digest(pretrained_sae_files(wildcards))
 
 
 def sae_settings(wildcards):

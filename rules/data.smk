@@ -14,6 +14,7 @@ rule build_corpus:
     threads: 2
     params:
         corpus=config["corpus"],
+        contents=corpus_contents,
         seed=config["seed"],
     script: "../scripts/build_corpus.py"
 

@@ -56,4 +56,5 @@ rule link_language_model:
         model=one_of(PLAN.of_kind("pretrained")),
     params:
         pretrained=pretrained_model,
+        contents=pretrained_model_contents,
     script: "../scripts/link_language_model.py"

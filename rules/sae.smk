@@ -26,7 +26,7 @@ rule train_sae:
 rule import_sae:
     """Import a pretrained sparse autoencoder, folded so that it acts on raw activations."""
     input:
-        source=pretrained_sae_files,
+        source=ancient(pretrained_sae_files),  # compared by content, see params
         model="results/models/{model}/model.safetensors",
         code=code_of("import_sae"),
     output:
@@ -39,5 +39,6 @@ rule import_sae:
         run=one_of(runs_trained(here=False)),
     params:
         pretrained=pretrained_sae,
+        contents=pretrained_sae_contents,
         reading=activation_settings,
     script: "../scripts/import_sae.py"

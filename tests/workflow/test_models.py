@@ -1,13 +1,18 @@
 """Models of a user's own, from the configuration to the folder in results/."""
 
 import json
+import os
+import re
+from pathlib import Path
 
 import pytest
 import yaml
 
+from scripts.monosem.text import bpe
 from tests.helpers import family_models, gguf_files
 
 POST = "blocks.0.mlp.hook_post"
+SPLIT = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
 
 def overlay(model: dict, **more) -> str:
@@ -15,6 +20,51 @@ def overlay(model: dict, **more) -> str:
     smoke = yaml.safe_load(open("tests/smoke.yaml", encoding="utf-8"))
     use = [*smoke["sae"]["use"], {"model": "mine", "site": POST, "runs": ["topk-256"]}]
     return yaml.safe_dump({**smoke, "models": {**smoke["models"], "mine": model}, "sae": {**smoke["sae"], "use": use}})
+
+
+def put_model(folder: Path) -> None:
+    """A Llama with a byte-level tokenizer, in one file of weights."""
+    family_models.model("llama").save_pretrained(folder)
+    (folder / "tokenizer.json").write_text(bpe.train_bpe(["some text"], 257).to_str())
+
+
+def is_made_again(done, rule: str) -> bool:
+    """True if a dry run would run a rule; it must not have failed."""
+    assert done.returncode == 0, done.stdout[-3000:]
+    return bool(re.search(rf"^{rule} +1$", done.stdout, re.M))
+
+
+def exchange(path: Path, text: bytes) -> None:
+    """Put another file in the place of one, with a date before every result's."""
+    other = path.with_name("other")
+    other.write_bytes(text)
+    os.utime(other, (1e9, 1e9))
+    other.rename(path)
+
+
+def test_what_is_outside_the_checkout_is_compared_by_content(checkout, snakemake, tmp_path):
+    model, texts = tmp_path / "model", tmp_path / "texts"
+    put_model(model)
+    texts.mkdir()
+    for number in range(40):
+        (texts / f"{number}.txt").write_text(f"A text of its own, the {number}th of them. " * number)
+    configuration = yaml.safe_load(overlay({"pretrained": {"name": str(model)}}))
+    configuration["corpus"] |= {"folder": str(texts), "name": "own", "split": SPLIT}
+    (checkout / "own.yaml").write_text(yaml.safe_dump(configuration))
+    targets = "results/data/own/documents.jsonl", "results/models/mine/training.json"
+
+    def call(*words):
+        return snakemake(checkout, *targets, *words, configfile="own.yaml")
+
+    assert call().returncode == 0 and "Nothing to be done" in call("-n").stdout
+    for path in (*texts.iterdir(), *model.iterdir()):
+        os.utime(path)
+    assert "Nothing to be done" in call("-n").stdout
+    exchange(model / "config.json", (model / "config.json").read_bytes() + b" ")
+    (texts / "3.txt").rename(texts / "3b.txt")
+    done = call("-n")
+    assert is_made_again(done, "link_language_model") and is_made_again(done, "build_corpus")
+    assert call().returncode == 0 and "Nothing to be done" in call("-n").stdout
 
 
 @pytest.fixture(scope="module")

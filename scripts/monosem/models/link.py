@@ -56,7 +56,9 @@ def link(folder: Path, target: Path, options: dict[str, Any]) -> dict[str, str]:
         weights.unlink(missing_ok=True)
         artefacts.save_tensors({}, weights, {"format": "pt", "sha256": json.dumps(hashes, sort_keys=True)})
     config = artefacts.read_json(folder / model_folder.CONFIG)
-    artefacts.write_json({**config, model_folder.OPTIONS: options}, target / model_folder.CONFIG)
+    # the hashes tell rules that read the model of another one, which a link, with the date of its target, does not
+    made = {model_folder.OPTIONS: options, model_folder.FILES: hashes}
+    artefacts.write_json({**config, **made}, target / model_folder.CONFIG)
     shutil.copyfile(folder / model_folder.TOKENIZER, target / model_folder.TOKENIZER)
     tokenizer_config = folder / model_folder.TOKENIZER_CONFIG
     contents = artefacts.read_json(tokenizer_config) if tokenizer_config.exists() else {}

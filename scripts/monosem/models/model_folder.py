@@ -13,6 +13,7 @@ CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenize
 WEIGHTS, INDEX, PICKLED = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 SHARDS = "shards"  # folder within results/models/{model} of the links to a model's several weight files
 OPTIONS = "monosem"  # key of config.json under which `models.<name>.pretrained` is stored
+FILES = "monosem_files_sha256"  # key of config.json: hashes of the weight files that were linked
 NEEDED = f"{CONFIG}, {WEIGHTS} (or {INDEX} and its files) and {TOKENIZER}"
 
 
