@@ -12,7 +12,7 @@ sae = "results/sae/onelayer-a/blocks.0.mlp.hook_post/topk-4096"
 site = "blocks.0.mlp.hook_post"
 texts = ["The function returns a new array.", "See https://docs.python.org/ for details."]
 units = 24  # neurons and latents per heat map
-tokens_shown = 48  # longer texts are cut here
+tokens_shown = 48  # longer texts are cut here, or at the model's context
 
 # %%
 # ruff: noqa: E402
@@ -20,21 +20,22 @@ import warnings
 from io import BytesIO
 
 import numpy as np
-import tokenizers
 import torch
 from IPython.display import Image, Markdown, display
 
 from scripts.monosem.figures import style
 from scripts.monosem.models import load, sites
 from scripts.monosem.sae import model as sae_model
+from scripts.monosem.text import bpe
 from scripts.monosem.text.visible import visible
 
 warnings.filterwarnings("ignore", "IProgress not found")  # a progress bar that nobody asked for
 language_model = load.load_model(model)
 where = sites.resolve(language_model, site)
 dictionary = sae_model.load_sae(sae)
-tokenizer = tokenizers.Tokenizer.from_file(f"{model}/tokenizer.json")
-end_of_text = tokenizer.token_to_id("<|endoftext|>")
+tokenizer = bpe.load_tokenizer(f"{model}/tokenizer.json")
+end_of_text = bpe.end_of_text_id(tokenizer, f"{model}/tokenizer.json")
+room = min(tokens_shown, sites.longest_window(language_model) - 1)
 
 
 # %%
@@ -63,7 +64,8 @@ def heat_map(axis, values: np.ndarray, columns: np.ndarray, names: list[str], ti
 
 # %%
 for text in texts:
-    ids = [end_of_text, *tokenizer.encode(text).ids][: tokens_shown + 1]
+    whole = tokenizer.encode(text, add_special_tokens=False).ids
+    ids = [end_of_text, *whole[:room]]
     with torch.inference_mode():
         activations = sites.capture(language_model, where, torch.tensor([ids]))[0, 1:].float()
         latents = sae_model.encode(dictionary, activations)
@@ -79,6 +81,7 @@ for text in texts:
         Markdown(
             f"Per token {firing:.0f} of {activations.shape[1]} neurons and {live:.0f} of {latents.shape[1]} latents "
             "are above zero."
+            + (f" The text is cut to its first {room} of {len(whole)} tokens." if len(whole) > room else "")
         )
     )
     picture = BytesIO()

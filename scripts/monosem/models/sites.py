@@ -5,6 +5,7 @@ each hook name; for a model that it does not know, the configuration can name it
 """
 
 import difflib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from scripts.monosem.models.families import family_of
+from scripts.monosem.models.families import family_of, shape_of
 from scripts.monosem.models.model_folder import OPTIONS
 from scripts.monosem.models.site_names import HAND_NAMED, hand_named, parse
 
@@ -46,6 +47,13 @@ def body_of(model: nn.Module) -> nn.Module:
 def blocks_of(model: nn.Module) -> nn.ModuleList:
     """The list of blocks of a model of a known family."""
     return body_of(model).get_submodule(family_of(model.config.to_dict()).blocks)
+
+
+def longest_window(model: nn.Module) -> int:
+    """Tokens that a model can read at once; no limit is known for one that is not in the table of families."""
+    config = model.config.to_dict()
+    family = family_of(config)
+    return shape_of(config, family).n_positions if family else sys.maxsize
 
 
 def resolve(model: nn.Module, hook_name: str) -> Site:

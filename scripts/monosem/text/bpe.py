@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.monosem.core import artefacts
+from scripts.monosem.core import artefacts, job
 from scripts.monosem.text import corpus
 
 if TYPE_CHECKING:
@@ -106,6 +106,13 @@ def end_of_text_id(tokenizer: "Tokenizer", path: str | Path) -> int:
             f"{path} has no token '{name}' to put between documents; name one in {beside.name}"
         )
     return token_id
+
+
+def cut(ids: list[int], room: int, what: str) -> list[int]:
+    """At most `room` token ids of a text that a model is given; a line of the log says where some are left out."""
+    if len(ids) > room:
+        job.say(f"{what} has {len(ids)} tokens, the context has room for {room}: it is cut there")
+    return ids[:room]
 
 
 def train_tokenizer(

@@ -1,5 +1,7 @@
 """Hook names land on the tensors that TransformerLens means by them."""
 
+import sys
+
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -91,3 +93,9 @@ def test_unknown_sites_name_the_nearest(model, name, nearest):
     with pytest.raises(ValueError, match=name) as error:
         sites.resolve(model, name)
     assert nearest in str(error.value)
+
+
+def test_the_longest_window_is_what_the_configuration_says(model, monkeypatch):
+    assert sites.longest_window(model) == model.config.n_positions
+    monkeypatch.setattr(type(model.config), "model_type", "mamba")
+    assert sites.longest_window(model) == sys.maxsize

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.reporting.notebooks import check_parameters, execute, prepare, publish
 from scripts.monosem.reporting.unit_cards import cards_html
 from scripts.monosem.workflow import outputs as workflow_outputs
+from tests.helpers import evaluation_world as world
 from tests.helpers import report_results
 
 HEAD = '# %% tags=["parameters"]\nnumber = 1\n\n# %%\n'
@@ -50,6 +52,22 @@ def test_the_workflow_passes_parameters_that_the_notebooks_have(name, tmp_path):
     notebook = tmp_path / f"{name}.ipynb"
     prepare(f"paper/notebooks/{name}.py", notebook)
     check_parameters(notebook, workflow_outputs.notebooks(report_results.CONFIG)[name]["parameters"])
+
+
+def test_texts_are_cut_to_a_context_shorter_than_what_is_shown(tmp_path):
+    """With a context of 32 the fixed cut at 48 tokens went beyond the positions of the model."""
+    folders = world.make_world(tmp_path, world.POST)
+    tokenizer = Tokenizer(models.WordLevel({f"w{token}": token for token in range(world.VOCAB)}, unk_token="w1"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(folders["model"] / "tokenizer.json"))
+    (folders["model"] / "tokenizer_config.json").write_text('{"bos_token": "w0"}')
+    trace = tmp_path / "token_activations.ipynb"
+    texts = ["w3 w4 " * 20, "w5 w6"]
+    parameters = {"model": str(folders["model"]), "sae": str(folders["random"]), "site": world.POST, "texts": texts}
+    execute("paper/notebooks/token_activations.py", parameters, trace)
+    outputs = [o for cell in nbformat.read(trace, 4).cells for o in cell.get("outputs", [])]
+    cut = [o for o in outputs if "The text is cut to its first 15 of 40 tokens" in str(o.get("data"))]
+    assert len(cut) == 1
 
 
 def test_cards_escape_text_and_mark_the_peak():

@@ -29,7 +29,7 @@ from scripts.monosem.evaluation.latents.unit_activations import Subject, open_su
 from scripts.monosem.evaluation.representations.site_activations import LEAST_FIRINGS, chosen_windows, read_sites
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.sae.csr import encode_csr
-from scripts.monosem.text import corpus
+from scripts.monosem.text import bpe, corpus
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import TokenStream, load_tokens
 
@@ -109,7 +109,7 @@ def continue_prompt(
     settings: Mapping[str, Any], seed: int,
 ) -> Continuations:  # fmt: skip
     """Sample continuations of the prompt under all conditions, with the same random numbers for each."""
-    n, prompt = settings["samples"], pin.encoded(tokenizer, settings["prompt"], eos_token_id)
+    n, prompt = settings["samples"], pin.encoded_prompt(tokenizer, settings["prompt"], eos_token_id, subject.context)
     conditions = [Condition(name, latent, dose) for name, latent in choice.latents.items() for dose in doses]
     conditions += [*(Condition("random", latent, 1.0) for latent in choice.random), FREE]
     repeated = [condition for condition in conditions for _ in range(n)]
@@ -168,7 +168,7 @@ def text_ablation(
     subject: Subject, tokenizer: Tokenizer, text: str, eos_token_id: int, random: list[int]
 ) -> TextAblation:
     """A text token by token: loss added by ablating its strongest latent, and by ablating random latents."""
-    ids = pin.encoded(tokenizer, text, eos_token_id)[: subject.context]
+    ids = bpe.cut(pin.encoded(tokenizer, text, eos_token_id), subject.context, f"{text[:30]!r}")
     tokens = torch.tensor([ids], device=subject.model.device)
     activations = read_sites(subject.model, [subject.site.name], np.array([ids]), -1)
     peak = encode_csr(subject.sae, activations.by_site[subject.site.name][0, 1:]).max(0).toarray()[0]

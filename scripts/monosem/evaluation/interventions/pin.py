@@ -21,6 +21,7 @@ from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.models import splice
 from scripts.monosem.models.sites import Site
 from scripts.monosem.sae.model import Sae, encode
+from scripts.monosem.text import bpe
 
 SCRIPTS = {
     "arabic": r"[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]",
@@ -143,6 +144,12 @@ def sample(
 def encoded(tokenizer: Tokenizer, text: str, eos_token_id: int) -> list[int]:
     """Token ids of a text behind <|endoftext|>."""
     return [eos_token_id, *tokenizer.encode(text, add_special_tokens=False).ids]
+
+
+def encoded_prompt(tokenizer: Tokenizer, text: str, eos_token_id: int, context: int) -> list[int]:
+    """Token ids of a prompt behind <|endoftext|>; one that leaves no room in the context is cut to half of it."""
+    ids = encoded(tokenizer, text, eos_token_id)
+    return ids if len(ids) < context else bpe.cut(ids, max(1, context // 2), f"the prompt {text[:30]!r}")
 
 
 def decoded(tokenizer: Tokenizer, ids: Integer[np.ndarray, "batch n_tokens"]) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.sae.csr import encode_csr
 from scripts.monosem.sae.model import encode, open_sae
+from scripts.monosem.text import bpe
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import load_tokens
 
@@ -91,7 +92,7 @@ def read_text(
 ) -> TextReading:
     """A text token by token: the unit's activation, and what pinning it adds to the loss of each token."""
     whole = pin.encoded(tokenizer, text, eos)
-    ids = whole[:context]
+    ids = bpe.cut(whole, context, f"{text[:30]!r}")
     tokens = torch.tensor([ids], device=pinned.target.model.device)
     targets, free = tokens[0, 1:], pin.pinned_logits(pinned.target, tokens, None)[0, :-1]
     clean, rows = _nats(free, targets), []
@@ -126,25 +127,11 @@ def read_text(
     )
 
 
-def prompt_of(tokenizer: Tokenizer, settings: Mapping[str, Any], eos: int) -> list[int]:
-    """Token ids of the prompt.
-
-    Raises: ArtefactError if it leaves no room in the context.
-    """
-    prompt = pin.encoded(tokenizer, settings["prompt"], eos)
-    if len(prompt) >= settings["context"]:
-        raise artefacts.ArtefactError(
-            f"interventions.named: the prompt has {len(prompt)} tokens with the one before it, the context is "
-            f"{settings['context']}; give a shorter one"
-        )
-    return prompt
-
-
 def continue_prompt(
     pinned: PinnedUnit, tokenizer: Tokenizer, settings: Mapping[str, Any], eos: int, levels: list[Level], seed: int
 ) -> Writing:
     """A prompt continued with the unit free and pinned, and with random units pinned; next tokens and continuations."""
-    prompt, n = prompt_of(tokenizer, settings, eos), settings["samples"]
+    prompt, n = pin.encoded_prompt(tokenizer, settings["prompt"], eos, settings["context"]), settings["samples"]
     # one row per continuation: kind, unit, number of the level, number of the sample
     numbers = range(len(levels))
     rows = [("unit", pinned.unit, number, sample) for number in numbers for sample in range(n)]

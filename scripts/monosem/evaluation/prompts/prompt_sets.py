@@ -21,6 +21,7 @@ from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.models.sites import Site, capture_all
 from scripts.monosem.sae.model import Sae, encode, open_sae
+from scripts.monosem.text import bpe
 from scripts.monosem.text.bpe import end_of_text_id, load_tokenizer
 
 PEAKS = 3  # tokens named per listed latent
@@ -82,7 +83,8 @@ def compare_sets(
     sae = open_sae(sae_folder, site.name, site.d, device, weights_sha256(model_folder))
     read, room = {}, settings["context"] - 1
     for name, prompts in sets.items():
-        ids = [tokenizer.encode(text, add_special_tokens=False).ids[:room] for text in prompts]
+        whole = [tokenizer.encode(text, add_special_tokens=False).ids for text in prompts]
+        ids = [bpe.cut(each, room, f"{name}: {text[:30]!r}") for text, each in zip(prompts, whole, strict=True)]
         read[name] = ReadSet(ids, [latents_of(model, site, sae, each, eos_token_id) for each in ids])
     job.say(f"{sum(map(len, sets.values()))} prompts of {len(sets)} sets read")
     second = {name: halves(len(prompts), derive_seed(seed, "prompt halves")) for name, prompts in sets.items()}

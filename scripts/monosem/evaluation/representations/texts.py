@@ -10,6 +10,7 @@ from torch import nn
 
 from scripts.monosem.models.sites import Site, capture_all
 from scripts.monosem.sae.model import Sae, encode
+from scripts.monosem.text import bpe
 from scripts.monosem.text.visible import visible
 
 TOP_LATENTS = 20
@@ -34,7 +35,7 @@ def read_text(
     model: nn.Module, site: Site, sae: Sae, tokenizer: Tokenizer, text: str, eos_token_id: int, context: int
 ) -> dict[str, Any]:
     """One text behind <|endoftext|>, cut to the context: tokens, top latents, and both heat maps."""
-    ids = [eos_token_id, *tokenizer.encode(text, add_special_tokens=False).ids][:context]
+    ids = [eos_token_id, *bpe.cut(tokenizer.encode(text, add_special_tokens=False).ids, context - 1, f"{text[:30]!r}")]
     (caught,) = capture_all(model, [site], torch.tensor([ids], device=model.device))
     x = caught[0, 1:].float()
     neurons, latents = x.cpu().numpy(), encode(sae, x).cpu().numpy()

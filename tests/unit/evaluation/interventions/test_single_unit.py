@@ -109,9 +109,13 @@ def test_a_unit_that_never_fires_needs_values(folders, tmp_path):
     figures.unit_dose_response(found)  # also without a control
 
 
-def test_a_prompt_that_fills_the_context_is_refused(folders):
-    with pytest.raises(artefacts.ArtefactError, match="the prompt has 21 tokens .* the context is 16"):
-        pin_unit(folders, prompt=" ".join(["w3"] * 20), text=None)
+def test_texts_longer_than_the_context_are_cut_and_the_log_says_so(folders, capsys):
+    made = pin_unit(folders, prompt=" ".join(["w3"] * 20), text=" ".join(["w4"] * 30))
+    assert len(made["reading"]["tokens"]) == 15 and made["reading"]["cut"]
+    assert made["writing"]["n_tokens"] == min(SETTINGS["sample_tokens"], 16 - 8)
+    said = capsys.readouterr().out
+    assert "has 31 tokens, the context has room for 16: it is cut there" in said
+    assert "the prompt 'w3 w3 w3" in said and "has 21 tokens, the context has room for 8" in said
 
 
 @pytest.mark.parametrize("part", [{}, {"text": None}, {"prompt": None}, {"values": [-1.0, 2.0], "doses": None}])
