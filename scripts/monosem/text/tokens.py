@@ -5,7 +5,7 @@ Reading shards needs numpy only.
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,31 +52,56 @@ def character_labels(document: corpus.Document) -> UInt8[np.ndarray, " character
     return labels
 
 
-def encode_documents(
-    tokenizer: "Tokenizer", documents: list[corpus.Document]
-) -> tuple[list[list[int]], list[UInt8[np.ndarray, " _"]]]:
-    """Ids and labels of each document, without <|endoftext|>; a token has the label of its first character.
+AROUND = 20
+"""Characters shown on both sides of a difference."""
 
-    Raises: ArtefactError when decoding does not give a document back.
-    """
+
+def difference(text: str, back: str) -> str | None:
+    """Place and surroundings of the first character in which a text and its decoded tokens differ; None if none does."""
+    if text == back:
+        return None
+    pairs = enumerate(zip(text, back, strict=False))
+    at = next((i for i, (a, b) in pairs if a != b), min(len(text), len(back)))
+    shown = slice(max(0, at - AROUND), at + AROUND)
+    return f"at character {at} {text[shown]!r} became {back[shown]!r}"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The tokens of one document, without <|endoftext|>."""
+
+    ids: list[int]
+    """Token ids."""
+    labels: UInt8[np.ndarray, " token"]
+    """Of each token's first character."""
+    difference: str | None
+    """Where decoding does not give the document back; None if it does."""
+
+
+def encode_documents(tokenizer: "Tokenizer", documents: list[corpus.Document]) -> list[Encoded]:
+    """Every document as tokens, and where it does not come back from them."""
     texts = [document.text for document in documents]
     ids = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
     decoded = tokenizer.decode_batch(ids, skip_special_tokens=False)
-    for text, back in zip(texts, decoded, strict=True):
-        if text != back:
-            pairs = enumerate(zip(text, back, strict=False))
-            at = next((i for i, (a, b) in pairs if a != b), min(len(text), len(back)))
-            raise artefacts.ArtefactError(
-                f"tokenizer: decode(encode(text)) differs from the text at character {at}: {text[at - 20 : at + 20]!r} "
-                f"became {back[at - 20 : at + 20]!r}; only tokenizers that keep every character can be used"
-            )
     labels = [np.zeros(len(row), np.uint8) for row in ids]
     for number, document in enumerate(documents):
         if document.spans:
             offsets = tokenizer.encode(document.text, add_special_tokens=False).offsets
             starts = np.array([start for start, _ in offsets], np.int64)
             labels[number] = character_labels(document)[np.minimum(starts, len(document.text) - 1)]
-    return ids, labels
+    return [Encoded(*row) for row in zip(ids, labels, map(difference, texts, decoded), strict=True)]
+
+
+@dataclass
+class LeftOut:
+    """Documents of a split that do not come back from a tokenizer."""
+
+    documents: int = 0
+    """Number of them."""
+    characters: int = 0
+    """Their characters."""
+    first: str | None = None
+    """Where the first of them differs."""
 
 
 def _batches(documents: Iterable[corpus.Document]) -> Iterator[list[corpus.Document]]:
@@ -85,25 +110,39 @@ def _batches(documents: Iterable[corpus.Document]) -> Iterator[list[corpus.Docum
         yield batch
 
 
-def _encode_splits(path: str | Path, tokenizer: "Tokenizer", end_of_text: int) -> dict[str, dict[str, np.ndarray]]:
-    """Arrays of every split by part.
+def _encode_splits(
+    path: str | Path, tokenizer: "Tokenizer", end_of_text: int
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, LeftOut]]:
+    """Arrays of every split by part, of the documents that come back; the others, by split.
 
-    Raises: ArtefactError for a tokenizer that loses characters, or a split without documents.
+    Raises: ArtefactError for a split without documents, or in which none comes back.
     """
     dtype = np.uint16 if tokenizer.get_vocab_size() <= 2**16 else np.uint32
     lists: dict[str, dict[str, list]] = {split: {part: [] for part in PARTS} for split in corpus.SPLITS}
+    left_out = {split: LeftOut() for split in corpus.SPLITS}
     for batch in _batches(corpus.read(path)):
-        for document, ids, labels in zip(batch, *encode_documents(tokenizer, batch), strict=True):
+        for document, encoded in zip(batch, encode_documents(tokenizer, batch), strict=True):
+            if encoded.difference:
+                lost = left_out[document.split]
+                lost.documents += 1
+                lost.characters += len(document.text)
+                lost.first = lost.first or encoded.difference
+                continue
             parts = lists[document.split]
-            parts["tokens"].append(np.array([end_of_text, *ids], dtype))
-            parts["labels"].append(np.concatenate([np.zeros(1, np.uint8), labels]))
-            parts["documents"].append(len(ids) + 1)
+            parts["tokens"].append(np.array([end_of_text, *encoded.ids], dtype))
+            parts["labels"].append(np.concatenate([np.zeros(1, np.uint8), encoded.labels]))
+            parts["documents"].append(len(encoded.ids) + 1)
             parts["characters"].append(len(document.text))
             parts["natural"].append(document.source != corpus.PLANTED)
     for split, parts in lists.items():
+        if not parts["documents"] and left_out[split].documents:
+            raise artefacts.ArtefactError(
+                f"tokenizer: none of the {left_out[split].documents} documents of the {split} split comes back from "
+                f"its tokens ({left_out[split].first}); only tokenizers that keep every character can be used"
+            )
         if not parts["documents"]:
             raise artefacts.ArtefactError(f"{path}: the {split} split has no documents; build the corpus again")
-    return {
+    arrays = {
         split: {
             "tokens": np.concatenate(parts["tokens"]),
             "labels": np.concatenate(parts["labels"]),
@@ -113,6 +152,7 @@ def _encode_splits(path: str | Path, tokenizer: "Tokenizer", end_of_text: int) -
         }
         for split, parts in lists.items()
     }
+    return arrays, left_out
 
 
 def _counts(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -132,14 +172,16 @@ def _counts(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 def tokenize_corpus(documents: str | Path, tokenizer_path: str | Path, folder: str | Path, threads: int = 1) -> dict:
     """Encode documents.jsonl into {split}.{part}.npy files and a manifest.json in `folder`; returns the manifest.
 
-    Raises: ArtefactError for a tokenizer that loses characters, or a split without documents.
+    A document that does not come back from its tokens is left out, counted in the manifest and named in the log.
+    Raises: ArtefactError for a split without documents, or in which none comes back.
     """
     os.environ["RAYON_NUM_THREADS"] = str(threads)
     folder = Path(folder)
     tokenizer = bpe.load_tokenizer(tokenizer_path)
     end_of_text = bpe.end_of_text_id(tokenizer, tokenizer_path)
     splits, files = {}, {}
-    for split, arrays in _encode_splits(documents, tokenizer, end_of_text).items():
+    encoded, left_out = _encode_splits(documents, tokenizer, end_of_text)
+    for split, arrays in encoded.items():
         splits[split] = _counts(arrays)
         for part, array in arrays.items():
             name = f"{split}.{part}.npy"
@@ -155,14 +197,22 @@ def tokenize_corpus(documents: str | Path, tokenizer_path: str | Path, folder: s
         "labels": corpus.LABELS,
         "splits": splits,
         "characters_per_token": sum(counts["n_characters"] for counts in splits.values()) / n_tokens,
-        "round_trip_failures": 0,
+        "round_trip_failures": sum(lost.documents for lost in left_out.values()),
+        "left_out": {split: asdict(lost) for split, lost in left_out.items()},
         "files": files,
     }
     artefacts.write_json(manifest, folder / "manifest.json")
     job.say(
         f"{sum(counts['n_documents'] for counts in splits.values()):,} documents, {n_tokens / 1e6:.2f} M tokens, "
-        f"{manifest['characters_per_token']:.2f} characters per token; every document decodes to itself"
+        f"{manifest['characters_per_token']:.2f} characters per token; "
+        + ("these decode to themselves" if manifest["round_trip_failures"] else "every document decodes to itself")
     )
+    for split, lost in left_out.items():
+        if lost.documents:
+            job.say(
+                f"left out of {split}: {lost.documents:,} documents ({lost.characters:,} characters) that do not come "
+                f"back from their tokens; in the first, {lost.first}"
+            )
     return manifest
 
 

@@ -65,8 +65,8 @@ def test_every_text_decodes_to_itself(tokenizer, text):
 
 @pytest.mark.parametrize("text", ["<|endoftext|>", "a<|endoftext|>b", "the string '<|endoftext|>' <|endoftext|>"])
 def test_a_literal_end_of_text_is_plain_text(tokenizer, text):
-    ids, _ = tokens.encode_documents(tokenizer, [corpus.Document("a", "train", text)])
-    assert 0 not in ids[0] and len(ids[0]) >= 3
+    (encoded,) = tokens.encode_documents(tokenizer, [corpus.Document("a", "train", text)])
+    assert 0 not in encoded.ids and len(encoded.ids) >= 3 and encoded.difference is None
 
 
 def test_end_of_text_is_id_zero_and_nothing_is_added(tokenizer):
@@ -109,7 +109,8 @@ def test_transformers_opens_the_folder_and_encodes_alike(tokenizer_path, tokeniz
 
 def test_labels_of_a_hand_made_document(tokenizer):
     document = corpus.Document("planted", "train", "He said: שלום ACGT", ((8, 13, "hebrew"), (13, 18, "dna")))
-    (ids,), (labels,) = tokens.encode_documents(tokenizer, [document])
+    (encoded,) = tokens.encode_documents(tokenizer, [document])
+    ids, labels = encoded.ids, encoded.labels
     texts = [tokenizer.decode(np.array(ids)[labels == label].tolist()) for label in (0, 2, 3)]
     assert texts == ["He said:", " שלום", " ACGT"]
     assert len(ids) == len(labels) and labels.dtype == np.uint8
@@ -117,17 +118,65 @@ def test_labels_of_a_hand_made_document(tokenizer):
 
 def test_a_token_of_half_a_character_has_that_characters_label(tokenizer):
     document = corpus.Document("planted", "train", "x𐤀", ((1, 2, "hebrew"),))
-    _, (labels,) = tokens.encode_documents(tokenizer, [document])
-    assert labels.tolist() == [0, 2, 2, 2, 2]
+    (encoded,) = tokens.encode_documents(tokenizer, [document])
+    assert encoded.labels.tolist() == [0, 2, 2, 2, 2]
 
 
-def test_a_tokenizer_that_loses_text_is_refused(tokenizer):
+@pytest.mark.parametrize(
+    "text, back, sentence",
+    [
+        ("one", "one", None),
+        ("Hello there", "hello there", "at character 0 'Hello there' became 'hello there'"),
+        ("x" * 50 + "▁" + "y" * 50, "x" * 50 + " " + "y" * 50,
+         f"at character 50 {'x' * 20 + '▁' + 'y' * 19!r} became {'x' * 20 + ' ' + 'y' * 19!r}"),
+        ("abc", "ab", "at character 2 'abc' became 'ab'"),
+    ],
+)  # fmt: skip
+def test_a_difference_is_shown_with_what_is_around_it(text, back, sentence):
+    assert tokens.difference(text, back) == sentence
+
+
+def gemma_like(folder):
+    """A tokenizer that writes blanks as ▁ and falls back to bytes, as those of Gemma, Mistral and Llama 2."""
+    from tokenizers import Tokenizer, decoders, models, normalizers
+
+    vocabulary = {"<s>": 0, **{f"<0x{byte:02X}>": byte + 1 for byte in range(256)}, "▁": 257}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], byte_fallback=True, unk_token="<s>"))
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text('{"bos_token": "<s>"}')
+    return folder / "tokenizer.json"
+
+
+def test_a_document_that_does_not_come_back_is_left_out_and_counted(tmp_path, capsys):
+    texts = ["plain text", "a literal ▁ here", "more text"]
+    made = [corpus.Document("a", split, f"{split}: {text}") for split in corpus.SPLITS for text in texts]
+    made.append(corpus.Document("a", "test", "▁"))
+    corpus.write(made, tmp_path / "documents.jsonl")
+    manifest = tokens.tokenize_corpus(tmp_path / "documents.jsonl", gemma_like(tmp_path), tmp_path / "shards")
+    assert manifest["round_trip_failures"] == 4 and manifest["splits"]["train"]["n_documents"] == 2
+    lost = manifest["left_out"]["test"]
+    assert lost["documents"] == 2 and lost["characters"] == len("test: a literal ▁ here") + 1
+    assert lost["first"] == "at character 16 'test: a literal ▁ here' became 'test: a literal   here'"
+    said = capsys.readouterr().out
+    assert "6 documents" in said and "left out of test: 2 documents (23 characters) that do not come back" in said
+    stream = tokens.load_tokens(tmp_path / "shards", "test")
+    assert len(stream.characters) == 2 == (stream.tokens == 0).sum()
+
+
+def test_a_tokenizer_from_which_nothing_comes_back_is_refused(tokenizer, tokenizer_path, tmp_path):
     from tokenizers import Tokenizer, normalizers
 
     lossy = Tokenizer.from_str(tokenizer.to_str())
     lossy.normalizer = normalizers.Lowercase()
-    with pytest.raises(artefacts.ArtefactError, match="character 4"):
-        tokens.encode_documents(lossy, [corpus.Document("a", "train", "one Two")])
+    lossy.save(str(tmp_path / "tokenizer.json"))
+    made = [corpus.Document("a", split, f"One Two of {split}") for split in corpus.SPLITS]
+    corpus.write(made, tmp_path / "documents.jsonl")
+    with pytest.raises(
+        artefacts.ArtefactError, match=r"none of the 1 documents of the train split .*'one two of train'"
+    ):
+        tokens.tokenize_corpus(tmp_path / "documents.jsonl", tmp_path / "tokenizer.json", tmp_path / "shards")
 
 
 def test_the_stream_is_the_documents(shards, tokenizer):
