@@ -18,9 +18,11 @@ try:
     validate.check_files(workflow.configfiles)
     validate.type_command_line_(config, workflow.config_settings.config)
     validate.check(config)
+    PLAN = plan.make_plan(config)
+    if workflow.is_main_process:
+        validate.check_models(config, PLAN.of_kind("pretrained"))
 except validate.ConfigError as error:
     sys.exit(f"The configuration cannot be run. {error}")
-PLAN = plan.make_plan(config)
 CORPUS = config["corpus"]["name"]
 SITES = [f"{model}/{site}" for model, site in PLAN.sites]
 INTERPRETED = ["/".join(names) for names in PLAN.interpreted]

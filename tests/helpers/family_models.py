@@ -2,8 +2,10 @@
 
 import copy
 from functools import cache
+from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
@@ -62,3 +64,11 @@ def model(name: str, across: bool = True) -> torch.nn.Module:
 def tokens(n: int = 3) -> torch.Tensor:
     """Windows without the separator."""
     return torch.randint(1, VOCAB, (n, CONTEXT), generator=torch.Generator().manual_seed(2))
+
+
+def save_tokenizer(folder: Path, n_tokens: int = VOCAB) -> None:
+    """A tokenizer.json that knows `<|endoftext|>`, w1, w2 and so on."""
+    vocabulary = {"<|endoftext|>": 0, **{f"w{number}": number for number in range(1, n_tokens)}}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="w1"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.save(str(folder / "tokenizer.json"))

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.monosem.text import bpe
 from tests.helpers import family_models, gguf_files
 
 POST = "blocks.0.mlp.hook_post"
@@ -23,9 +22,9 @@ def overlay(model: dict, **more) -> str:
 
 
 def put_model(folder: Path) -> None:
-    """A Llama with a byte-level tokenizer, in one file of weights."""
+    """A Llama of 50 tokens with its tokenizer, in one file of weights."""
     family_models.model("llama").save_pretrained(folder)
-    (folder / "tokenizer.json").write_text(bpe.train_bpe(["some text"], 257).to_str())
+    family_models.save_tokenizer(folder)
 
 
 def is_made_again(done, rule: str) -> bool:
@@ -87,3 +86,12 @@ def test_a_gguf_file_becomes_a_model_folder(checkout, snakemake, tmp_path):
     assert (
         "Nothing to be done" in snakemake(checkout, "results/models/mine/training.json", configfile="mine.yaml").stdout
     )
+
+
+def test_files_that_do_not_belong_together_are_refused_before_any_job(checkout, snakemake, tmp_path):
+    put_model(tmp_path)
+    family_models.save_tokenizer(tmp_path, 257)
+    (checkout / "mine.yaml").write_text(overlay({"pretrained": {"name": str(tmp_path)}}))
+    done = snakemake(checkout, "-n", configfile="mine.yaml")
+    assert done.returncode == 1 and "The configuration cannot be run. models.mine: " in done.stdout
+    assert "has the id" in done.stdout and "has 50 rows" in done.stdout and "Traceback" not in done.stdout

@@ -123,6 +123,8 @@ def write_folder(path: Path, folder: Path, options: Mapping[str, Any] | None = N
     header = gguf_header.read(path, long_arrays=True)
     config = config_of(header, path)
     tokenizer, tokenizer_config = gguf_tokenizer.tokenizer_of(header.fields.get, path)
+    if len(header.fields["tokenizer.ggml.tokens"]) > config["vocab_size"]:
+        raise artefacts.ArtefactError(f"{path}: the tokenizer has more tokens than the embedding rows; fetch it again")
     folder.mkdir(parents=True, exist_ok=True)
     n_parameters = sum(math.prod(tensor.shape) for tensor in header.tensors.values())
     artefacts.require_disk(folder, 4 * n_parameters, str(path))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.monosem.core import artefacts
-from scripts.monosem.models import model_folder
+from scripts.monosem.models import fit, model_folder
 from scripts.monosem.models.load import tensors_of
 
 
@@ -38,6 +38,7 @@ def link(folder: Path, target: Path, options: dict[str, Any]) -> dict[str, str]:
     `options` go into the copy of config.json. A model in several files lies in a folder of links of its own, and its
     model.safetensors names their hashes, so that its own hash stands for all of them.
     """
+    fit.check(folder, allow_pickle=True)
     files = model_folder.weight_files(folder, allow_pickle=True)
     weights = target / model_folder.WEIGHTS
     shutil.rmtree(target / model_folder.SHARDS, ignore_errors=True)

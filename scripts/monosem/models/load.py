@@ -42,9 +42,9 @@ def tensors_of(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> "I
     except FileNotFoundError:
         raise artefacts.ArtefactError(f"{path} is missing; run the workflow again to make it") from None
     except (SafetensorError, ValueError, OSError) as error:
-        raise artefacts.ArtefactError(
-            f"{path} is cut short or no safetensors file ({error}); delete it and run again"
-        ) from None
+        # a link leads to a file of the user's
+        remedy = f"fetch {path.resolve()} again" if path.is_symlink() else "delete it and run again"
+        raise artefacts.ArtefactError(f"{path} is cut short or no safetensors file ({error}); {remedy}") from None
 
 
 def _misfit(folder: Path, missing: list[str], unexpected: list[str]) -> artefacts.ArtefactError:

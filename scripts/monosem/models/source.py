@@ -60,7 +60,10 @@ def config_of(place: Path) -> dict[str, Any]:
     """config.json of a model, made from the header where it is a GGUF file."""
     if place.is_file():
         return gguf_header.config_of(gguf_header.read(place), place)
-    return read_json(place / model_folder.CONFIG)
+    try:
+        return read_json(place / model_folder.CONFIG)
+    except ArtefactError as error:
+        raise ArtefactError(f"{str(error).partition(';')[0]}; put the model's own file there") from None
 
 
 def files_of(place: Path, allow_pickle: bool = False) -> list[Path]:

@@ -57,7 +57,7 @@ AROUND = 20
 
 
 def difference(text: str, back: str) -> str | None:
-    """Place and surroundings of the first character in which a text and its decoded tokens differ; None if none does."""
+    """Place and surroundings of the first character in which a text and its decoded tokens differ; None if equal."""
     if text == back:
         return None
     pairs = enumerate(zip(text, back, strict=False))

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from scripts.monosem.core.artefacts import ArtefactError
+from scripts.monosem.models import fit, source
 from scripts.monosem.workflow import sweeps
 from scripts.monosem.workflow.checks import autoencoders, evaluation, models, toy
 from scripts.monosem.workflow.checks.common import ConfigError
@@ -137,3 +139,16 @@ def check(config: Config) -> None:
     for rule in (*models.CHECKS, *autoencoders.CHECKS, *evaluation.CHECKS, *toy.CHECKS):
         for problem in rule(config):
             raise ConfigError(problem)
+
+
+def check_models(config: Config, names: Iterable[str]) -> None:
+    """Check that the files of pretrained models belong together: a second for a large tokenizer, so once in a run.
+
+    Raises: ConfigError in one sentence.
+    """
+    for name in names:
+        settings = config["models"][name]["pretrained"]
+        try:
+            fit.check(source.require(settings, f"models.{name}.pretrained"), settings.get("allow_pickle", False))
+        except ArtefactError as error:
+            raise ConfigError(f"models.{name}: {str(error).removeprefix(f'models.{name}: ')}") from None

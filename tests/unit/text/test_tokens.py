@@ -108,11 +108,11 @@ def test_transformers_opens_the_folder_and_encodes_alike(tokenizer_path, tokeniz
 
 
 def test_labels_of_a_hand_made_document(tokenizer):
-    document = corpus.Document("planted", "train", "He said: שלום ACGT", ((8, 13, "hebrew"), (13, 18, "dna")))
+    document = corpus.Document("planted", "train", "He lines: שלום ACGT", ((8, 13, "hebrew"), (13, 18, "dna")))
     (encoded,) = tokens.encode_documents(tokenizer, [document])
     ids, labels = encoded.ids, encoded.labels
     texts = [tokenizer.decode(np.array(ids)[labels == label].tolist()) for label in (0, 2, 3)]
-    assert texts == ["He said:", " שלום", " ACGT"]
+    assert texts == ["He lines:", " שלום", " ACGT"]
     assert len(ids) == len(labels) and labels.dtype == np.uint8
 
 
@@ -159,8 +159,8 @@ def test_a_document_that_does_not_come_back_is_left_out_and_counted(tmp_path, ca
     lost = manifest["left_out"]["test"]
     assert lost["documents"] == 2 and lost["characters"] == len("test: a literal ▁ here") + 1
     assert lost["first"] == "at character 16 'test: a literal ▁ here' became 'test: a literal   here'"
-    said = capsys.readouterr().out
-    assert "6 documents" in said and "left out of test: 2 documents (23 characters) that do not come back" in said
+    lines = capsys.readouterr().out
+    assert "6 documents" in lines and "left out of test: 2 documents (23 characters) that do not come back" in lines
     stream = tokens.load_tokens(tmp_path / "shards", "test")
     assert len(stream.characters) == 2 == (stream.tokens == 0).sum()
 

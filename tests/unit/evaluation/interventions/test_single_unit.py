@@ -113,9 +113,9 @@ def test_texts_longer_than_the_context_are_cut_and_the_log_says_so(folders, caps
     made = pin_unit(folders, prompt=" ".join(["w3"] * 20), text=" ".join(["w4"] * 30))
     assert len(made["reading"]["tokens"]) == 15 and made["reading"]["cut"]
     assert made["writing"]["n_tokens"] == min(SETTINGS["sample_tokens"], 16 - 8)
-    said = capsys.readouterr().out
-    assert "has 31 tokens, the context has room for 16: it is cut there" in said
-    assert "the prompt 'w3 w3 w3" in said and "has 21 tokens, the context has room for 8" in said
+    lines = capsys.readouterr().out
+    assert "has 31 tokens, the context has room for 16: it is cut there" in lines
+    assert "the prompt 'w3 w3 w3" in lines and "has 21 tokens, the context has room for 8" in lines
 
 
 @pytest.mark.parametrize("part", [{}, {"text": None}, {"prompt": None}, {"values": [-1.0, 2.0], "doses": None}])
