@@ -1,7 +1,7 @@
 """Digests of files that are read from outside the checkout: a rule has them as a parameter and reruns when one changes.
 
 Snakemake itself compares inputs by date first: a file that is exchanged for an older one, or leaves a list, would go
-unnoticed. Whether a file has changed since it was last read is told by its size and times (a rename or a copy with its
+unnoticed. That a file has changed since it was last read shows in its size and times (a rename or a copy with its
 old date changes one of them); only then is it read again. Large models thus cost their reading once, 1 to 3 s per GB.
 """
 

@@ -28,7 +28,7 @@ def of(folder):
     "change, same",
     [
         (lambda folder: os.utime(folder / "a.txt"), True),
-        (lambda folder: shutil.copytree(folder, folder / "elsewhere"), True),
+        (lambda folder: shutil.copytree(folder, folder / "copy"), True),
         (lambda folder: (folder / "a.txt").write_text("A.txt"), False),
         (lambda folder: (folder / "c.txt").write_text(""), False),
         (lambda folder: (folder / "b.txt").unlink(), False),
