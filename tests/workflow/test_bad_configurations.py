@@ -1,6 +1,7 @@
 """A mistake in a configuration is one sentence: key, what was expected and found, nearest name."""
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,10 @@ import yaml
 
 from scripts.monosem.workflow import validate
 from scripts.monosem.workflow.checks import text_files
+from scripts.monosem.workflow.checks.evaluation import analysed_models_are_alike
 from scripts.monosem.workflow.declaration.configuration import CONFIGS, configuration_schema, experiment_schema
 from scripts.monosem.workflow.validate import ConfigError
-from tests.helpers import configuration
+from tests.helpers import configuration, family_models
 
 VALID = yaml.safe_load(Path("tests/workflow/valid.yaml").read_text(encoding="utf-8"))
 POST = "blocks.0.mlp.hook_post"
@@ -271,6 +273,39 @@ def test_a_pretrained_model_has_one_source_that_is_there(pretrained, sentence):
     with pytest.raises(ConfigError) as caught:
         validate.check(config)
     assert sentence in str(caught.value)
+
+
+def pretrained(folder, n_tokens=family_models.VOCAB, **changes):
+    folder.mkdir()
+    shape = family_models.CONFIGS["llama"].to_dict() | changes
+    (folder / "config.json").write_text(json.dumps(shape, default=str))
+    (folder / "model.safetensors").write_bytes(b"")
+    family_models.save_tokenizer(folder, n_tokens)
+    return {"pretrained": {"name": str(folder)}}
+
+
+def compared(models: dict, model: str, other: str) -> str | None:
+    """The sentence about a comparison of two models, None if it is accepted."""
+    config = copy.deepcopy(VALID)
+    config["models"] |= models
+    config["activations"]["context"] = 12
+    config["analysis"]["use"] = [{"model": model, "against": [other]}]
+    return next(analysed_models_are_alike(config), None)
+
+
+def test_pretrained_models_are_compared_by_their_tokens(tmp_path):
+    models = {name: pretrained(tmp_path / name) for name in ("a", "b")}
+    models["larger"] = pretrained(tmp_path / "larger", n_tokens=60)
+    assert compared(models, "a", "b") is None and compared(models, "a", "larger") is None
+    text = (tmp_path / "b" / "tokenizer.json").read_text()
+    (tmp_path / "b" / "tokenizer.json").write_text(text.replace('"w7"', '"x7"'))
+    sentence = "expected a model with the tokenizer of 'a', in which token 7 is 'w7'; in 'b' it is 'x7'"
+    assert compared(models, "a", "b") == f"analysis.use[0].against: {sentence}"
+    found = compared(models, "a", "gpt2")
+    assert found.startswith("models.gpt2.pretrained.name: 'gpt2' is neither a folder")
+    assert "expected a model with the tokenizer of 'a', 'onelayer-a' has another" in compared(
+        {"a": pretrained(tmp_path / "one", num_hidden_layers=1)}, "a", "onelayer-a"
+    )
 
 
 def test_right_configurations_pass():

@@ -66,6 +66,18 @@ def config_of(place: Path) -> dict[str, Any]:
         raise ArtefactError(f"{str(error).partition(';')[0]}; put the model's own file there") from None
 
 
+def tokens_of(place: Path) -> dict[int, str]:
+    """Token by id, from tokenizer.json or the header of a GGUF file, without opening a tokenizer."""
+    if place.is_file():
+        tokens = gguf_header.read(place, long_arrays=True).fields["tokenizer.ggml.tokens"]
+        return dict(enumerate(tokens))
+    tokenizer = read_json(place / model_folder.TOKENIZER)
+    listed = tokenizer["model"]["vocab"]
+    ids = dict(listed) if isinstance(listed, dict) else {entry[0]: number for number, entry in enumerate(listed)}
+    added = {entry["id"]: entry["content"] for entry in tokenizer.get("added_tokens", ())}
+    return {number: token for token, number in ids.items()} | added
+
+
 def files_of(place: Path, allow_pickle: bool = False) -> list[Path]:
     """Files whose contents make the model; one that may be missing counts as missing."""
     if place.is_file():

@@ -1,7 +1,12 @@
 """Rules about what is measured: analyses, sets of prompts, interventions, the headline, interpretation."""
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
+from scripts.monosem.models import source
+from scripts.monosem.models.families import family_of, shape_of
+from scripts.monosem.models.model_folder import TOKENIZER
 from scripts.monosem.workflow import plan
 from scripts.monosem.workflow.checks import interventions, text_files
 from scripts.monosem.workflow.checks.common import Check, Config, model_exists, model_is_here, sae_exists, site_exists
@@ -19,22 +24,50 @@ def used_models_exist(config: Config) -> Iterator[str]:
 
 
 def analysed_models_are_alike(config: Config) -> Iterator[str]:
-    """Models that are compared share depth and tokenizer."""
+    """Models that are compared are on this machine and share depth, tokenizer and the sites that are looked at."""
     for number, use in enumerate(config["analysis"]["use"]):
         where = f"analysis.use[{number}]"
         model = plan.resolve(config, use["model"])
         yield from site_exists(config, model, "blocks.0.hook_resid_pre", where)
         for name in use.get("against", ()):
             other = plan.resolve(config, name)
-            for key in ("n_layer", "tokenizer"):
-                here, there = (
-                    plan.tokenizer_of(config, each) if key == "tokenizer" else plan.architecture(config, each)[key]
-                    for each in (model, other)
-                )
-                if here != there:
-                    yield (
-                        f"{where}.against: expected a model with the {key} of '{model}' ({here}), '{other}' has {there}"
-                    )
+            yield from site_exists(config, other, "blocks.0.hook_resid_pre", f"{where}.against")
+            here, there = (depth_of(config, each) for each in (model, other))
+            if here != there:
+                yield f"{where}.against: expected a model with the n_layer of '{model}' ({here}), '{other}' has {there}"
+            yield from tokenizers_agree(config, model, other, f"{where}.against")
+            for site in (site for use in config["sae"]["use"] if plan.resolve(config, use["model"]) == model
+                         for site in plan.sites_of(use)):  # fmt: skip
+                yield from site_exists(config, other, site, f"{where}.against")
+
+
+def depth_of(config: Config, model: str) -> int:
+    """Number of blocks of a model of a known family."""
+    shape = plan.architecture(config, model)
+    return shape_of(shape, family_of(shape)).n_layer
+
+
+@cache
+def _tokens_of(place: Path, _changed_ns: int) -> dict[int, str]:
+    return source.tokens_of(place)
+
+
+def tokenizers_agree(config: Config, model: str, other: str, where: str) -> Iterator[str]:
+    """Both models have the same tokens by id: trained ones share a tokenizer, pretrained ones are compared."""
+    if plan.tokenizer_of(config, model) == plan.tokenizer_of(config, other):
+        return
+    if {plan.kind_of(config, each) for each in (model, other)} != {"pretrained"}:
+        yield f"{where}: expected a model with the tokenizer of '{model}', '{other}' has another"
+        return
+    places = [plan.pretrained_source(config, each) for each in (model, other)]
+    files = [place if place.is_file() else place / TOKENIZER for place in places]
+    here, there = (_tokens_of(place, file.stat().st_mtime_ns) for place, file in zip(places, files, strict=True))
+    differing = next((number for number in sorted(here.keys() & there.keys()) if here[number] != there[number]), None)
+    if differing is not None:
+        yield (
+            f"{where}: expected a model with the tokenizer of '{model}', in which token {differing} is "
+            f"{here[differing]!r}; in '{other}' it is {there[differing]!r}"
+        )
 
 
 def words_are_groups(config: Config) -> Iterator[str]:
