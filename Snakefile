@@ -3,7 +3,7 @@
 results/data/{corpus}/…                                 documents, labels, tokens
 results/toy/{experiment}/…                              toy models of superposition
 results/models/{model}/                                 language models as Hugging Face folders
-results/activations/{model}/{site}/                     shards and their manifest
+results/activations/{model}/{site}/                     rows, their positions, and their manifest
 results/sae/{model}/{site}/{run}/                       sparse autoencoders in SAELens' format
 results/evaluation/{model}/{site}/{run}/{what}.json     fidelity (one per site), latents, contexts
 results/analysis/{model}/…                              tokens, similarity, layers
@@ -16,11 +16,23 @@ results/logs/{rule}/… and results/benchmarks/{rule}/…
 Data flows one way: text → tokens → model → activations → autoencoder → evaluation → figures → report.
 """
 
+import os
 import sys
 
 from snakemake.utils import min_version
 
+from scripts.monosem.core import places, session
+
 min_version("9.19")
+SNAKEMAKE, RESULTS = Path(".snakemake"), Path("results")
+
+if workflow.is_main_process:
+    try:
+        places.require_checkout(Path(workflow.basedir), Path.cwd())
+        places.require_writable([SNAKEMAKE, RESULTS])
+        sys.executable = places.shell_word(sys.executable, Path.cwd())
+    except places.Unusable as error:
+        sys.exit(str(error))
 
 
 # One configuration in four files; `--configfile mine.yaml` is put over all of them.
@@ -69,4 +81,4 @@ rule toy:
 
 
 onsuccess:
-    print(timing.table(Path("results")), file=sys.stderr)
+    print(timing.table(RESULTS), file=sys.stderr)

@@ -12,7 +12,7 @@ rule extract_activations:
         reader=reading_pass,
         code=code_of("extract_activations"),
     output:
-        manifest="results/activations/{model}/{site}/manifest.json",
+        **ACTIVATIONS,
     log: "results/logs/extract_activations/{model}_{site}.log"
     benchmark: "results/benchmarks/extract_activations/{model}_{site}.tsv"
     threads: config["threads"]["activations"]

@@ -36,7 +36,7 @@ rule compare_prompt_sets:
     input:
         **MODEL,
         sets=list(PROMPT_SETS.values()),
-        sae=SAE,
+        sae=sae_files,
         code=code_of("compare_prompt_sets"),
     output:
         prompts="results/analysis/{model}/{site}/{run}/prompts.json",
@@ -58,7 +58,7 @@ rule pin_context_latents:
     input:
         **MODEL,
         tokens=tokens_of,
-        sae=SAE,
+        sae=sae_files,
         contexts="results/evaluation/{model}/{site}/{run}/contexts.json",
         code=code_of("pin_context_latents"),
     output:

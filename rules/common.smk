@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from scripts.monosem.core import session, timing
+from scripts.monosem.core import timing
 from scripts.monosem.models import source
 from scripts.monosem.models.site_names import inner_of
 from scripts.monosem.text import external
@@ -33,11 +33,25 @@ MODEL = {
     "tokenizer": "results/models/{model}/tokenizer.json",
 }
 """Inputs of a rule that computes on a model."""
+ACTIVATIONS = {
+    "activations": "results/activations/{model}/{site}/manifest.json",
+    "rows": "results/activations/{model}/{site}/activations.npy",
+    "positions": "results/activations/{model}/{site}/positions.npy",
+}
+"""Files of the activations of a site: outputs of their extraction, and inputs of what reads them."""
+TOKEN_SHARDS = [
+    f"{split}.{part}.npy"
+    for split in ("train", "validation", "test")
+    for part in ("tokens", "labels", "documents", "characters", "natural")
+]
 SAE = "results/sae/{model}/{site}/{run}/sae_weights.safetensors"
+SAE_CFG = "results/sae/{model}/{site}/{run}/cfg.json"
 
+WITHIN_A_RUN = session.RUN_PID in os.environ  # as the call that draws the rule graph is
 session.begin(os.environ, offline="hub" not in config["corpus"])
+places.give_caches(os.environ)
 if workflow.is_main_process:
-    session.clear_stale_lock(Path(".snakemake"))
+    session.clear_stale_lock(SNAKEMAKE)
 
 
 def one_of(names):
@@ -61,13 +75,24 @@ def code_of(rule):
 
 
 def tokens_of_model(model):
-    """Manifest of the token shards that a model reads."""
-    return f"results/data/{CORPUS}/tokens/{plan.tokenizer_of(config, model)}/manifest.json"
+    """Manifest and shards of the tokens that a model reads."""
+    folder = f"results/data/{CORPUS}/tokens/{plan.tokenizer_of(config, model)}"
+    return [f"{folder}/manifest.json", *(f"{folder}/{name}" for name in TOKEN_SHARDS)]
 
 
 def tokens_of(wildcards):
-    """Manifest of the token shards that the job's model reads."""
+    """Manifest and shards of the tokens that the job's model reads."""
     return tokens_of_model(wildcards.model)
+
+
+def sae_files_of(model, site, run):
+    """Files of an autoencoder that is read."""
+    return [path.format(model=model, site=site, run=run) for path in (SAE, SAE_CFG)]
+
+
+def sae_files(wildcards):
+    """Files of the job's autoencoder."""
+    return sae_files_of(wildcards.model, wildcards.site, wildcards.run)
 
 
 def device_of_model(wildcards):
@@ -205,26 +230,26 @@ def sae_seed(wildcards):
 
 
 def saes_of_site(wildcards):
-    """Weights of every run trained at a site."""
-    runs = PLAN.sites[wildcards.model, wildcards.site]
-    return [SAE.format(model=wildcards.model, site=wildcards.site, run=run) for run in runs]
+    """Files of every run trained at a site."""
+    model, site = wildcards.model, wildcards.site
+    return [path for run in PLAN.sites[model, site] for path in sae_files_of(model, site, run)]
 
 
 def control_of_site(wildcards):
-    """Weights of the shuffled model's autoencoder for a site, as a list; empty where there is none."""
+    """Files of the shuffled model's autoencoder for a site; none where there is none."""
     place = (wildcards.model, wildcards.site)
     if place not in PLAN.controls:
         return []
-    return [SAE.format(model=PLAN.controls[place], site=wildcards.site, run=PLAN.references[place])]
+    return sae_files_of(PLAN.controls[place], wildcards.site, PLAN.references[place])
 
 
 def neighbour_of_site(wildcards):
-    """Weights of the autoencoder of another layer, as a list; empty where there is none."""
+    """Files of the autoencoder of another layer; none where there is none."""
     model, place = wildcards.model, (wildcards.model, wildcards.site)
     if place not in PLAN.neighbours:
         return []
     other = PLAN.neighbours[place]
-    return [SAE.format(model=model, site=other, run=PLAN.references[model, other])]
+    return sae_files_of(model, other, PLAN.references[model, other])
 
 
 def evaluation_settings(wildcards):
@@ -249,17 +274,17 @@ def interpretation_settings():
 
 
 def saes_of_model(wildcards):
-    """Weights of the reference run of a model's sites, as a list; of several layers the first that is configured."""
+    """Files of the reference run of a model's sites; of several layers of one place the first that is configured."""
     chosen = {}
     for (model, site), run in PLAN.references.items():
         if model == wildcards.model:
-            chosen.setdefault(inner_of(site), SAE.format(model=model, site=site, run=run))
-    return list(chosen.values())
+            chosen.setdefault(inner_of(site), sae_files_of(model, site, run))
+    return [path for files in chosen.values() for path in files]
 
 
 def peers_of_model(wildcards):
-    """Weights of the models that one is compared with, as a list."""
-    return [MODEL["weights"].format(model=peer) for peer in PLAN.analysed[wildcards.model]]
+    """Files of the models that one is compared with."""
+    return [MODEL[name].format(model=peer) for peer in PLAN.analysed[wildcards.model] for name in ("model", "weights")]
 
 
 def analysis_settings():
@@ -296,9 +321,9 @@ def pinned_model(wildcards):
 
 
 def pinned_sae(wildcards):
-    """Weights of the autoencoder whose latent is pinned, as a list; empty for a neuron."""
+    """Files of the autoencoder whose latent is pinned; none for a neuron."""
     settings = named_intervention(wildcards)
-    return [SAE.format_map(settings)] if settings["run"] else []
+    return sae_files_of(settings["model"], settings["site"], settings["run"]) if settings["run"] else []
 
 
 def device_of_pinned(wildcards):

@@ -44,11 +44,7 @@ rule tokenize_corpus:
         code=code_of("tokenize_corpus"),
     output:
         manifest="results/data/{corpus}/tokens/{tokenizer}/manifest.json",
-        files=expand(
-            "results/data/{{corpus}}/tokens/{{tokenizer}}/{split}.{part}.npy",
-            split=["train", "validation", "test"],
-            part=["tokens", "labels", "documents", "characters", "natural"],
-        ),
+        files=expand("results/data/{{corpus}}/tokens/{{tokenizer}}/{name}", name=TOKEN_SHARDS),
     log: "results/logs/tokenize_corpus/{corpus}_{tokenizer}.log"
     benchmark: "results/benchmarks/tokenize_corpus/{corpus}_{tokenizer}.tsv"
     priority: 1  # everything else waits for it

@@ -1,4 +1,4 @@
-"""Directives that are the same for every rule with a script, set once all are read: environment and message."""
+"""What needs all rules: directives that every rule with a script has alike, and whether the results are theirs."""
 
 for each in workflow.rules:
     if each.script:
@@ -6,3 +6,10 @@ for each in workflow.rules:
         label = " ".join([each.name, *(f"{{wildcards.{name}}}" for name in wildcards)])
         each.message = f"[{label}] {each.docstring.splitlines()[0]}"
         each.conda_env = "../envs/monosem.yaml"  # used under --sdm conda
+
+OUTPUTS = [path for each in workflow.rules for path in each.output]
+if workflow.is_main_process and not WITHIN_A_RUN and not {"--touch", "--unlock"} & set(sys.argv):
+    try:
+        places.require_own_results(RESULTS, SNAKEMAKE, lambda path: any(output.match(path) for output in OUTPUTS))
+    except places.Unusable as error:
+        sys.exit(str(error))

@@ -6,7 +6,7 @@ rule evaluate_fidelity:
     input:
         **MODEL,
         tokens=tokens_of,
-        activations="results/activations/{model}/{site}/manifest.json",
+        **ACTIVATIONS,
         saes=saes_of_site,
         control=control_of_site,
         neighbour=neighbour_of_site,
@@ -29,7 +29,7 @@ rule interpret_latents:
     input:
         **MODEL,
         tokens=tokens_of,
-        sae=SAE,
+        sae=sae_files,
         code=code_of("interpret_latents"),
     output:
         interpretation="results/evaluation/{model}/{site}/{run}/interpretation.json",

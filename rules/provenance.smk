@@ -30,4 +30,5 @@ rule draw_rulegraph:
     params:
         configfiles=[os.path.relpath(path) for path in workflow.config_settings.configfiles],
         replace=workflow.config_settings.replace_workflow_config,
+        config=list(workflow.config_settings.config_args or []),
     script: "../scripts/draw_rulegraph.py"

@@ -4,7 +4,7 @@
 rule train_sae:
     """Train one sparse autoencoder on stored activations."""
     input:
-        activations="results/activations/{model}/{site}/manifest.json",
+        **ACTIVATIONS,
         code=code_of("train_sae"),
     output:
         weights=SAE,

@@ -8,12 +8,14 @@ from scripts.monosem.core.job import Job, run
 
 
 def main(job: Job) -> None:
-    """Repeat the run's configuration files, so that the graph is that of the run."""
+    """Repeat the run's configuration, files and command line, so that the graph is that of the run."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--nolock", "--quiet", "all"]
     if job.params.configfiles:
         command += ["--configfile", *job.params.configfiles]
     if job.params.replace:
         command += ["--replace-workflow-config"]
+    if job.params.config:
+        command += ["--config", *job.params.config]
     graph = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     if "-->" not in graph:
         raise RuntimeError("Snakemake printed no rule graph; its messages are above")

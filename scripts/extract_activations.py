@@ -9,7 +9,7 @@ from scripts.monosem.models import model_folder
 
 
 def main(job: Job) -> None:
-    model, tokens, folder = job.folder("model"), job.folder("tokens"), Path(job.output.manifest).parent
+    model, tokens, folder = job.folder("model"), job.folder("tokens"), Path(job.output.activations).parent
     identity = {
         "model": model.name,
         "model_sha256": model_folder.weights_sha256(model),
@@ -17,7 +17,7 @@ def main(job: Job) -> None:
         "tokens_split": "train",
         "seed": job.params.seed,
     }
-    if job.input.reader and shared_pass.claim_manifest(folder, identity):
+    if job.input.reader and shared_pass.claim(folder, identity):
         return
     device = job.device
     from scripts.monosem.activations.extract import extract_sites
@@ -26,12 +26,10 @@ def main(job: Job) -> None:
 
     params = dict(job.params.activations)
     context = params.pop("context")
-    others = [folder.with_name(name) for name in job.params.together]
-    folders = {path.name: path for path in (folder, *others)}
+    others = {name: shared_pass.waiting_folder(folder.with_name(name)) for name in job.params.together}
+    folders = {folder.name: folder, **others}
     stream = load_tokens(tokens, "train")
     extract_sites(model, folders, stream, context, Extraction(**params), job.params.seed, identity, device)
-    for path in others:
-        shared_pass.park_manifest(path)
 
 
 if __name__ == "__main__":

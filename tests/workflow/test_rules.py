@@ -26,10 +26,12 @@ def parsed(clone, snakemake) -> dict[str, dict]:
     """Rule -> its directives as Snakemake holds them, in a configuration where gpt2 has a device of its own."""
     (clone / "options.yaml").write_text("models: {gpt2: {pretrained: {device: mps}}}\n")
     (clone / "probe.smk").write_text(PROBE)
-    done = snakemake(clone, "-n", "--snakefile", "probe.smk", configfile="options.yaml")
+    words = ("-n", "--snakefile", "probe.smk", "--config", *COMMAND_LINE)
+    done = snakemake(clone, *words, configfile="options.yaml")
     return dict(json.loads(line) for line in re.findall(r"^PARSED (.*)$", done.stdout, re.M))
 
 
+COMMAND_LINE = ["seed=1", "evaluation={tokens: 900}"]
 PROBE = """
 import json
 from types import SimpleNamespace
@@ -39,6 +41,7 @@ for rule in workflow.rules:
     device = dict(rule.params.items()).get("device")
     facts = {name: getattr(rule, name) for name in ("docstring", "script", "message", "conda_env")}
     facts |= {"log": list(map(str, rule.log)), "benchmark": str(rule.benchmark)}
+    facts["config"] = dict(rule.params.items()).get("config")
     facts["code"] = "code" in dict(rule.input.items())
     facts["device"] = device(SimpleNamespace(model="gpt2")) if callable(device) else device
     print("PARSED", json.dumps([rule.name, facts], default=str))
@@ -114,6 +117,27 @@ def test_a_wrong_target_is_named_at_once(clone, snakemake):
     target = "results/models/onelayer-x/config.json"
     done = snakemake(clone, "-n", target, configfile=None)
     assert done.returncode == 1 and "MissingRuleException" in done.stdout and target in done.stdout
+
+
+def test_a_call_from_another_folder_is_one_sentence(clone, snakemake, tmp_path):
+    for folder, words in (
+        (tmp_path, ("--snakefile", str(clone / "Snakefile"))),
+        (clone, ("--directory", str(tmp_path))),
+    ):
+        done = snakemake(folder, "-n", *words, configfile=None)
+        assert done.returncode == 1 and f"`cd {clone}` and call it there" in done.stdout.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_results_on_a_disk_that_is_missing_are_one_sentence(fresh, snakemake):
+    folder = fresh()
+    (folder / "results").symlink_to(folder / "disk")
+    done = snakemake(folder, "-n")
+    assert done.returncode == 1 and "results is a link to" in done.stdout.splitlines()[-1]
+
+
+def test_the_rule_graph_is_drawn_with_what_the_command_line_said(parsed):
+    assert parsed["draw_rulegraph"]["config"] == COMMAND_LINE
 
 
 def test_lint_has_nothing_to_say(clone, snakemake):

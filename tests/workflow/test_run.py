@@ -125,6 +125,53 @@ def test_a_site_that_joins_a_list_reads_the_list_again(changed, snakemake):
     assert jobs["extract_activations"] == 3 and jobs["train_sae"] == 3
 
 
+@pytest.mark.parametrize(
+    "deleted, rule",
+    [
+        ("data/smoke/tokens/bpe-512/train.tokens.npy", "tokenize_corpus"),
+        ("data/smoke/tokens/bpe-512/test.natural.npy", "tokenize_corpus"),
+        ("models/onelayer-a/config.json", "train_language_model"),
+        (f"activations/onelayer-a/{POST}/activations.npy", "extract_activations"),
+        (f"activations/gpt2-mini/{POST}/positions.npy", "extract_activations"),
+        (f"sae/onelayer-a/{POST}/relu-256/cfg.json", "train_sae"),
+    ],
+)
+def test_a_deleted_file_that_jobs_read_is_made_again(changed, snakemake, deleted, rule):
+    (changed / "results" / deleted).unlink()
+    assert rule in jobs_of(snakemake(changed, "-n").stdout)
+
+
+def test_activations_are_extracted_again_and_another_autoencoder_trained_on_them(changed, snakemake):
+    (changed / f"results/activations/gpt2-mini/{POST}/activations.npy").unlink()
+    edit(changed / "tests/smoke.yaml", "k: 8, vectors: 60_000", "k: 7, vectors: 2_000")
+    done = snakemake(changed, f"results/sae/gpt2-mini/{POST}/topk-256/cfg.json")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert jobs_of(done.stdout) == {"extract_activations": 1, "train_sae": 1}
+
+
+def test_results_carried_elsewhere_are_refused_until_they_are_taken(changed, snakemake):
+    shutil.move(changed / ".snakemake", changed / "left behind")
+    edit(changed / "tests/smoke.yaml", "evaluation:", "seed: 1\nevaluation:")
+    done = snakemake(changed)
+    assert done.returncode == 1 and "files that were not made in this checkout" in done.stdout.splitlines()[-1]
+    assert snakemake(changed, "--touch").returncode == 0
+    done = snakemake(changed, "-n")
+    assert done.returncode == 0 and "Nothing to be done" in done.stdout, done.stdout[-3000:]
+
+
+def test_a_reader_that_goes_ends_no_run(changed):
+    """`snakemake … 2>&1 | head -5`: the run goes on to its end, and leaves no lock."""
+    target = "results/models/onelayer-a/model.safetensors"
+    (changed / target).unlink()
+    read, write = os.pipe()
+    with open(read) as pipe:
+        run = subprocess.Popen(command(target), cwd=changed, env=environment(), stdout=write, stderr=write)
+        os.close(write)
+        assert len([pipe.readline() for _ in range(5)]) == 5
+    run.wait(timeout=300)
+    assert (changed / target).exists() and not list((changed / ".snakemake/locks").iterdir())
+
+
 def test_changing_interpretation_trains_nothing(changed, snakemake):
     edit(changed / "tests/smoke.yaml", "units: 4", "units: 5")
     jobs = jobs_of(snakemake(changed, "-n").stdout)

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor, nn
 
-from scripts.monosem.activations.shards import ShardWriter
+from scripts.monosem.activations.row_writer import RowWriter
 from scripts.monosem.activations.store import DTYPES, as_bits
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.job import Progress, say
@@ -47,13 +47,13 @@ class Extraction:
 
 @dataclass(eq=False)
 class Sink:
-    """Shards of one site while they are written, and sums of the rows so far."""
+    """Rows of one site while they are written, and their sums so far."""
 
     site: Site
     """The site whose activations are stored."""
     dtype: str
     """Of the numbers on disk."""
-    writer: ShardWriter
+    writer: RowWriter
     """Writes the rows."""
     total: Float[Tensor, " d_in"]
     """Sum of the rows, in float64."""
@@ -162,7 +162,12 @@ def extract_all(
     artefacts.require_disk(next(iter(folders.values())), need, f"activations at {', '.join(folders)}")
 
     def sink(site: Site, dtype: str) -> Sink:
-        return Sink(site, dtype, ShardWriter(folders[site.name], site.d), torch.zeros(site.d, dtype=torch.float64))
+        return Sink(
+            site,
+            dtype,
+            RowWriter(folders[site.name] / "activations.npy", site.d),
+            torch.zeros(site.d, dtype=torch.float64),
+        )
 
     read, batch = reader(model, wanted, context, config.batch_size, stream.eos_token_id)
     sinks = [sink(site, config.dtype) for site in wanted]

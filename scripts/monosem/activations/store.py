@@ -1,4 +1,4 @@
-"""Stored activations of one site of one model: shards of fp16 or bf16, read by random access.
+"""Stored activations of one site of one model: rows of fp16 or bf16, read by random access.
 
 Rows are tokens in the order of the shuffled windows they came from. The manifest has what was dropped and the position
 of each row in its window, so that training, evaluation and interpretation share one policy.
@@ -26,21 +26,19 @@ def as_bits(values: Float[Tensor, "n d_in"]) -> UInt16[np.ndarray, "n d_in"]:
 
 @dataclass(frozen=True)
 class Activations:
-    """Stored activations, opened for reading; rows come from memory-mapped shards."""
+    """Stored activations, opened for reading."""
 
     folder: Path
-    """Folder of the manifest and the shards."""
+    """Folder of the manifest and the rows."""
     manifest: dict[str, Any]
     """As `run_pass` writes it."""
-    shards: tuple[UInt16[np.ndarray, "_ d_in"], ...]
-    """Bits of the rows, memory-mapped, one array per shard."""
-    first_rows: Int[np.ndarray, " boundary"]
-    """Global number of each shard's first row, then n_tokens."""
+    rows: UInt16[np.ndarray, "n d_in"]
+    """Bits of the rows, memory-mapped."""
 
     @property
     def n_tokens(self) -> int:
-        """Rows in all shards."""
-        return int(self.first_rows[-1])
+        """Number of rows."""
+        return len(self.rows)
 
     @property
     def d_in(self) -> int:
@@ -54,34 +52,27 @@ class Activations:
         much as a read (measured at 1 kB a row with the file in the system's cache: 2.8 against 0.7 µs).
         """
         order = np.argsort(indices, kind="stable")  # neighbours on disk are read one after the other
-        ordered = indices[order]
-        cuts = np.searchsorted(ordered, self.first_rows)
         width = 2 * self.d_in
         bits = np.empty((len(indices), self.d_in), np.int16)
         into = memoryview(bits).cast("B")  # rows go straight to their place: small objects would fragment the heap
-        for shard, first, start, stop in zip(self.shards, self.first_rows[:-1], cuts[:-1], cuts[1:], strict=True):
-            places = (ordered[start:stop] - first) * width + shard.offset
-            with open(shard.filename, "rb", buffering=0) as file:
-                for row, place in zip((order[start:stop] * width).tolist(), places.tolist(), strict=True):
-                    os.preadv(file.fileno(), [into[row : row + width]], place)
+        places = indices[order] * width + self.rows.offset
+        with open(self.rows.filename, "rb", buffering=0) as file:
+            for row, place in zip((order * width).tolist(), places.tolist(), strict=True):
+                os.preadv(file.fileno(), [into[row : row + width]], place)
         return torch.from_numpy(bits).view(DTYPES[self.manifest["dtype"]]).float()
 
 
 def open_activations(folder: str | Path) -> Activations:
-    """Open a folder that `run_pass` wrote. Raises ArtefactError naming a shard that is missing or changed."""
+    """Open a folder that `run_pass` wrote. Raises ArtefactError naming a file that is missing or does not fit."""
     folder = Path(folder)
     manifest = artefacts.read_json(folder / "manifest.json")
-    shards = []
-    for shard in manifest["shards"]:
-        path = folder / shard["file"]
-        artefacts.require_sha256(path, shard["sha256"], folder / "manifest.json")
-        rows = artefacts.load_npy(path, mmap=True)
-        expected = (shard["rows"], manifest["d_in"])
-        if rows.shape != expected or rows.dtype != np.uint16 or path.stat().st_size != shard["bytes"]:
-            raise artefacts.ArtefactError(
-                f"{path} holds {rows.dtype} {list(rows.shape)}, its manifest says uint16 {list(expected)}: "
-                f"delete {folder / 'manifest.json'} and run the same command again to extract anew"
-            )
-        shards.append(rows)
-    first_rows = np.cumsum([0] + [shard["rows"] for shard in manifest["shards"]])
-    return Activations(folder, manifest, tuple(shards), first_rows)
+    (stored,) = manifest["shards"]
+    path = folder / stored["file"]
+    rows = artefacts.load_npy(path, mmap=True)
+    expected = (stored["rows"], manifest["d_in"])
+    if rows.shape != expected or rows.dtype != np.uint16 or path.stat().st_size != stored["bytes"]:
+        raise artefacts.ArtefactError(
+            f"{path} holds {rows.dtype} {list(rows.shape)}, its manifest says uint16 {list(expected)}: "
+            "delete it and run the same command again to extract anew"
+        )
+    return Activations(folder, manifest, rows)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scripts.monosem.core import checksums, session
+from scripts.monosem.core import checksums, places, session
 
 _terminal_fd: int | None = None
 _label = ""
@@ -35,9 +35,9 @@ class Job:
     """Log files by their names in the rule."""
 
     def folders(self, name: str) -> list[Path]:
-        """Folders of the input files of one name; none where the rule has no such input."""
+        """Folders of the input files of one name, each once; none where the rule has no such input."""
         files = getattr(self.input, name, [])
-        return [Path(path).parent for path in ([files] if isinstance(files, str) else files)]
+        return list(dict.fromkeys(Path(path).parent for path in ([files] if isinstance(files, str) else files)))
 
     def folder(self, name: str) -> Path | None:
         """Folder of the input file of one name, None where the rule's list of them is empty."""
@@ -72,6 +72,7 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
     wildcards = dict(snakemake.wildcards)
     _label = " ".join([snakemake.rule, *wildcards.values()])
     session.end_with_run(os.environ)
+    places.give_caches(os.environ)
     print(f"{_label} threads={snakemake.threads}", flush=True)
     _began = time.perf_counter()
     outputs = checksums.files_of(snakemake.output)

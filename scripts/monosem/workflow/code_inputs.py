@@ -14,7 +14,7 @@ PACKAGE = "scripts"
 # imports the files of a folder by name
 BY_NAME = {Path("scripts/monosem/sae/training/equations.py"): Path("scripts/monosem/sae/architectures")}
 # nothing that they do is in a result
-NOT_WATCHED = {Path("scripts/monosem/core/job.py"), Path("scripts/monosem/core/session.py")}
+NOT_WATCHED = {Path("scripts/monosem/core", name) for name in ("job.py", "places.py", "session.py")}
 
 
 def _imported_names(source: str) -> Iterator[str]:

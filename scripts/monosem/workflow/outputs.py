@@ -112,7 +112,10 @@ def notebooks(config: Config) -> dict[str, dict[str, Any]]:
     sae, read = f"results/sae/{model}/{site}/{run}", f"results/evaluation/{model}/{site}/{run}"
     made = {
         "token_activations": {
-            "results": [f"results/models/{model}/model.safetensors", f"{sae}/sae_weights.safetensors"],
+            "results": [
+                *(f"results/models/{model}/{name}" for name in ("config.json", "model.safetensors", "tokenizer.json")),
+                *(f"{sae}/{name}" for name in ("cfg.json", "sae_weights.safetensors")),
+            ],
             "parameters": {"model": f"results/models/{model}", "sae": sae, "site": site},
         },
         "latent_browser": {

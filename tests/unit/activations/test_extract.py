@@ -73,7 +73,7 @@ def test_the_job_of_the_first_site_extracts_all_and_the_others_claim_theirs(stre
         settings = {"tokens": 200, "dtype": "float16", "drop_first_position": True, "context": CONTEXT}
         files = {"model": f"{folder}/config.json", "tokens": f"{tokens}/manifest.json", "reader": list(reader)}
         params = {"activations": settings, "together": list(together), "seed": seed, "device": "cpu"}
-        extract_activations.main(job(files, {"manifest": f"{site_folder}/{site}/manifest.json"}, params))
+        extract_activations.main(job(files, {"activations": f"{site_folder}/{site}/manifest.json"}, params))
         return activation_store.open_activations(site_folder / site)
 
     first, *others = SITES

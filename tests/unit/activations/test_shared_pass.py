@@ -1,4 +1,4 @@
-"""A parked manifest is claimed once, by the site's own job, and only if it is of the same weights, text and seed."""
+"""Waiting activations are claimed once, by their own job, and only if whole and of the same weights, text and seed."""
 
 import pytest
 
@@ -10,25 +10,29 @@ IDENTITY = {"model_sha256": "a", "seed": 0}
 
 @pytest.fixture
 def folder(tmp_path):
-    artefacts.write_json({**IDENTITY, "d_in": 4}, tmp_path / "manifest.json")
+    """Folder of a site whose activations wait in it."""
+    waiting = shared_pass.waiting_folder(tmp_path)
+    artefacts.write_json({**IDENTITY, "d_in": 4}, waiting / "manifest.json")
+    for name in ("activations.npy", "positions.npy"):
+        artefacts.write_text(name, waiting / name)
     return tmp_path
 
 
-def test_a_parked_manifest_is_claimed_once(folder):
-    shared_pass.park_manifest(folder)
-    assert not (folder / "manifest.json").exists()
-    assert shared_pass.claim_manifest(folder, IDENTITY)
+def test_waiting_activations_are_claimed_once(folder):
+    assert shared_pass.claim(folder, IDENTITY)
     assert artefacts.read_json(folder / "manifest.json")["d_in"] == 4
-    assert not shared_pass.claim_manifest(folder, IDENTITY)
+    assert {path.name for path in folder.iterdir()} == set(shared_pass.FILES)
+    assert not shared_pass.claim(folder, IDENTITY)
 
 
 @pytest.mark.parametrize("key, value", [("model_sha256", "b"), ("seed", 1), ("tokens_split", "train")])
-def test_a_manifest_of_another_run_is_not_claimed(folder, key, value):
-    shared_pass.park_manifest(folder)
-    assert not shared_pass.claim_manifest(folder, {**IDENTITY, key: value})
+def test_those_of_another_run_are_not_claimed(folder, key, value):
+    assert not shared_pass.claim(folder, {**IDENTITY, key: value})
     assert not (folder / "manifest.json").exists()
 
 
-def test_nothing_is_claimed_where_nothing_is_parked(folder):
-    assert not shared_pass.claim_manifest(folder, IDENTITY)
-    assert (folder / "manifest.json").exists()
+@pytest.mark.parametrize("name", shared_pass.FILES)
+def test_those_that_are_not_whole_are_not_claimed(folder, name):
+    (shared_pass.waiting_folder(folder) / name).unlink()
+    assert not shared_pass.claim(folder, IDENTITY)
+    assert not (folder / "manifest.json").exists()

@@ -1,4 +1,4 @@
-"""Extraction and storage: what comes back is what the model computed, and damaged shards are refused by name."""
+"""Extraction and storage: what comes back is what the model computed, and damaged files are refused by name."""
 
 import dataclasses
 
@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from scripts.monosem.activations import run_pass, shards
+from scripts.monosem.activations import run_pass
 from scripts.monosem.activations import store as act
+from scripts.monosem.activations.row_writer import RowWriter
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.models import sites
@@ -82,19 +83,17 @@ def test_exactly_as_many_rows_as_asked_for(model, stream, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def small_shards(model, stream, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shards")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shards, "SHARD_BYTES", 2 * 32 * 64)  # 64 rows a shard
-        assert len(extract(model, stream, folder)["shards"]) > 4
+def stored(model, stream, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stored")
+    extract(model, stream, folder)
     return act.open_activations(folder)
 
 
 @settings(deadline=None)
 @given(indices=st.lists(st.integers(0, 299), min_size=1, max_size=50))
-def test_gather_equals_indexing_across_shards(small_shards, indices):
-    everything = small_shards.gather(np.arange(small_shards.n_tokens))
-    assert torch.equal(small_shards.gather(np.array(indices)), everything[indices])
+def test_gather_equals_indexing(stored, indices):
+    everything = stored.gather(np.arange(stored.n_tokens))
+    assert torch.equal(stored.gather(np.array(indices)), everything[indices])
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float16", 2**-10), ("bfloat16", 2**-7)])
@@ -139,7 +138,7 @@ def test_an_overflow_late_and_at_one_site_repeats_that_site_alone(stream, tmp_pa
     for name, folder in folders.items():
         alone = run_pass.extract_all(model, {name: tmp_path / "alone"}, stream, CONTEXT, config, 0, {})
         assert alone[name] == manifests[name]
-        assert {path.name for path in folder.iterdir()} == {"activations-00000.npy", "positions.npy", "manifest.json"}
+        assert {path.name for path in folder.iterdir()} == {"activations.npy", "positions.npy", "manifest.json"}
 
 
 def test_nan_in_the_model_is_an_error_and_leaves_no_manifest(stream, tmp_path):
@@ -151,29 +150,27 @@ def test_nan_in_the_model_is_an_error_and_leaves_no_manifest(stream, tmp_path):
     assert not (tmp_path / "manifest.json").exists()
 
 
-def test_a_shard_is_the_file_that_numpy_writes(tmp_path):
+def test_the_file_is_what_numpy_writes(tmp_path):
     bits = np.random.default_rng(0).integers(0, 2**16, (1000, 7)).astype(np.uint16)
-    writer = shards.ShardWriter(tmp_path, 7)
+    writer = RowWriter(tmp_path / "activations.npy", 7)
     for part in np.split(bits, [1, 400, 999]):
         writer.write(part)
     writer.close()
     np.save(tmp_path / "whole.npy", bits)
-    assert (tmp_path / "activations-00000.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+    assert (tmp_path / "activations.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
 
 
-@pytest.mark.parametrize("damage", ["cut", "foreign", "missing", "flipped"])
-def test_damaged_shards_are_refused_by_name(model, stream, tmp_path, damage):
+@pytest.mark.parametrize("damage", ["cut", "foreign", "missing"])
+def test_damaged_files_are_refused_by_name(model, stream, tmp_path, damage):
     extract(model, stream, tmp_path)
-    shard = tmp_path / "activations-00000.npy"
+    path = tmp_path / "activations.npy"
     if damage == "cut":
-        shard.write_bytes(shard.read_bytes()[:-10])
+        path.write_bytes(path.read_bytes()[:-10])
     elif damage == "foreign":
-        artefacts.save_npy(np.zeros((3, 32), np.uint16), shard)
-    elif damage == "flipped":
-        shard.write_bytes(shard.read_bytes()[:-1] + bytes([shard.read_bytes()[-1] ^ 1]))
+        artefacts.save_npy(np.zeros((3, 32), np.uint16), path)
     else:
-        shard.unlink()
-    with pytest.raises(artefacts.ArtefactError, match="activations-00000.npy"):
+        path.unlink()
+    with pytest.raises(artefacts.ArtefactError, match="activations.npy"):
         act.open_activations(tmp_path)
 
 
