@@ -13,7 +13,7 @@ from typing import Any
 from scripts.monosem.core import artefacts
 
 FILES = ("activations.npy", "positions.npy", "manifest.json")
-"""What is stored of a site, the manifest last: it is read first."""
+"""Files of a site's activations, the manifest last: it is read first."""
 
 
 def waiting_folder(folder: Path) -> Path:
