@@ -1,4 +1,4 @@
-"""What needs all rules: directives that every rule with a script has alike, and whether the results are theirs."""
+"""Directives that every rule with a script has alike, and a check that results are those of these rules."""
 
 for each in workflow.rules:
     if each.script:
