@@ -8,12 +8,12 @@ from scripts.monosem.figures import language_models, style
 
 
 def main(job: Job) -> None:
-    """Curves and summaries are in a folder per model; the headline's model has the n-gram references."""
+    """Curves and summaries are in a folder per model; a pretrained model has neither curve nor scores."""
     learnt = {Path(path).parent.name: artefacts.read_jsonl(path) for path in job.input.curves}
     scores = {Path(path).parent.name: artefacts.read_json(path).get("scores") for path in job.input.trainings}
     scores = {name: of_model for name, of_model in scores.items() if of_model}
-    headline = scores[job.params.headline["model"]]
-    references = {name: headline[name]["nats_per_token"] for name in language_models.NGRAMS}
+    scored = scores.get(job.params.headline["model"]) or next(iter(scores.values()))
+    references = {name: scored[name]["nats_per_token"] for name in language_models.NGRAMS}
     drawn = {
         "training-curves": lambda: language_models.training_curves(learnt, references),
         "losses": lambda: language_models.losses(scores),
