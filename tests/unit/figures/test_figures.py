@@ -102,3 +102,21 @@ def test_figure_and_report_jobs_do_not_import_torch():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_pretrained_headline_has_no_curve_and_no_scores(tmp_path):
+    """The figures of the models are drawn from those that were trained here."""
+    scores = {name: {"nats_per_token": 3.0} for name in ("model", "mlp_zeroed", *language_models.NGRAMS)}
+    for name, training in {"mine": {"kind": "pretrained"}, "a": {"kind": "trained", "scores": scores}}.items():
+        artefacts.write_json(training, tmp_path / name / "training.json")
+    artefacts.write_text(
+        '{"tokens": 1, "loss_nats": 4.0}\n{"tokens": 2, "loss_nats": 3.0}\n', tmp_path / "a/training.jsonl"
+    )
+    files = {
+        "curves": [f"{tmp_path}/a/training.jsonl"],
+        "trainings": [f"{tmp_path}/{name}/training.json" for name in ("mine", "a")],
+    }
+    drawn = [f"{tmp_path}/figures/{name}.svg" for name in ("training-curves", "losses")]
+    plot_models.main(job(files, {"svg": drawn}, {"headline": {"model": "mine"}}))
+    losses = Path(drawn[1]).read_text()
+    assert Path(drawn[0]).stat().st_size and ">a<" in losses and "mine" not in losses

@@ -152,7 +152,7 @@ def test_a_rule_graph_may_have_cycles_although_jobs_have_none():
 TOY_FIGURES = outputs_toy.figure_names(report_results.CONFIG["toy"])
 
 
-def compile_made_up(root: Path, config: dict) -> Path:
+def compile_made_up(root: Path, config: dict, pretrained: str | None = None) -> Path:
     """The real template and the real claims, compiled from made-up results of other names and fewer runs."""
     repository = Path.cwd()
     folder = root / "results"
@@ -160,6 +160,8 @@ def compile_made_up(root: Path, config: dict) -> Path:
     scored = folder / f"evaluation/first/{report_results.SITE}/wide/contexts.json"
     if not config["corpus"]["planted"]["share"]:
         artefacts.write_json(artefacts.read_json(scored) | {"contexts": {}}, scored)
+    if pretrained:
+        artefacts.write_json({"kind": "pretrained"}, folder / f"models/{pretrained}/training.json")
     the_plan = plan.make_plan(config)
     analysed = analysis_catalogue.figure_names(config, the_plan)
     names = [("toy", name) for name in TOY_FIGURES] + [("analysis", name) for name in analysed]
@@ -204,6 +206,16 @@ def compile_made_up(root: Path, config: dict) -> Path:
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     return compile_made_up(tmp_path_factory.mktemp("made-up"), report_results.CONFIG)
+
+
+def test_a_pretrained_headline_model_is_called_so_and_its_scores_are_left_out(compiled, tmp_path):
+    folder = compile_made_up(tmp_path, report_results.CONFIG, pretrained="first")
+    trained, pretrained = ((path / "report.md").read_text(encoding="utf-8") for path in (compiled, folder))
+    for passage in ("A one-layer transformer was trained", "better per token than"):
+        assert passage in trained and passage not in pretrained
+    assert "The model `first` is pretrained: it was not trained here" in pretrained
+    verdicts = {row["id"]: row for row in artefacts.read_json(folder / "claims.json")["claims"]}
+    assert verdicts["mlp-matters"]["verdict"] == "not attempted"
 
 
 def test_without_planted_contexts_the_report_has_no_section_about_them(compiled, tmp_path):
