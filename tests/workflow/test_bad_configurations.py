@@ -310,6 +310,7 @@ def test_pretrained_models_are_compared_by_their_tokens(tmp_path):
 
 def test_right_configurations_pass():
     validate.check(copy.deepcopy(VALID))
+    validate.check({**VALID, "sae": {**VALID["sae"], "defaults": {}}})
     validate.check({**VALID, "toy": {**VALID["toy"], "superposition": None}})
     for overlay in (None, "tests/smoke.yaml", "paper/frontier.yaml", "paper/toy-paper-size.yaml"):
         validate.check(configuration.default(*filter(None, [overlay])))

@@ -5,6 +5,7 @@ from typing import Any
 
 from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.sae.architectures import ARCHITECTURES, foreign_keys, missing_key
+from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.workflow import plan, sweeps
 from scripts.monosem.workflow.checks import pretrained_saes
 from scripts.monosem.workflow.checks.common import Check, Config, exists, model_exists, site_exists
@@ -52,8 +53,8 @@ def no_more_latents_than_there_are(config: Config) -> Iterator[str]:
 def run_has_a_batch(config: Config) -> Iterator[str]:
     """The vectors of a run are at least one batch."""
     for where, _, merged in trained_runs(config):
-        if merged["vectors"] < merged["batch_size"]:
-            batch, vectors = merged["batch_size"], merged["vectors"]
+        batch, vectors = merged.get("batch_size", SaeConfig.batch_size), merged["vectors"]
+        if vectors < batch:
             yield f"{where}.vectors: expected at least one batch of {batch}, found {vectors}"
 
 
