@@ -2,7 +2,6 @@
 
 import random
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,7 +118,7 @@ def read_only(work: Path) -> common.Tally:
     """Results that cannot be written: one sentence before any job."""
     tally = common.Tally("read-only results")
     folder = common.copy_of(common.finished_run(work), work / "readonly")
-    shutil.rmtree(folder / "results/toy")
+    (folder / "results/report.html").unlink()  # so that there is something to do
     with _mounted(folder / "results", "--bind", str(folder / "results")) as mounted:
         remount = ["mount", "-o", "remount,ro,bind", str(folder / "results")]
         if not mounted or subprocess.run(remount, capture_output=True).returncode:

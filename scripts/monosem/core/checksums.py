@@ -11,6 +11,7 @@ from typing import Any
 from scripts.monosem.core import artefacts
 
 RESULTS, RECORDS = "results", "checksums"
+LARGEST_BESIDE = 2**26  # bytes: reading the weights of a large model takes seconds, and who uses them names them
 
 
 def files_of(named: Any) -> list[Path]:
@@ -32,22 +33,33 @@ def forget(paths: Iterable[Path]) -> None:
         record.unlink(missing_ok=True)
 
 
-def keep(paths: Iterable[Path]) -> None:
-    """Record the checksums of files as they are now."""
-    for path in paths:
-        record = record_of(path)
-        if record is not None and path.is_file():
-            artefacts.write_text(f"{artefacts.sha256(path)}\n", record)
+def keep(paths: list[Path]) -> None:
+    """Record the checksums of a job's outputs as they are now, each with the names of all."""
+    made = [path for path in paths if record_of(path) is not None and path.is_file()]
+    names = "".join(f"{path}\n" for path in made)
+    for path in made:
+        artefacts.write_text(f"{artefacts.sha256(path)}\n{names}", record_of(path))
+
+
+def _recorded(path: Path) -> list[str]:
+    """Checksum of a file, then the names of all that its job wrote; empty if nothing is known of it."""
+    record = record_of(path)
+    if record is None or not record.is_file() or not path.is_file():
+        return []
+    return record.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def compare(paths: Iterable[Path]) -> None:
-    """Raises: ArtefactError for the first file that is not what its job wrote."""
-    for path in paths:
-        record = record_of(path)
-        if record is None or not record.is_file() or not path.is_file():
-            continue
-        if record.read_text(encoding="utf-8", errors="replace").strip() != artefacts.sha256(path):
+    """Compare files, and what their jobs wrote beside them: a script finds cfg.json beside the weights it is given.
+
+    Raises: ArtefactError for the first file that is not what its job wrote.
+    """
+    paths = list(paths)
+    beside = [Path(name) for path in paths for name in _recorded(path)[1:]]
+    small = [path for path in beside if path.is_file() and path.stat().st_size <= LARGEST_BESIDE]
+    for path in dict.fromkeys([*paths, *small]):
+        if (lines := _recorded(path)) and lines[0] != artefacts.sha256(path):
             raise artefacts.ArtefactError(
-                f"{path} is cut short or changed: its checksum is not that of {record}; the same command with "
+                f"{path} is cut short or changed: its checksum is not that of {record_of(path)}; the same command with "
                 f"`--forcerun {path}` added makes it anew"
             )

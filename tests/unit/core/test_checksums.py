@@ -45,6 +45,25 @@ def test_what_is_not_recorded_is_not_compared():
     checksums.compare([WEIGHTS])
 
 
+def test_what_a_job_wrote_beside_an_input_is_compared_too():
+    config = WEIGHTS.with_name("config.json")
+    config.write_text("{}")
+    checksums.keep([WEIGHTS, config])
+    checksums.compare([WEIGHTS])
+    config.write_text("[]")
+    with pytest.raises(ArtefactError, match="^results/models/a/config.json is cut short or changed"):
+        checksums.compare([WEIGHTS])
+    config.unlink()
+    checksums.compare([WEIGHTS])
+
+
+def test_a_cut_record_is_the_checksum_of_nothing():
+    checksums.keep([WEIGHTS])
+    checksums.record_of(WEIGHTS).write_text("0123")
+    with pytest.raises(ArtefactError, match="--forcerun"):
+        checksums.compare([WEIGHTS])
+
+
 def test_named_files_of_a_rule():
     assert checksums.files_of(["a", "b/c"]) == [Path("a"), Path("b/c")]
     assert checksums.files_of(None) == []
