@@ -3,6 +3,7 @@
 Imports neither torch nor transformers, and never uses the network.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from scripts.monosem.core.artefacts import ArtefactError, read_json
 from scripts.monosem.models import gguf_header, model_folder
 
+HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 Settings = Mapping[str, Any]
 """`models.<name>.pretrained` of a configuration."""
 
@@ -49,11 +51,12 @@ def require(settings: Settings, where: str) -> Path:
         return path
     if place := find(settings):
         return place
-    name = settings["name"]
-    raise ArtefactError(
-        f"{where}.name: '{name}' is neither a folder with {model_folder.NEEDED} nor in the hub cache of this machine; "
-        f"`python -m scripts.fetch_model {name}` fetches it where there is a network"
-    )
+    name, lacking = settings["name"], f"is neither a folder with {model_folder.NEEDED} nor in the hub cache"
+    revision = f" --revision {settings['revision']}" if "revision" in settings else ""
+    remedy = f"`python -m scripts.fetch_model {name}{revision}` fetches it where there is a network"
+    if not HUB_NAME.fullmatch(name) or Path(name).is_dir():
+        remedy = "put these files there, or give the path of a folder that has them"
+    raise ArtefactError(f"{where}.name: '{name}' {lacking} of this machine; {remedy}")
 
 
 def config_of(place: Path) -> dict[str, Any]:

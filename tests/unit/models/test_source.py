@@ -44,6 +44,9 @@ def test_a_gguf_file_is_a_model_by_itself(tmp_path):
     "settings, sentence",
     [
         ({"name": "no/such"}, "models.a.pretrained.name: 'no/such' is neither a folder with config.json"),
+        ({"name": "no/such", "revision": "v1"}, "`python -m scripts.fetch_model no/such --revision v1` fetches it"),
+        ({"name": "/no/such/folder"}, "put these files there, or give the path of a folder that has them"),
+        ({"name": "tests"}, "put these files there, or give the path of a folder that has them"),
         ({"gguf": "a.gguf"}, "models.a.pretrained.gguf: 'a.gguf' is no file"),
         ({"gguf": "no_package:a.gguf"}, "models.a.pretrained.gguf: the package 'no_package' is not installed"),
     ],
