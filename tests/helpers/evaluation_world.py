@@ -43,7 +43,7 @@ def make_model(folder: Path) -> GPT2LMHeadModel:
 
 def make_tokens(folder: Path) -> None:
     random = np.random.default_rng(0)
-    manifest = {"eos_token_id": 0, "vocab_size": VOCAB, "splits": {}}
+    manifest = {"eos_token_id": 0, "vocab_size": VOCAB, "splits": {}, "files": {}}
     for split in corpus.SPLITS:
         tokens, labels, documents = [], [], []
         for document in range(120):
@@ -61,7 +61,9 @@ def make_tokens(folder: Path) -> None:
             "natural": np.arange(120) % 12 >= 5,
         }
         for part, array in arrays.items():
-            artefacts.save_npy(array, folder / f"{split}.{part}.npy")
+            path = folder / f"{split}.{part}.npy"
+            artefacts.save_npy(array, path)
+            manifest["files"][path.name] = artefacts.sha256(path)
         manifest["splits"][split] = {"n_tokens": len(tokens), "n_documents": 120}
     artefacts.write_json(manifest, folder / "manifest.json")
 
