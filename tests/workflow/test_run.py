@@ -138,7 +138,7 @@ def test_a_site_that_joins_a_list_reads_the_list_again(changed, snakemake):
 )
 def test_a_deleted_file_that_jobs_read_is_made_again(changed, snakemake, deleted, rule):
     (changed / "results" / deleted).unlink()
-    assert rule in jobs_of(snakemake(changed, "-n").stdout)
+    assert rule in jobs_of(snakemake(changed, "-n", f"results/{deleted}").stdout)
 
 
 def test_activations_are_extracted_again_and_another_autoencoder_trained_on_them(changed, snakemake):
@@ -151,7 +151,7 @@ def test_activations_are_extracted_again_and_another_autoencoder_trained_on_them
 
 def test_results_carried_elsewhere_are_refused_until_they_are_taken(changed, snakemake):
     shutil.move(changed / ".snakemake", changed / "left behind")
-    edit(changed / "tests/smoke.yaml", "evaluation:", "seed: 1\nevaluation:")
+    edit(changed / "tests/smoke.yaml", "\nevaluation:\n", "\nseed: 1\nevaluation:\n")
     done = snakemake(changed)
     assert done.returncode == 1 and "files that were not made in this checkout" in done.stdout.splitlines()[-1]
     assert snakemake(changed, "--touch").returncode == 0
@@ -160,14 +160,14 @@ def test_results_carried_elsewhere_are_refused_until_they_are_taken(changed, sna
 
 
 def test_a_reader_that_goes_ends_no_run(changed):
-    """`snakemake … 2>&1 | head -5`: the run goes on to its end, and leaves no lock."""
+    """`snakemake … 2>&1 | head`: the job that is running saves what it made, and no lock is left."""
     target = "results/models/onelayer-a/model.safetensors"
     (changed / target).unlink()
     read, write = os.pipe()
     with open(read) as pipe:
         run = subprocess.Popen(command(target), cwd=changed, env=environment(), stdout=write, stderr=write)
         os.close(write)
-        assert len([pipe.readline() for _ in range(5)]) == 5
+        assert any("loss_nats" in line for line in pipe), "the training has begun"
     run.wait(timeout=300)
     assert (changed / target).exists() and not list((changed / ".snakemake/locks").iterdir())
 

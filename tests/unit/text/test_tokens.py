@@ -108,11 +108,11 @@ def test_transformers_opens_the_folder_and_encodes_alike(tokenizer_path, tokeniz
 
 
 def test_labels_of_a_hand_made_document(tokenizer):
-    document = corpus.Document("planted", "train", "He lines: שלום ACGT", ((8, 13, "hebrew"), (13, 18, "dna")))
+    document = corpus.Document("planted", "train", "He says: שלום ACGT", ((8, 13, "hebrew"), (13, 18, "dna")))
     (encoded,) = tokens.encode_documents(tokenizer, [document])
     ids, labels = encoded.ids, encoded.labels
     texts = [tokenizer.decode(np.array(ids)[labels == label].tolist()) for label in (0, 2, 3)]
-    assert texts == ["He lines:", " שלום", " ACGT"]
+    assert texts == ["He says:", " שלום", " ACGT"]
     assert len(ids) == len(labels) and labels.dtype == np.uint8
 
 
