@@ -37,7 +37,7 @@ def require_checkout(checkout: Path, here: Path) -> None:
 
 
 def require_writable(folders: Iterable[Path]) -> None:
-    """Make each folder, and a file in it that is removed again.
+    """Make a file in each folder, or beside one that is not there yet, and remove it again.
 
     Raises: Unusable for a folder that cannot be written to, or a link to a place that is missing.
     """
@@ -48,8 +48,7 @@ def require_writable(folders: Iterable[Path]) -> None:
                 raise Unusable(
                     f"{folder} is a link to {where}, which is missing: make that folder, or remove the link."
                 )
-            folder.mkdir(exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable."):
+            with tempfile.NamedTemporaryFile(dir=folder if folder.exists() else folder.parent, prefix=".writable."):
                 pass
         except OSError as error:
             raise Unusable(
