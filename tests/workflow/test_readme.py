@@ -7,6 +7,7 @@ import random
 import re
 import shlex
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,9 @@ def user(clone, tmp_path, monkeypatch):
     for name, config in (("EleutherAI--pythia-70m", neox), ("gpt2", gpt2)):
         snapshot = cache / f"models--{name}/snapshots/main"
         write(snapshot / "config.json", config)
-        for file in ("tokenizer.json", "model.safetensors"):
-            write(snapshot / file, "")
+        for file in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copyfile(folder / "path/to/folder" / file, snapshot / file)
+        (snapshot / "model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")  # whole, and without a tensor
     sae = cache / f"models--jbloom--GPT2-Small-SAEs-Reformatted/snapshots/main/{SITE}"
     write(sae / "cfg.json", {"model_name": "gpt2-small", "hook_point": SITE, "d_in": 768, "d_sae": 24576})
     write(sae / "sae_weights.safetensors", "")
