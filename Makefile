@@ -40,7 +40,7 @@ $(BENCH): envs/bench.lock
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/bench.lock
 	@touch $@
 
-$(READY): envs/requirements.lock
+$(READY): envs/requirements.lock envs/models.lock
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "monosem needs Python 3.11, 3.12 or 3.13 and found none; name one: make report PYTHON=/path/to/python3.12"; \
 		exit 1; fi
@@ -49,6 +49,7 @@ $(READY): envs/requirements.lock
 	@[ -x .venv/bin/pip ] || { echo "Setting up .venv with $$($(PYTHON) --version)"; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing what envs/requirements.lock names"
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r envs/requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/models.lock
 	@touch $@
 
 clean-venv:

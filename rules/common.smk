@@ -20,6 +20,8 @@ try:
     validate.check(config)
     PLAN = plan.make_plan(config)
     if workflow.is_main_process:
+        for sentence in plan.left_out(config):
+            print(sentence, file=sys.stderr)
         validate.check_models(config, PLAN.of_kind("pretrained"))
 except validate.ConfigError as error:
     sys.exit(f"The configuration cannot be run. {error}")

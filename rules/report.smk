@@ -1,6 +1,6 @@
 """Figures, notebooks, claims and the compiled report. Nothing here trains; only notebooks load torch."""
 
-ROLES = roles.roles(config, PLAN.gpt2)
+ROLES = roles.roles(config, PLAN.language_model)
 NOTEBOOKS = outputs.notebooks(config)
 HEADLINE_SITE = "results/evaluation/{model}/{site}".format_map(ROLES)
 HEADLINE_RUN = "results/evaluation/{model}/{site}/{run}".format_map(ROLES)
@@ -34,7 +34,7 @@ rule plot_fidelity:
     benchmark: "results/benchmarks/plot_fidelity/plot_fidelity.tsv"
     params:
         headline=outputs.headline(config),
-        deep=PLAN.gpt2,
+        deep=PLAN.language_model,
     script: "../scripts/plot_fidelity.py"
 
 

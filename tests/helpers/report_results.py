@@ -32,7 +32,7 @@ CONFIG = {
     "tokenizer": {"vocab_size": 300},
     "chapters": {
         "one_layer": {"model": "first", "second": "other", "control": "permuted"},
-        "gpt2": {"model": "auto", "pretrained": "gpt2", "stand_in": "deep"},
+        "language_model": {"model": "auto", "candidates": ["gpt2", "deep"]},
     },
     "sae": {
         "defaults": {"seed": 0},
@@ -42,9 +42,9 @@ CONFIG = {
             {"model": "first", "site": SITE, "runs": list(RUNS), "sweeps": ["recipe"]},
             {"model": "other", "site": SITE, "runs": ["wide"]},
             {"model": "permuted", "site": SITE, "runs": ["wide"]},
-            {"model": "chapters.gpt2", "site": "blocks.2.mlp.hook_post", "runs": ["narrow"]},
-            {"model": "chapters.gpt2", "site": "blocks.2.hook_resid_post", "runs": ["narrow"]},
-            {"model": "chapters.gpt2", "site": "blocks.1.mlp.hook_post", "runs": ["narrow"]},
+            {"model": "chapters.language_model", "site": "blocks.2.mlp.hook_post", "runs": ["narrow"]},
+            {"model": "chapters.language_model", "site": "blocks.2.hook_resid_post", "runs": ["narrow"]},
+            {"model": "chapters.language_model", "site": "blocks.1.mlp.hook_post", "runs": ["narrow"]},
         ],
     },
     "evaluation": {"headline": {"model": "first", "site": SITE, "run": "wide"}},
@@ -56,10 +56,10 @@ CONFIG = {
         ],
     },
     "analysis": {
-        "use": [{"model": "chapters.gpt2"}, {"model": "first", "against": ["other", "permuted"]}],
+        "use": [{"model": "chapters.language_model"}, {"model": "first", "against": ["other", "permuted"]}],
         "texts": {"some-text": "Some text.", "none": None},
     },
-    "prompts": {"use": [{"model": "chapters.gpt2", "site": "blocks.2.hook_resid_post", "run": "narrow"}]},
+    "prompts": {"use": [{"model": "chapters.language_model", "site": "blocks.2.hook_resid_post", "run": "narrow"}]},
     "interventions": {"use": [{"model": "first", "site": SITE, "run": "wide"}]},
     "toy": {
         "superposition": {"kind": "superposition", "probabilities": [1.0, 0.1, 0.01], "seed": 1},
@@ -286,7 +286,7 @@ def make(root: Path) -> None:
     })  # fmt: skip
     toys(root)
     for use in CONFIG["sae"]["use"]:
-        model = use["model"].replace("chapters.gpt2", "deep")
+        model = use["model"].replace("chapters.language_model", "deep")
         fidelity(root, model, use["site"], use["runs"], control=model == "first")
     for model in ("first", "permuted"):
         interpretation(root, model)

@@ -134,8 +134,8 @@ MISTAKES = [
     ("models.onelayer-a.train.tokens", 128, "at least one step of batch_size x n_positions = 4096 tokens"),
     ("models.onelayer-a-shuffled.shuffle.of", "onelayer-a-shuffled", "the trained model", "'onelayer-a'"),
     ("chapters.one_layer.control", "onelayer-b", "a model of kind shuffle"),
-    ("chapters.gpt2.pretrained", "gpt2-mini", "a pretrained model"),
-    ("chapters.gpt2.model", "gpt-2", "does not exist", "'gpt2'"),
+    ("chapters.language_model.candidates", ["gpt2", "smollm2"], "candidates[1]: the model 'smollm2' does not exist"),
+    ("chapters.language_model.model", "gpt-2", "does not exist", "'gpt2'"),
     ("activations.tokens.onelayr-a", 5, "does not exist", "'onelayer-a'"),
     ("evaluation.tokens_of", {"onelayer-c": 5}, "does not exist", "'onelayer-"),
     ("activations.context", 256, "at most 128, the n_positions of 'onelayer-a'"),
@@ -165,7 +165,7 @@ MISTAKES = [
     ("corpus.installed", {"packages": [], "standard_library": False}, "packages or standard_library", "found neither"),
     # evaluation
     ("evaluation.headline.run", "topk-1024", f"for 'onelayer-a' at {POST}, the run", "did you mean"),
-    ("evaluation.headline.model", "chapters.gpt2", "a name under models"),
+    ("evaluation.headline.model", "chapters.language_model", "a name under models"),
     ("interpretation.use", use(run="topk-1024"), "the run 'topk-1024' does not exist", "did you mean"),
     ("analysis.use", [{"model": "onelayer-c"}], "does not exist", "'onelayer-"),
     ("analysis.use", [{"model": "onelayer-a", "against": ["gpt2-mini"]}], "the n_layer of 'onelayer-a' (1)", "has 4"),
@@ -174,7 +174,7 @@ MISTAKES = [
     ("prompts.sets.happy", "happy.yaml", "cannot be read", "expected a YAML file"),
     (
         "prompts.use",
-        use("chapters.gpt2", "blocks.1.hook_resid_post", run="topk-4096"),
+        use("chapters.language_model", "blocks.1.hook_resid_post", run="topk-4096"),
         "under sae.use for 'gpt2-mini', the site 'blocks.1.hook_resid_post' does not exist",
         "did you mean",
     ),

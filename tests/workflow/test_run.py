@@ -109,7 +109,7 @@ def test_sites_listed_together_are_read_in_one_pass(finished):
 
 def test_a_site_of_its_own_reads_and_trains_no_other_again(changed, snakemake):
     old = "    - {model: onelayer-a-shuffled, site:"
-    new = "    - {model: chapters.gpt2, site: blocks.1.hook_resid_post, runs: [topk-256]}\n"
+    new = "    - {model: chapters.language_model, site: blocks.1.hook_resid_post, runs: [topk-256]}\n"
     edit(changed / "tests/smoke.yaml", old, new + old)
     jobs = jobs_of(snakemake(changed, "-n").stdout)
     assert jobs["extract_activations"] == 1 and jobs["train_sae"] == 1

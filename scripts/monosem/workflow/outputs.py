@@ -147,14 +147,14 @@ def seeds(config: Config, the_plan: Plan) -> dict[str, int]:
 
 def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
     """Settings that the report names."""
-    chapter, planted = config["chapters"]["gpt2"], config["corpus"]["planted"]
+    planted = config["corpus"]["planted"]
     return {
         "seeds": seeds(config, the_plan),
         "pretrained_saes": sources_of_pretrained_saes(config, the_plan),
         "gpt2": {
-            "model": the_plan.gpt2,
-            "pretrained": chapter["pretrained"],
-            "is_pretrained": the_plan.models[the_plan.gpt2] == "pretrained",
+            "model": the_plan.language_model,
+            "candidates": list(config["chapters"]["language_model"]["candidates"]),
+            "is_pretrained": the_plan.models[the_plan.language_model] == "pretrained",
         },
         "toy": outputs_toy.experiments(config["toy"]),
         "analysis": analysis.report_settings(config, the_plan),

@@ -48,7 +48,7 @@ def figure_names(config: Config, plan: Plan) -> list[str]:
     """`{model}-{figure}` of everything that is drawn: all of the chapter's model, and comparisons of others."""
     names = []
     for model, peers in plan.analysed.items():
-        if model == plan.gpt2:
+        if model == plan.language_model:
             names += [f"{model}-{figure}" for figure in FIGURES]
             names += [f"{model}-text-{name}" for name in texts(config)]
         elif peers:

@@ -3,7 +3,7 @@
 Imports neither torch nor transformers. Expects a configuration that `validate.check` has passed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,8 +16,10 @@ from scripts.monosem.models.model_folder import CONFIG, OPTIONS
 from scripts.monosem.models.site_names import layer_of, parse
 from scripts.monosem.workflow.checks import pretrained_saes
 
-CHAPTER_GPT2 = "chapters.gpt2"
+CHAPTER_3 = "chapters.language_model"
 """Stands for the model of chapter 3 wherever a configuration names a model."""
+USES = ("sae", "interpretation", "analysis", "prompts", "interventions")
+"""Sections with a `use` list."""
 KINDS = ("train", "shuffle", "pretrained")
 Config = dict[str, Any]
 Place = tuple[str, str]
@@ -28,7 +30,7 @@ Place = tuple[str, str]
 class Plan:
     """Everything with a name that the rules build."""
 
-    gpt2: str
+    language_model: str
     """The model of chapter 3."""
     models: dict[str, str]
     """Model -> its kind (one of KINDS); only models that are used, each after the one it is made from."""
@@ -70,6 +72,21 @@ def pretrained_source(config: Config, model: str) -> Path | None:
     return source.find(config["models"][model]["pretrained"])
 
 
+def left_out(config: Config) -> Iterator[str]:
+    """A sentence per candidate for chapter 3 that was not chosen although something is asked of it."""
+    chosen, chapter = chapter_model(config), config["chapters"]["language_model"]
+    for name in chapter["candidates"]:
+        asked = [key for key in USES for use in config.get(key, {}).get("use", ()) if use["model"] == name != chosen]
+        if asked:
+            here = "" if is_here(config, name) else f" ('{name}' is not on this machine)"
+            yield f"Chapter 3 is about '{chosen}': what {', '.join(dict.fromkeys(asked))} ask of '{name}' is left out{here}"
+
+
+def is_here(config: Config, model: str) -> bool:
+    """Whether a model can be had on this machine: its files are here, or it is made in the run."""
+    return kind_of(config, model) != "pretrained" or pretrained_source(config, model) is not None
+
+
 def names_of(config: Config, model: str) -> tuple[str, ...]:
     """Aliases under which an SAE's cfg.json may name this model, its name in the configuration first."""
     if kind_of(config, model) != "pretrained":
@@ -103,16 +120,23 @@ def device_of(config: Config, model: str) -> str:
 
 
 def chapter_model(config: Config) -> str:
-    """The model of chapter 3: `auto` means the pretrained one if it is on this machine, else the stand-in."""
-    chapter = config["chapters"]["gpt2"]
+    """The model of chapter 3: `auto` means the first candidate that is on this machine, or the last one if none is."""
+    chapter = config["chapters"]["language_model"]
     if chapter["model"] != "auto":
         return chapter["model"]
-    return chapter["pretrained"] if pretrained_source(config, chapter["pretrained"]) else chapter["stand_in"]
+    return next((name for name in chapter["candidates"] if is_here(config, name)), chapter["candidates"][-1])
+
+
+def uses(config: Config, section: str) -> list[tuple[int, Config]]:
+    """Entries of a section's `use` list with their numbers; those of candidates not chosen for chapter 3 are left out."""
+    others = {*config["chapters"]["language_model"]["candidates"]} - {chapter_model(config)}
+    entries = config.get(section, {}).get("use", ())
+    return [(number, use) for number, use in enumerate(entries) if use["model"] not in others]
 
 
 def resolve(config: Config, model: str) -> str:
-    """A name in a `use` list -> the model: `chapters.gpt2` is replaced."""
-    return chapter_model(config) if model == CHAPTER_GPT2 else model
+    """A name in a `use` list -> the model: `chapters.language_model` is replaced."""
+    return chapter_model(config) if model == CHAPTER_3 else model
 
 
 def architecture(config: Config, model: str) -> dict[str, Any] | None:
@@ -179,7 +203,7 @@ def _trained_sites(config: Config) -> tuple[dict[Place, tuple[str, ...]], dict[P
     """`Plan.sites` and `Plan.passes`."""
     sites: dict[Place, tuple[str, ...]] = {}
     passes: dict[Place, tuple[str, ...]] = {}
-    for use in config["sae"]["use"]:
+    for _, use in uses(config, "sae"):
         model, here = resolve(config, use["model"]), sites_of(use)
         new = [site for site in here if (model, site) not in sites]
         if len(new) > 1:
@@ -213,16 +237,16 @@ def _controls(config: Config, sites: dict[Place, tuple[str, ...]], references: d
 
 def _autoencoders(config: Config, section: str) -> tuple[tuple[str, str, str], ...]:
     """(model, site, run) of the autoencoders that a section uses."""
-    uses = config.get(section, {}).get("use", ())
-    return tuple(dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for use in uses))
+    entries = uses(config, section)
+    return tuple(dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for _, use in entries))
 
 
 def make_plan(config: Config) -> Plan:
     """Resolve names and collect what is used."""
-    gpt2, (sites, passes) = chapter_model(config), _trained_sites(config)
+    language_model, (sites, passes) = chapter_model(config), _trained_sites(config)
     analysed = {
         resolve(config, use["model"]): tuple(resolve(config, other) for other in use.get("against", ()))
-        for use in config.get("analysis", {}).get("use", ())
+        for _, use in uses(config, "analysis")
     }
     compared = [model for pair in analysed.items() for model in (pair[0], *pair[1])]
     entries = config.get("interventions", {}).get("named") or {}
@@ -231,8 +255,8 @@ def make_plan(config: Config) -> Plan:
     headline = config["evaluation"]["headline"]["run"]
     references = {place: headline if headline in runs else runs[0] for place, runs in sites.items()}
     return Plan(
-        gpt2=gpt2,
-        models=_used_models(config, [*(model for model, _ in sites), *chapter, gpt2, *compared, *pinned]),
+        language_model=language_model,
+        models=_used_models(config, [*(model for model, _ in sites), *chapter, language_model, *compared, *pinned]),
         sites=sites,
         passes=passes,
         interpreted=_autoencoders(config, "interpretation"),

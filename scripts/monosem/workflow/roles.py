@@ -5,7 +5,7 @@ from typing import Any
 
 from scripts.monosem.core.artefacts import key_prefix
 from scripts.monosem.workflow import outputs_toy
-from scripts.monosem.workflow.plan import CHAPTER_GPT2, sites_of
+from scripts.monosem.workflow.plan import CHAPTER_3, sites_of, uses
 
 
 def toy_roles(config: Mapping[str, Any]) -> dict[str, str | None]:
@@ -20,8 +20,8 @@ def toy_roles(config: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _sites(config: Mapping[str, Any], model: str, chapter_model: str) -> list[tuple[str, list[str]]]:
     """Sites of a model with their runs, in the order of the configuration."""
-    names = {model, CHAPTER_GPT2} if model == chapter_model else {model}
-    return [(site, use["runs"]) for use in config["sae"]["use"] if use["model"] in names for site in sites_of(use)]
+    names = {model, CHAPTER_3} if model == chapter_model else {model}
+    return [(site, use["runs"]) for _, use in uses(config, "sae") if use["model"] in names for site in sites_of(use)]
 
 
 def _evaluation(model: str | None, site: str | None, run: str | None, what: str) -> str | None:
@@ -32,8 +32,8 @@ def _evaluation(model: str | None, site: str | None, run: str | None, what: str)
 
 def _first_of(config: Mapping[str, Any], section: str, gpt2_model: str | None) -> str | None:
     """The part of a key that is a section's result on the first autoencoder that it uses on the chapter's model."""
-    for use in config.get(section, {}).get("use", ()):
-        if use["model"] in (CHAPTER_GPT2, gpt2_model):
+    for _, use in uses(config, section):
+        if use["model"] in (CHAPTER_3, gpt2_model):
             return f"analysis/{gpt2_model}/{use['site']}/{use['run']}/{section}"
     return None
 
@@ -49,14 +49,11 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
     deep = _sites(config, gpt2_model, gpt2_model) if gpt2_model else []
     deep_mlp = next(((where, names) for where, names in deep if "mlp" in where), (None, [None]))
     deep_stream = next(((where, names) for where, names in deep if "resid" in where), (None, [None]))
-    interpreted = {(use["model"], use["site"], use["run"]) for use in config["interpretation"]["use"]}
+    interpreted = {(use["model"], use["site"], use["run"]) for _, use in uses(config, "interpretation")}
     control, second = one_layer.get("control"), one_layer.get("second")
     control_read = (control, site, run) if (control, site, run) in interpreted else (None, None, None)
-    analysed = {
-        gpt2_model if use["model"] == CHAPTER_GPT2 else use["model"]
-        for use in config.get("analysis", {}).get("use", ())
-    }
-    pinned = headline in [dict(use) for use in config.get("interventions", {}).get("use", ())]
+    analysed = {gpt2_model if use["model"] == CHAPTER_3 else use["model"] for _, use in uses(config, "analysis")}
+    pinned = headline in [dict(use) for _, use in uses(config, "interventions")]
     tokenizer = config["tokenizer"].get("name", f"bpe-{config['tokenizer']['vocab_size']}")
     corpus = config["corpus"]["name"]
     return {

@@ -171,7 +171,7 @@ def compile_made_up(root: Path, config: dict, pretrained: str | None = None) -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     (folder / "rulegraph.mmd").write_text("flowchart TB\n\tid0[all]\n\tid1[train]\n\tid1 --> id0\n")
-    playing = roles.roles(config, the_plan.gpt2)
+    playing = roles.roles(config, the_plan.language_model)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         present = [path for path in outputs.results(config, the_plan) if Path(path).exists()]

@@ -23,14 +23,14 @@ def config():
         },
         "chapters": {
             "one_layer": {"model": "a"},
-            "gpt2": {"model": "auto", "pretrained": "gpt2", "stand_in": "mini"},
+            "language_model": {"model": "auto", "candidates": ["gpt2", "mini"]},
         },
         "activations": {"tokens": {"default": 100, "a": 1000}},
         "sae": {
             "runs": {"one": {"d_sae": 64}, "two": {"d_sae": 16}},
             "use": [
                 {"model": "a", "site": POST, "runs": ["one"]},
-                {"model": "chapters.gpt2", "site": POST, "runs": ["two"]},
+                {"model": "chapters.language_model", "site": POST, "runs": ["two"]},
             ],
         },
         "evaluation": {"headline": {"model": "a", "site": POST, "run": "one"}},
@@ -50,16 +50,16 @@ def gpt2_folder(tmp_path, monkeypatch):
     return folder
 
 
-def test_chapter_three_runs_on_the_stand_in_where_there_are_no_weights(config):
+def test_chapter_three_runs_on_the_first_candidate_that_is_here(config):
     made = plan.make_plan(config)
-    assert made.gpt2 == "mini"
+    assert made.language_model == "mini"
     assert made.models == {"a": "train", "mini": "train"}  # b, the shuffled model and gpt2 are not used
     assert made.sites == {("a", POST): ("one",), ("mini", POST): ("two",)}
 
 
 def test_chapter_three_runs_on_gpt2_where_its_weights_are(config, gpt2_folder):
     made = plan.make_plan(config)
-    assert made.gpt2 == "gpt2" and made.models["gpt2"] == "pretrained" and "mini" not in made.models
+    assert made.language_model == "gpt2" and made.models["gpt2"] == "pretrained" and "mini" not in made.models
     assert plan.architecture(config, "gpt2")["n_layer"] == 12
     assert plan.tokenizer_of(config, "gpt2") == "gpt2"
 
@@ -67,12 +67,23 @@ def test_chapter_three_runs_on_gpt2_where_its_weights_are(config, gpt2_folder):
 @pytest.mark.parametrize("gone", ["config.json", "model.safetensors", "tokenizer.json"])
 def test_half_a_download_is_no_model(config, gpt2_folder, gone):
     (gpt2_folder / gone).unlink()
-    assert plan.make_plan(config).gpt2 == "mini"
+    assert plan.make_plan(config).language_model == "mini"
+
+
+def test_what_is_asked_of_candidates_that_are_not_chosen_is_left_out(config, gpt2_folder):
+    config["sae"]["use"] += [
+        {"model": model, "site": "blocks.0.hook_resid_post", "runs": ["one"]} for model in ("gpt2", "mini")
+    ]
+    assert ("gpt2", "blocks.0.hook_resid_post") in plan.make_plan(config).sites
+    assert [number for number, _ in plan.uses(config, "sae")] == [0, 1, 2]
+    (gpt2_folder / "config.json").unlink()
+    assert ("mini", "blocks.0.hook_resid_post") in plan.make_plan(config).sites
+    assert [number for number, _ in plan.uses(config, "sae")] == [0, 1, 3]
 
 
 def test_a_named_model_is_taken_whatever_is_on_this_machine(config, gpt2_folder):
-    config["chapters"]["gpt2"]["model"] = "mini"
-    assert plan.make_plan(config).gpt2 == "mini"
+    config["chapters"]["language_model"]["model"] = "mini"
+    assert plan.make_plan(config).language_model == "mini"
 
 
 def test_a_shuffled_model_brings_its_source_and_serves_as_control(config):

@@ -60,7 +60,7 @@ def run_has_a_batch(config: Config) -> Iterator[str]:
 
 def used_names_exist(config: Config) -> Iterator[str]:
     """Models, sites, runs and sweeps of `sae.use` exist, and pretrained autoencoders belong where they are used."""
-    for number, use in enumerate(config["sae"]["use"]):
+    for number, use in plan.uses(config, "sae"):
         where = f"sae.use[{number}]"
         yield from model_exists(config, use["model"], f"{where}.model")
         for run in use["runs"]:

@@ -30,8 +30,8 @@ def exists(known: Iterable[str], name: str, where: str, what: str) -> Iterator[s
 
 
 def model_exists(config: Config, name: str, where: str) -> Iterator[str]:
-    """A model in a `use` list must be configured; `chapters.gpt2` stands for the model of chapter 3."""
-    yield from exists([plan.CHAPTER_GPT2, *config["models"]], name, where, "the model")
+    """A model in a `use` list must be configured; `chapters.language_model` stands for the model of chapter 3."""
+    yield from exists([plan.CHAPTER_3, *config["models"]], name, where, "the model")
 
 
 def model_is_here(config: Config, model: str) -> Iterator[str]:

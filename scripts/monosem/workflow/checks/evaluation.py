@@ -14,7 +14,7 @@ from scripts.monosem.workflow.checks.common import Check, Config, model_exists, 
 
 def used_models_exist(config: Config) -> Iterator[str]:
     """Models of the analysis and of named interventions are configured."""
-    for number, use in enumerate(config["analysis"]["use"]):
+    for number, use in plan.uses(config, "analysis"):
         yield from model_exists(config, use["model"], f"analysis.use[{number}].model")
         for name in use.get("against", ()):
             yield from model_exists(config, name, f"analysis.use[{number}].against")
@@ -25,7 +25,7 @@ def used_models_exist(config: Config) -> Iterator[str]:
 
 def analysed_models_are_alike(config: Config) -> Iterator[str]:
     """Models that are compared are on this machine and share depth, tokenizer and the sites that are looked at."""
-    for number, use in enumerate(config["analysis"]["use"]):
+    for number, use in plan.uses(config, "analysis"):
         where = f"analysis.use[{number}]"
         model = plan.resolve(config, use["model"])
         yield from site_exists(config, model, "blocks.0.hook_resid_pre", where)
@@ -36,7 +36,7 @@ def analysed_models_are_alike(config: Config) -> Iterator[str]:
             if here != there:
                 yield f"{where}.against: expected a model with the n_layer of '{model}' ({here}), '{other}' has {there}"
             yield from tokenizers_agree(config, model, other, f"{where}.against")
-            for site in (site for use in config["sae"]["use"] if plan.resolve(config, use["model"]) == model
+            for site in (site for _, use in plan.uses(config, "sae") if plan.resolve(config, use["model"]) == model
                          for site in plan.sites_of(use)):  # fmt: skip
                 yield from site_exists(config, other, site, f"{where}.against")
 
@@ -77,7 +77,7 @@ def words_are_groups(config: Config) -> Iterator[str]:
 
 def prompts_are_sets(config: Config) -> Iterator[str]:
     """Autoencoders that read prompts are trained, and the files of prompts are there and in form."""
-    for number, use in enumerate(config["prompts"]["use"]):
+    for number, use in plan.uses(config, "prompts"):
         yield from sae_exists(config, use, f"prompts.use[{number}]")
     sets = {name: path for name, path in config["prompts"]["sets"].items() if path is not None}
     yield from text_files.prompts(sets, config["prompts"]["baseline"])
@@ -85,8 +85,8 @@ def prompts_are_sets(config: Config) -> Iterator[str]:
 
 def pinned_latents_are_interpreted(config: Config) -> Iterator[str]:
     """Autoencoders whose latents of contexts are pinned are interpreted, which finds those latents."""
-    places = [(use["model"], use["site"], use["run"]) for use in config["interpretation"]["use"]]
-    for number, use in enumerate(config["interventions"]["use"]):
+    places = [(use["model"], use["site"], use["run"]) for _, use in plan.uses(config, "interpretation")]
+    for number, use in plan.uses(config, "interventions"):
         where = f"interventions.use[{number}]"
         yield from sae_exists(config, use, where)
         if (use["model"], use["site"], use["run"]) not in places:
@@ -112,14 +112,14 @@ def named_interventions_can_be_done(config: Config) -> Iterator[str]:
 def headline_is_trained(config: Config) -> Iterator[str]:
     """The report is about an autoencoder that is trained, on a model that does not depend on the machine."""
     headline = config["evaluation"]["headline"]
-    if headline["model"] == plan.CHAPTER_GPT2:
-        yield f"evaluation.headline.model: expected a name under models, found '{plan.CHAPTER_GPT2}'"
+    if headline["model"] == plan.CHAPTER_3:
+        yield f"evaluation.headline.model: expected a name under models, found '{plan.CHAPTER_3}'"
     yield from sae_exists(config, headline, "evaluation.headline")
 
 
 def interpreted_saes_are_trained(config: Config) -> Iterator[str]:
     """Autoencoders that are interpreted are trained."""
-    for number, use in enumerate(config["interpretation"]["use"]):
+    for number, use in plan.uses(config, "interpretation"):
         yield from sae_exists(config, use, f"interpretation.use[{number}]")
 
 

@@ -12,7 +12,7 @@ SHARED = ("doses", "samples", "sample_tokens", "tokens")  # keys of the section 
 
 
 def entries(config: Config) -> dict[str, dict[str, Any]]:
-    """Name -> entry, without those that are null; `chapters.gpt2` is replaced by the model."""
+    """Name -> entry, without those that are null; `chapters.language_model` is replaced by the model."""
     named = config.get("interventions", {}).get("named") or {}
     return {
         name: {**entry, "model": plan.resolve(config, entry["model"])}

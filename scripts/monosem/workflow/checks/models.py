@@ -102,14 +102,12 @@ def one_layer_chapter_has_models(config: Config) -> Iterator[str]:
         yield f"chapters.one_layer.control: expected a model of kind shuffle, found '{control}'"
 
 
-def gpt2_chapter_has_models(config: Config) -> Iterator[str]:
-    """Chapter 3 is about a model that exists; `auto` chooses between a pretrained one and another."""
-    models, chapter = config["models"], config["chapters"]["gpt2"]
-    for role in ("pretrained", "stand_in"):
-        yield from exists(models, chapter[role], f"chapters.gpt2.{role}", "the model")
-    if "pretrained" not in models[chapter["pretrained"]]:
-        yield f"chapters.gpt2.pretrained: expected a pretrained model, found '{chapter['pretrained']}'"
-    yield from exists(["auto", *models], chapter["model"], "chapters.gpt2.model", "the model")
+def language_model_chapter_has_a_model(config: Config) -> Iterator[str]:
+    """Chapter 3 is about a model that exists; `auto` chooses one that is on this machine."""
+    chapter, where = config["chapters"]["language_model"], "chapters.language_model"
+    for number, name in enumerate(chapter["candidates"]):
+        yield from exists(config["models"], name, f"{where}.candidates[{number}]", "the model")
+    yield from exists(["auto", *config["models"]], chapter["model"], f"{where}.model", "the model")
 
 
 def token_counts_are_of_models(config: Config) -> Iterator[str]:
@@ -130,6 +128,6 @@ CHECKS: tuple[Check, ...] = (
     pretrained_model_has_one_source,
     shuffled_model_has_a_source,
     one_layer_chapter_has_models,
-    gpt2_chapter_has_models,
+    language_model_chapter_has_a_model,
     token_counts_are_of_models,
 )

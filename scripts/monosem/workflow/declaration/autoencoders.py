@@ -72,7 +72,7 @@ class Use:
     """Runs that are trained at one site."""
 
     model: str
-    """A name under models; or chapters.gpt2."""
+    """A name under models; or chapters.language_model."""
     site: str | Annotated[tuple[str, ...], MinLen(1), UNIQUE]
     """A TransformerLens hook name, e.g. blocks.0.mlp.hook_post; or a list, read in one pass."""
     runs: Annotated[tuple[str, ...], MinLen(1), UNIQUE]

@@ -11,7 +11,7 @@ class TrainedSae:
     """One trained autoencoder."""
 
     model: str
-    """A name under models; or chapters.gpt2."""
+    """A name under models; or chapters.language_model."""
     site: str
     """A TransformerLens hook name, e.g. blocks.0.mlp.hook_post."""
     run: str

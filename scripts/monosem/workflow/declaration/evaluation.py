@@ -53,7 +53,7 @@ class AnalysedModel:
     """A model, and others that it is compared with."""
 
     model: str
-    """A name under models; or chapters.gpt2."""
+    """A name under models; or chapters.language_model."""
     against: Annotated[tuple[str, ...], UNIQUE] = ()
     """Models of the same tokenizer."""
 
@@ -95,7 +95,7 @@ class NamedIntervention:
     """A latent or neuron that is pinned while the model reads a text or continues a prompt."""
 
     model: str
-    """A name under models; or chapters.gpt2."""
+    """A name under models; or chapters.language_model."""
     site: str
     """A TransformerLens hook name, e.g. blocks.0.mlp.hook_post."""
     run: str | None = None

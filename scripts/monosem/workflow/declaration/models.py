@@ -202,15 +202,13 @@ class OneLayer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gpt2:
-    """Models of chapter 3."""
+class LanguageModel:
+    """The model of chapter 3."""
 
     model: str
-    """auto, or a name under models."""
-    pretrained: str
-    """The model that auto takes where its weights are on this machine."""
-    stand_in: str
-    """The model that auto takes elsewhere."""
+    """A name under models; or auto: the first of the candidates that is on this machine."""
+    candidates: Annotated[tuple[str, ...], Len(1)]
+    """Names under models. What is asked of those that are not chosen, in any `use` list, is left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +217,7 @@ class Chapters:
 
     one_layer: OneLayer
     """Chapter 2."""
-    gpt2: Gpt2
+    language_model: LanguageModel
     """Chapter 3."""
 
 
