@@ -78,8 +78,8 @@ def left_out(config: Config) -> Iterator[str]:
     for name in chapter["candidates"]:
         asked = [key for key in USES for use in config.get(key, {}).get("use", ()) if use["model"] == name != chosen]
         if asked:
-            here = "" if is_here(config, name) else f" ('{name}' is not on this machine)"
-            yield f"Chapter 3 is about '{chosen}': what {', '.join(dict.fromkeys(asked))} ask of '{name}' is left out{here}"
+            sections, here = ", ".join(dict.fromkeys(asked)), "" if is_here(config, name) else ", not on this machine"
+            yield f"Chapter 3 is about '{chosen}': what {sections} ask of '{name}'{here}, is left out"
 
 
 def is_here(config: Config, model: str) -> bool:
@@ -128,7 +128,7 @@ def chapter_model(config: Config) -> str:
 
 
 def uses(config: Config, section: str) -> list[tuple[int, Config]]:
-    """Entries of a section's `use` list with their numbers; those of candidates not chosen for chapter 3 are left out."""
+    """Entries of a section's `use` list with their numbers, without those of candidates not chosen for chapter 3."""
     others = {*config["chapters"]["language_model"]["candidates"]} - {chapter_model(config)}
     entries = config.get(section, {}).get("use", ())
     return [(number, use) for number, use in enumerate(entries) if use["model"] not in others]
