@@ -83,7 +83,7 @@ def left_out(config: Config) -> Iterator[str]:
 
 
 def is_here(config: Config, model: str) -> bool:
-    """Whether a model can be had on this machine: its files are here, or it is made in the run."""
+    """True if a model can be had on this machine: its files are here, or it is made in the run."""
     return kind_of(config, model) != "pretrained" or pretrained_source(config, model) is not None
 
 
