@@ -14,7 +14,7 @@ os.environ["HF_HUB_CACHE"] = os.path.join(tempfile.gettempdir(), "monosem-tests-
 if importlib.util.find_spec("sae_lens") is None:  # the benchmark's environment: make bench-test
     collect_ignore = ["bench"]
 
-SHAPES_CHECKED = ("core", "metrics", "text", "models", "activations", "evaluation", "figures", "reporting")
+SHAPES_CHECKED = ("core", "metrics", "text", "models", "activations", "evaluation", "browser", "figures", "reporting")
 """Rooms of the library whose annotations are checked."""
 
 if SHAPES_CHECKED and importlib.util.find_spec("beartype"):

@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "sae": ("core",),
     "toy": ("core", "metrics", "sae"),
     "evaluation": ("core", "metrics", "text", "models", "activations", "sae"),
+    "browser": ("core", "metrics", "text", "models", "activations", "sae", "evaluation"),
     # torch-free
     "figures": (
         "core", "text.visible", "sae.architectures", "models.site_names",

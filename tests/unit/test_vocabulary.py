@@ -18,7 +18,7 @@ import pytest
 ROOMS = {
     **{
         room: (f"scripts/monosem/{room}/**/*.py", f"tests/unit/{room}/**/*.py")
-        for room in "core metrics text models activations sae toy evaluation figures reporting".split()
+        for room in "core metrics text models activations sae toy evaluation browser figures reporting".split()
     },
     "workflow": (
         "scripts/monosem/workflow/**/*.py", "tests/unit/workflow/**/*.py", "config.yaml", "config/**/*.yaml",
