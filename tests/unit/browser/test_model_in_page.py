@@ -17,6 +17,8 @@ CONTEXT, VOCAB, D_SAE = 12, 60, 96
 ARITHMETIC = 1e-4
 """Largest difference of a logit or latent from Python's on equal weights, in units of their largest size."""
 
+PINNED = "return Array.from(core.continueText(subject, ids, 0, 1, core.pin(subject, kind, unit, value)).probabilities)"
+
 
 def make_model(n_layer: int, activation: str):
     shape = Architecture(n_layer, 16, 2, 32, CONTEXT, activation, VOCAB)
@@ -48,8 +50,9 @@ def make_sae(architecture: str, d_in: int = 32):
 def open_in(engine, config, model, sae, layer):
     engine.keep(
         "subject",
-        "const weights = core.readSafetensors(core.fromBase64(model)), file = core.readSafetensors(core.fromBase64(sae));"
-        "return {model: core.openModel(weights.document, weights.tensors), sae: core.openSae(file.document, file.tensors), layer}",
+        "const [weights, file] = [model, sae].map((it) => core.readSafetensors(core.fromBase64(it)));"
+        "return {layer, model: core.openModel(weights.document, weights.tensors),"
+        " sae: core.openSae(file.document, file.tensors)}",
         model=as_text(pack.file_bytes(pack.model_arrays(model), config)),
         sae=as_text(pack.file_bytes(pack.sae_arrays(sae), pack.sae_config(sae))),
         layer=layer,
@@ -138,8 +141,7 @@ def test_steering_gives_python_s_next_token(opened):
         target = pin.Target(model, site, sae)
         expected = pin.pinned_logits(target, torch.tensor([[0, *ids]]), unit, value)[0, -1].softmax(-1)
         made = engine.run(
-            "return Array.from(core.continueText(subject, ids, 0, 1, core.pin(subject, 'latents', unit, value)).probabilities)",
-            ids=ids, unit=unit, value=value,
+            PINNED, kind="latents", ids=ids, unit=unit, value=value,
         )  # fmt: skip
         assert made == pytest.approx(expected.tolist(), abs=1e-5)
     neuron = pin.pinned_logits(pin.Target(model, site, None), torch.tensor([[0, *ids]]), 4, 3.0)[0, -1].softmax(-1)
@@ -156,7 +158,8 @@ def test_logit_weights(opened):
     if site.layer == 0:
         expected = logit_weights(model, site, sae.W_dec[5:6], usual)[0]
         made = engine.run(
-            "return Array.from(core.logitWeights(subject.model, 0, core.directionOf(subject.sae, 32, 'latents', 5), usual))",
+            "const direction = core.directionOf(subject.sae, 32, 'latents', 5);"
+            " return Array.from(core.logitWeights(subject.model, 0, direction, usual))",
             usual=usual.tolist(),
         )
         assert made == pytest.approx(expected.tolist(), abs=1e-3)
