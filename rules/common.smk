@@ -48,6 +48,8 @@ TOKEN_SHARDS = [
 ]
 SAE = "results/sae/{model}/{site}/{run}/sae_weights.safetensors"
 SAE_CFG = "results/sae/{model}/{site}/{run}/cfg.json"
+CODES = "results/evaluation/{model}/{site}/{run}/codes.npz"
+"""Active latents on held-out text."""
 
 WITHIN_A_RUN = session.RUN_PID in os.environ  # as the call that draws the rule graph is
 session.begin(os.environ, offline="hub" not in config["corpus"])

@@ -24,6 +24,25 @@ rule evaluate_fidelity:
     script: "../scripts/evaluate_fidelity.py"
 
 
+rule encode_text:
+    """Encode held-out text once, for everything that compares latents; others ask for `codes.npz` as an input."""
+    input:
+        **MODEL,
+        tokens=tokens_of,
+        sae=sae_files,
+        code=code_of("encode_text"),
+    output:
+        codes=CODES,
+    log: "results/logs/encode_text/{model}_{site}_{run}.log"
+    benchmark: "results/benchmarks/encode_text/{model}_{site}_{run}.tsv"
+    threads: config["threads"]["evaluation"]
+    params:
+        tokens=config["interpretation"]["tokens"],
+        seed=config["seed"],
+        device=device_of_model,
+    script: "../scripts/encode_text.py"
+
+
 rule interpret_latents:
     """Look at random latents and neurons, and find those that detect the planted contexts."""
     input:

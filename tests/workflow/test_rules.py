@@ -110,7 +110,13 @@ def test_shipped_configuration_can_be_planned(clone, snakemake):
     done = snakemake(clone, "-n", configfile=None)
     assert done.returncode == 0, done.stdout[-3000:]
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
-    assert set(RULES) - set(jobs) <= {"link_language_model", "import_sae", "pin_unit", "show_intervention"}
+    assert set(RULES) - set(jobs) <= {
+        "link_language_model",
+        "import_sae",
+        "pin_unit",
+        "show_intervention",
+        "encode_text",
+    }
 
 
 def test_a_wrong_target_is_named_at_once(clone, snakemake):
@@ -148,7 +154,7 @@ def test_lint_has_nothing_to_say(clone, snakemake):
 
 def test_jobs_on_a_model_compute_where_its_options_say(parsed):
     assert {rule for rule, facts in parsed.items() if facts["device"] == "mps"} == {
-        "extract_activations", "evaluate_fidelity", "interpret_latents", "compare_representations",
+        "extract_activations", "evaluate_fidelity", "encode_text", "interpret_latents", "compare_representations",
         "compare_prompt_sets", "pin_context_latents", "pin_unit",
     }  # fmt: skip
     assert all(parsed[rule]["device"] == "auto" for rule in ("train_language_model", "train_sae", "run_toy_experiment"))

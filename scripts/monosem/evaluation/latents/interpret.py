@@ -14,6 +14,7 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.latents import contexts, examples
 from scripts.monosem.evaluation.latents.cards import Units, Vocabulary, cards
 from scripts.monosem.evaluation.latents.document import BothKinds, Context, Contexts, Interpretation, SplitCounts
+from scripts.monosem.evaluation.latents.encode_text import text_of
 from scripts.monosem.evaluation.latents.logit_weights import reason_unavailable
 from scripts.monosem.evaluation.latents.unit_activations import (
     Block,
@@ -25,7 +26,7 @@ from scripts.monosem.evaluation.latents.unit_activations import (
 )
 from scripts.monosem.text import corpus
 from scripts.monosem.text.bpe import load_tokenizer
-from scripts.monosem.text.tokens import TokenStream, load_tokens, windows
+from scripts.monosem.text.tokens import TokenStream, load_tokens
 
 SUMMARY_UNITS = 512
 """Latents, and neurons, over which entropy and single-token shares are taken."""
@@ -123,11 +124,7 @@ def open_inputs(
     Raises: ArtefactError for files that do not belong together.
     """
     subject = open_subject(model_folder, sae_folder, device)
-    texts = {}
-    for split in ("validation", "test"):
-        stream, seed_of_split = load_tokens(tokens_folder, split), derive_seed(seed, "interpretation windows", split)
-        # in the order of the stream, so that what is read is contiguous on disk
-        texts[split] = Text(stream, np.sort(windows(stream, subject.context, n_tokens, seed_of_split)))
+    texts = {split: text_of(tokens_folder, split, subject.context, n_tokens, seed) for split in ("validation", "test")}
     labels = contexts.Halves(**{split: kept_labels(subject, text.stream, text.starts) for split, text in texts.items()})
     shuffled = labels.permuted(derive_seed(seed, "shuffled labels"))
     tokenizer, train = load_tokenizer(tokenizer_path), load_tokens(tokens_folder, "train")
