@@ -104,7 +104,6 @@ rule check_claims:
     """Judge the published claims by their acceptance rules, controls included."""
     input:
         metrics="results/metrics.json",
-        claims="paper/claims.yaml",
         code=code_of("check_claims"),
     output:
         claims="results/claims.json",
@@ -112,6 +111,7 @@ rule check_claims:
     benchmark: "results/benchmarks/check_claims/check_claims.tsv"
     params:
         roles=ROLES,
+        stand_ins=outputs.stand_ins(PLAN),
     script: "../scripts/check_claims.py"
 
 

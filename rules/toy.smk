@@ -45,7 +45,6 @@ rule compile_toy_report:
         template="paper/toy_alone.md.j2",
         parts=["paper/toy.md.j2"],
         style="paper/report.css",
-        claims="paper/claims.yaml",
         results=TOY_RESULTS,
         figures=svg_files("results/figures/toy", TOY_FIGURES),
         code=code_of("compile_toy_report"),

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import yaml
-
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.job import Job, run, say
-from scripts.monosem.reporting import claims, render, tables
+from scripts.monosem.evaluation.documents import to_json
+from scripts.monosem.reporting import render, tables
+from scripts.monosem.reporting.ledger import claims, judge
 from scripts.monosem.reporting.values import Values, collect
 
 
@@ -15,12 +15,10 @@ def main(job: Job) -> None:
     folder, template = Path(job.output.markdown).parent, Path(inputs.template)
     figures = render.Figures(inputs.figures, str(folder))
     table = collect(inputs.results)
-    published = yaml.safe_load(Path(inputs.claims).read_text(encoding="utf-8"))
-    chapter = [claim for claim in published if claim["chapter"] == "toy"]
     context = {
         "roles": roles,
         "settings": job.params.settings,
-        "claims": claims.check_claims(chapter, Values(table, roles)),
+        "claims": to_json(judge.check_claims(claims.TOY, Values(table, roles))),
         "toy": {Path(path).parent.name: artefacts.read_json(path) for path in inputs.results},
         "tables": tables,
     }

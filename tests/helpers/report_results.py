@@ -261,6 +261,7 @@ def toys(root: Path) -> None:
     ]
     _write(root / "toy/superposition/result.json", {
         "parameters": {"n": 20, "m": 5}, "represented_norm": 0.5, "models": {"relu": relu, "linear": linear},
+        "acceptance": {"sparsest_norms_above_0_5": {"value": 20, "bound": 20, "pass": True}},
     })  # fmt: skip
     poor, good = {"mmcs": 0.5, "matched_share": 0.0}, {"mmcs": 0.98, "matched_share": 0.95}
     _write(root / "toy/recovery/result.json", {

@@ -32,7 +32,7 @@ MAY_IMPORT = {
         "toy.geometry", "toy.neuron_roles", "toy.polytopes", "toy.theory",
     ),
     "reporting": (
-        "core", "metrics.permutation", "text.visible", "sae.architectures", "models.site_names",
+        "core", "metrics.bootstrap", "metrics.permutation", "text.visible", "sae.architectures", "models.site_names",
         "evaluation.fidelity.by_layer", *RESULT_TYPES,
     ),
     "workflow": (

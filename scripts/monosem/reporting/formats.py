@@ -48,7 +48,7 @@ def count(value: Number) -> str:
 
 
 FORMATS = {"percent": percent, "nats": nats, "number": number, "count": count, "fixed": fixed}
-"""Names under which paper/claims.yaml uses them."""
+"""Names under which claims use them."""
 
 
 def cell(text: Any) -> str:

@@ -13,7 +13,7 @@ import jinja2.meta
 
 from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.reporting import formats, prose_lint, rulegraph
-from scripts.monosem.reporting.claims import VERDICTS
+from scripts.monosem.reporting.ledger.document import VERDICTS
 from scripts.monosem.reporting.values import Values
 
 if TYPE_CHECKING:

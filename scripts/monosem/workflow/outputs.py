@@ -145,6 +145,11 @@ def seeds(config: Config, the_plan: Plan) -> dict[str, int]:
     return seeds
 
 
+def stand_ins(the_plan: Plan) -> list[str]:
+    """Chapters that run on a model made here in place of the pretrained ones that their works are about."""
+    return [] if the_plan.models[the_plan.language_model] == "pretrained" else ["gpt2"]
+
+
 def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
     """Settings that the report names."""
     planted = config["corpus"]["planted"]

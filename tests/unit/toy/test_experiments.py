@@ -74,7 +74,6 @@ def compile_chapter(root: Path, names: list[str]) -> str:
             "template": str(paper / "toy_alone.md.j2"),
             "parts": [str(paper / "toy.md.j2")],
             "style": str(paper / "report.css"),
-            "claims": str(paper / "claims.yaml"),
             "results": [f"results/toy/{name}/result.json" for name in names],
             "figures": [f"results/figures/toy/{figure}.svg" for figure in outputs_toy.figure_names(toy)],
         }

@@ -3,7 +3,7 @@
 from scripts.monosem.reporting.tables.fidelity import baselines, by_layer, saes, sweep
 from scripts.monosem.reporting.tables.language_models import models
 from scripts.monosem.reporting.tables.latents import cards, contexts, entropies
-from scripts.monosem.reporting.tables.ledger import acceptance, claims, disagreements
+from scripts.monosem.reporting.tables.ledger import acceptance, claims, counts, disagreements
 from scripts.monosem.reporting.tables.run_record import environment, facts, left_out, sources, splits, times
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "cards",
     "claims",
     "contexts",
+    "counts",
     "disagreements",
     "entropies",
     "environment",

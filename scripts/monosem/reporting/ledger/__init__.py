@@ -1,0 +1,1 @@
+"""The ledger: published claims as functions of a subject, their controls, and the verdicts."""

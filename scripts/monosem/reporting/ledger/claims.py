@@ -1,0 +1,16 @@
+"""All claims, in the order of the report. A module with new claims is added here."""
+
+from scripts.monosem.reporting.ledger import (
+    features,
+    language_model,
+    not_attempted,
+    one_layer,
+    toy_autoencoders,
+    toy_checks,
+    toy_computation,
+    toy_models,
+)
+from scripts.monosem.reporting.ledger.claim import claims_of
+
+TOY = claims_of(toy_models, toy_computation, toy_autoencoders, toy_checks)
+ALL = (*TOY, *claims_of(one_layer, features, language_model, not_attempted))

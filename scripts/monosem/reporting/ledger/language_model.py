@@ -1,0 +1,230 @@
+"""Claims of chapter 3, on the language model of that chapter."""
+
+from scripts.monosem.reporting.ledger.claim import Control, Measured, Part, Subject, claim, in_words, printed
+from scripts.monosem.reporting.ledger.estimates import above, at_least, at_most, extreme, minus
+from scripts.monosem.reporting.ledger.one_layer import ADDED, RECOVERED, baselines
+
+CHAPTER = {"chapter": "gpt2"}
+ANALYSED = {"optional": "an analysis of the chapter's model", "chapter": "gpt2"}
+
+
+@claim(
+    **CHAPTER,
+    work="K. Lekan",
+    sentence="Dictionaries also explain an MLP layer of a deeper model.",
+    section="DistilGPT-2 MLP, site kasralekan.com",
+    optional="an MLP site of the chapter's model",
+    published=(printed("loss recovered", 0.77, "percent", "approximately"),),
+    subject=Subject("our dictionary", "{gpt2_fidelity}:runs/{gpt2_run}"),
+    controls=baselines("gpt2_fidelity", (RECOVERED, ADDED)),
+)
+def deep_mlp(of: Measured) -> list[Part]:
+    return [
+        Part(RECOVERED, of("ce_loss_score", "documents"), at_least(0.77), "percent"),
+        Part(ADDED, of("ce_increase_nats", "documents"), at_most(0.1), "nats"),
+    ]
+
+
+LEAST = "loss recovered, least of all layers"
+LAYERS = "evaluation/{gpt2}/blocks.*.mlp.hook_post/fidelity"
+
+
+@claim(
+    **CHAPTER,
+    work="Rajamanoharan et al. 2024a",
+    sentence="Dictionaries explain MLP layers early and late in a model.",
+    section="Improving Dictionary Learning with Gated SAEs, tables 5 and 6 (ReLU baseline, MLP outputs of Pythia-2.8B)",
+    optional="MLP autoencoders at two layers of the chapter's model",
+    published=(printed("loss recovered, least of five layers", 0.711, "percent"),),
+    subject=Subject("its own dictionary", {"score": f"{LAYERS}:runs/{{gpt2_run}}/ce_loss_score"}),
+    controls=(
+        Control(Subject("the dictionary of another layer", {
+            "score": f"{LAYERS}:baselines/other_layer_sae/ce_loss_score"}), (LEAST,)),
+        Control(Subject("random dictionary", {
+            "score": f"{LAYERS}:baselines/random_dictionary/ce_loss_score"}), (LEAST,)),
+        Control(Subject("largest neurons", {
+            "score": f"{LAYERS}:baselines/top_neurons/ce_loss_score"}), (LEAST,)),
+    ),
+    explanation="A share is of its layer's gap. Where the gap is large, as at the first layer, a random dictionary recovers "
+    "such a share too; where it is small, so may anything. The table by layer has the nats.",
+)  # fmt: skip
+def deep_mlp_by_layer(of: Measured) -> list[Part]:
+    return [Part(LEAST, of.smallest("score", "documents"), at_least(0.711), "percent")]
+
+
+KURTOSIS = "excess kurtosis, largest of all layers"
+
+
+@claim(
+    **ANALYSED,
+    work="Elhage et al. 2023",
+    sentence="The axes of the residual stream are not like other directions. Activations along them have heavy tails.",
+    section="Privileged Bases in the Transformer Residual Stream",
+    published=(in_words("kurtosis far above that of a random basis"),),
+    subject=Subject("the axes", {"kurtosis": "{gpt2_analysis}/tokens:summary/greatest_kurtosis"}),
+    controls=(
+        Control(Subject("the same vectors in a random basis", {
+            "kurtosis": "{gpt2_analysis}/tokens:summary/greatest_kurtosis_rotated"}), (KURTOSIS,)),
+    ),
+)  # fmt: skip
+def privileged_basis(of: Measured) -> list[Part]:
+    return [Part(KURTOSIS, of("kurtosis"), at_least(1), "fixed")]
+
+
+NORM = "norm over the median, largest of all layers"
+
+
+@claim(
+    **ANALYSED,
+    work="Sun et al. 2024",
+    sentence="The first token of a window is an outlier. Its vector is many times as long as any other.",
+    section="Massive Activations in Large Language Models",
+    published=(in_words("activations of the starting token thousands of times the median"),),
+    subject=Subject("the first position", {"norm": "{gpt2_analysis}/tokens:summary/first_norm_over_median"}),
+    controls=(
+        Control(Subject("the second position", {
+            "norm": "{gpt2_analysis}/tokens:summary/second_norm_over_median"}), (NORM,)),
+    ),
+    explanation="In large models, after long training, attention without a relevant token goes to the first token of the "
+    "window (an attention sink). A stand-in is trained on too little text for that, and its windows begin anywhere in a "
+    "document.",
+)  # fmt: skip
+def first_token_outlier(of: Measured) -> list[Part]:
+    return [Part(NORM, of("norm"), at_least(5), "fixed")]
+
+
+FALL = "cosine with itself in other windows, before the first block less after the last"
+
+
+@claim(
+    **ANALYSED,
+    work="Ethayarajh 2019",
+    sentence="The later the layer, the more a token's vector depends on its context.",
+    section="Self-similarity (adjusted for anisotropy), GPT-2",
+    published=(in_words("self-similarity falls with depth"),),
+    subject=Subject("the tokens", {"fall": "{gpt2_analysis}/similarity:summary/same_token_fall"}),
+    controls=(
+        Control(Subject("tokens permuted among the vectors", {
+            "fall": "{gpt2_analysis}/similarity:summary/same_token_fall_permuted"}), (FALL,)),
+    ),
+)  # fmt: skip
+def contextual_vectors(of: Measured) -> list[Part]:
+    return [Part(FALL, of("fall"), at_least(0.1), "fixed")]
+
+
+WITHIN, CHANCE = "cosine within groups less that of permuted groups of equal frequency, last layer", "permutation p"
+
+
+@claim(
+    chapter="gpt2",
+    work="Mikolov et al. 2013",
+    sentence="Words of similar meaning have similar vectors.",
+    section="Efficient Estimation of Word Representations in Vector Space",
+    optional="an analysis of the chapter's model whose tokenizer keeps words whole",
+    published=(in_words("neighbours in the vector space are related in meaning"),),
+    subject=Subject("groups of similar words", "{gpt2_analysis}/similarity:words/last_layer"),
+    controls=(
+        Control(Subject("words permuted among the groups", "{gpt2_analysis}/similarity:words/last_layer/permuted"),
+                (WITHIN, CHANCE)),
+    ),
+)  # fmt: skip
+def similar_words(of: Measured) -> list[Part]:
+    return [
+        Part(WITHIN, of("difference"), at_least(0.05), "fixed"),
+        Part(CHANCE, of("p"), at_most(0.01), "fixed"),
+    ]
+
+
+NEIGHBOURS = "linear CKA of neighbours in the residual stream, mean"
+NEARER = "the same less that of first and last"
+
+
+@claim(
+    **ANALYSED,
+    work="Kornblith et al. 2019",
+    sentence="Layers next to each other represent text alike.",
+    section="Similarity of Neural Network Representations Revisited (CKA between layers)",
+    published=(in_words("CKA is highest near the diagonal"),),
+    subject=Subject("layers of the model", "{gpt2_analysis}/layers:within"),
+    controls=(
+        Control(Subject("permuted tokens, largest of all layers", {
+            "mean_of_neighbours": "{gpt2_analysis}/layers:within/shuffled/debiased"}), (NEIGHBOURS,)),
+        Control(Subject("first and last layer", {
+            "mean_of_neighbours": "{gpt2_analysis}/layers:within/first_with_last",
+            "first_with_last": "{gpt2_analysis}/layers:within/first_with_last"}), (NEARER,)),
+    ),
+)  # fmt: skip
+def neighbouring_layers(of: Measured) -> list[Part]:
+    neighbours = of("mean_of_neighbours")
+    return [
+        Part(NEIGHBOURS, neighbours, at_least(0.5), "fixed"),
+        Part(NEARER, minus(neighbours, of("first_with_last")), above(0), "fixed"),
+    ]
+
+
+PARTNER = "correlation of a latent with its best partner at the other site, held out, least of the medians"
+
+
+@claim(
+    **CHAPTER,
+    work="Lindsey et al. 2024",
+    sentence="Many features are shared by neighbouring places of a model.",
+    section="Sparse Crosscoders for Cross-Layer Features and Model Diffing",
+    optional="autoencoders at two sites of the chapter's model",
+    published=(in_words("features that span layers"),),
+    subject=Subject("latents of two sites", {
+        "correlation": "{gpt2_analysis}/layers:matched_summary/least_median_correlation"}),
+    controls=(
+        Control(Subject("tokens of the other site permuted, largest of the medians", {
+            "correlation": "{gpt2_analysis}/layers:matched_summary/greatest_median_correlation_permuted"}), (PARTNER,)),
+    ),
+)  # fmt: skip
+def latents_across_sites(of: Measured) -> list[Part]:
+    return [Part(PARTNER, of("correlation"), at_least(0.3), "fixed")]
+
+
+CONFIRMED = "latents confirmed on held-out prompts, better pooling"
+SHUFFLED = Control(
+    Subject("labels of the sets shuffled", {"any": "{gpt2_prompts}:summary/most_confirmed_shuffled"}), (CONFIRMED,)
+)
+
+
+def _confirmed(of: Measured, *sets: str) -> list[Part]:
+    """Confirmed latents of the weakest of some sets."""
+    if of.key("any"):
+        return [Part(CONFIRMED, of("any"), at_least(1), "count")]
+    best = [
+        extreme([of(f"{name}/poolings/{pooling}/n_confirmed") for pooling in ("mean", "max")], "largest")
+        for name in sets
+    ]
+    return [Part(CONFIRMED, extreme(best, "smallest"), at_least(1), "count")]
+
+
+@claim(
+    **CHAPTER,
+    work="Templeton et al. 2024",
+    sentence="There are features for the mood of a text.",
+    section="Scaling Monosemanticity (abstract features), tested here on prompts",
+    optional="the sets happy and angry on an autoencoder of the chapter's model",
+    published=(in_words("features for emotional expressions"),),
+    subject=Subject("the sets happy and angry", "{gpt2_prompts}:sets"),
+    controls=(SHUFFLED,),
+    explanation='A stand-in is trained on documentation alone. It splits "happy" and "angry" into pieces and has no mood '
+    "to represent; latents that rank first by correlation do so by chance, as the second half shows.",
+)
+def mood_features(of: Measured) -> list[Part]:
+    return _confirmed(of, "happy", "angry")
+
+
+@claim(
+    **CHAPTER,
+    work="Bricken et al. 2023",
+    sentence="There are features for the kind of text. They separate documentation from everyday sentences.",
+    section="Context features (tested here on prompts)",
+    optional="the set documentation on an autoencoder of the chapter's model",
+    published=(in_words("features that fire on one kind of text"),),
+    subject=Subject("the set documentation", "{gpt2_prompts}:sets"),
+    controls=(SHUFFLED,),
+)
+def register_features(of: Measured) -> list[Part]:
+    return _confirmed(of, "documentation")

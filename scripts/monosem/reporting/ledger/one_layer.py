@@ -1,0 +1,218 @@
+"""Claims of chapter 2 on the one-layer model and its dictionaries."""
+
+from scripts.monosem.reporting.ledger.claim import Control, Measured, Part, Subject, claim, in_words, printed
+from scripts.monosem.reporting.ledger.estimates import above, at_least, at_most, minus, negative
+
+BRICKEN = {"work": "Bricken et al. 2023", "chapter": "one_layer"}
+HOW_MUCH = "How much of the model does our interpretation explain?"
+DENSITIES = "Feature density histograms (appendix)"
+OURS = Subject("our dictionary", "{fidelity}:runs/{run}")
+BASELINES = {
+    "top_neurons": "largest neurons",
+    "top_neurons_about_mean": "neurons farthest from their mean",
+    "pca": "principal components",
+    "random_dictionary": "random dictionary",
+}
+"""Reconstructions from as many numbers per token as the headline's L0."""
+
+
+def baselines(fidelity: str, breaks: tuple[str, ...]) -> tuple[Control, ...]:
+    """The baselines of a site at equal L0, as controls."""
+    return tuple(Control(Subject(name, f"{{{fidelity}}}:baselines/{key}"), breaks) for key, name in BASELINES.items())
+
+
+BETTER_THAN_BIGRAM, ZEROING = "nats below the bigram model", "nats that zeroing the MLP costs"
+
+
+@claim(
+    **BRICKEN,
+    sentence="The language model is one worth explaining. It predicts better than a bigram and a trigram model, and its MLP "
+    "contributes.",
+    section="Problem Setup",
+    optional="a headline on a language model that is trained here",
+    published=(in_words("an MLP layer that matters to the loss"),),
+    subject=Subject("the model", "{training}:scores"),
+    controls=(
+        Control(
+            Subject("the model with permuted weights", "{control_training}:scores"),
+            (BETTER_THAN_BIGRAM, "nats below the trigram model", ZEROING),
+        ),
+    ),
+    explanation="A trigram model profits from phrases that the corpus repeats, and it is counted on all of the train "
+    "split, of which the model sees a part.",
+)
+def mlp_matters(of: Measured) -> list[Part]:
+    ours = of("model/nats_per_token")
+    return [
+        Part(BETTER_THAN_BIGRAM, minus(of("bigram/nats_per_token"), ours), at_least(0.4), "nats"),
+        Part("nats below the trigram model", minus(of("trigram/nats_per_token"), ours), above(0), "nats"),
+        Part(ZEROING, minus(of("mlp_zeroed/nats_per_token"), ours), at_least(0.1), "nats"),
+    ]
+
+
+RECOVERED, ADDED = "loss recovered, of that which zeroing costs", "loss added"
+
+
+@claim(
+    **BRICKEN,
+    sentence="A dictionary of the MLP's activations recovers most of the loss that zero-ablating the MLP costs, with few "
+    "features active per token.",
+    section=HOW_MUCH,
+    published=(printed("loss recovered", 0.79, "percent", "A/1, 4,096 features, 8 billion vectors, on training data"),),
+    subject=OURS,
+    controls=baselines("fidelity", (RECOVERED,)),
+    explanation="Zero ablation is a weak reference: whatever puts the activations near their mean recovers most of such "
+    "a gap.",
+)
+def loss_recovered(of: Measured) -> list[Part]:
+    return [Part(RECOVERED, of("ce_loss_score", "documents"), at_least(0.79), "percent")]
+
+
+@claim(
+    **BRICKEN,
+    sentence="A dictionary adds little loss where baselines of as many numbers per token add much.",
+    section=f"{HOW_MUCH} (our bar)",
+    published=(in_words("the loss that remains, in nats, is not printed"),),
+    subject=OURS,
+    controls=baselines("fidelity", (ADDED,)),
+)
+def loss_added(of: Measured) -> list[Part]:
+    return [Part(ADDED, of("ce_increase_nats", "documents"), at_most(0.20), "nats")]
+
+
+@claim(
+    **BRICKEN,
+    sentence="The result does not depend on one seed. The same recipe on a second model, other seed and other data order, "
+    "does as well.",
+    section="Problem Setup (transformers A and B)",
+    optional="a second model with the same run at this site",
+    published=(in_words("dictionaries of A and of B are analysed alike"),),
+    subject=Subject("the dictionary of the second model", "{second_fidelity}:runs/{run}"),
+    controls=baselines("second_fidelity", (ADDED,)),
+)
+def second_seed(of: Measured) -> list[Part]:
+    return [Part(ADDED, of("ce_increase_nats", "documents"), at_most(0.20), "nats")]
+
+
+FIRING = "share of latents that fire on held-out text"
+
+
+@claim(
+    **BRICKEN,
+    sentence="Few dictionary elements never fire.",
+    section=DENSITIES,
+    published=(printed("dead share", 0.041, "percent", "A/1, 168 of 4,096 silent over 100 million tokens"),),
+    subject=OURS,
+    explanation="A latent counts as alive if it fires anywhere on the evaluated tokens. The paper looks at a hundred "
+    "million tokens, we at a small part of that, so that rare latents look dead here. The auxiliary loss of training "
+    "revives latents that are silent for long, so that the bar is next to enforced.",
+)
+def few_dead(of: Measured) -> list[Part]:
+    return [Part(FIRING, of("frac_alive"), at_least(0.9), "percent")]
+
+
+GAIN = "gain in alive share, mean over seeds"
+
+
+@claim(
+    **BRICKEN,
+    sentence="Resampling dead neurons lowers the number of dead ones.",
+    section="Sparse Autoencoder Setup (neuron resampling)",
+    optional="a sweep of the recipe with a variant without resampling",
+    published=(in_words("resampling gives better loss and fewer dead neurons"),),
+    subject=Subject(
+        "with resampling against without",
+        {"difference": "{fidelity}:sweeps/recipe/no-resampling/frac_alive/difference"},
+    ),
+    controls=(
+        Control(
+            Subject("one seed against another", {"spread": "{fidelity}:sweeps/recipe/published/frac_alive/spread"}),
+            (GAIN,),
+        ),
+    ),
+    explanation="Resampling can only help where latents die, and in runs this short few do (see the figure of dead "
+    "latents over training). The paper's runs are longer by a factor of thousands.",
+)
+def resampling(of: Measured) -> list[Part]:
+    return [_gain(of)]
+
+
+@claim(
+    work="Gao et al. 2024",
+    chapter="one_layer",
+    sentence="An auxiliary loss on dead latents keeps nearly all of them alive.",
+    section="Preventing dead latents (section 2.4)",
+    optional="a sweep of TopK with and without AuxK",
+    published=(printed("dead share", 0.07, "percent", "16 million latents"),),
+    subject=Subject(
+        "with the loss against without", {"difference": "{fidelity}:sweeps/auxk/without/frac_alive/difference"}
+    ),
+    controls=(
+        Control(
+            Subject("one seed against another", {"spread": "{fidelity}:sweeps/auxk/with/frac_alive/spread"}), (GAIN,)
+        ),
+    ),
+    explanation="An auxiliary loss can only help where latents die, and in runs this short few do (see the figure of "
+    "dead latents over training).",
+)
+def auxk(of: Measured) -> list[Part]:
+    return [_gain(of)]
+
+
+def _gain(of: Measured) -> Part:
+    return Part(GAIN, of("spread") if of.key("spread") else negative(of("difference", "seeds")), above(0.01), "percent")
+
+
+@claim(
+    **BRICKEN,
+    sentence="Features are sparse. Hardly any fires on more than one token in a hundred.",
+    section=DENSITIES,
+    published=(in_words("most features fire on fewer than one token in a hundred"),),
+    subject=OURS,
+    explanation="A TopK dictionary spends the same number of latents on every token, and a short run leaves more of that "
+    "budget with dense latents than billions of vectors would.",
+)
+def density_typical(of: Measured) -> list[Part]:
+    return [Part("latents that fire on over 1 % of tokens", of("freq_over_1_percent"), at_most(0.1), "percent")]
+
+
+@claim(
+    **BRICKEN,
+    sentence="Fidelity rises with the number of active features and with the number of features.",
+    section="Appendix: L0 against reconstructed loss, by L1 coefficient and width",
+    optional="at least two widths and two sparsities of one architecture",
+    published=(in_words("more active features and wider dictionaries add less loss"),),
+    subject=Subject("runs that differ in one thing", {
+        "sparsity": "{fidelity}:frontier/sparsity_ordered", "width": "{fidelity}:frontier/width_ordered"}),
+    controls=(
+        Control(Subject("the same losses permuted among the runs (one permutation in twenty does better)", {
+            "sparsity": "{fidelity}:frontier/sparsity_ordered_by_chance",
+            "width": "{fidelity}:frontier/width_ordered_by_chance",
+        }), ("pairs of equal width in which more latents add less loss", "pairs of equal k in which more width adds less loss")),
+    ),
+)  # fmt: skip
+def frontier(of: Measured) -> list[Part]:
+    return [
+        Part("pairs of equal width in which more latents add less loss", of("sparsity"), at_least(1), "percent"),
+        Part("pairs of equal k in which more width adds less loss", of("width"), at_least(1), "percent"),
+    ]
+
+
+@claim(
+    work="Kornblith et al. 2019",
+    chapter="one_layer",
+    sentence="Networks that differ in their seed represent data alike at corresponding layers.",
+    section="Similarity of Neural Network Representations Revisited (different initialisations)",
+    optional="an analysis of the one-layer model against a second seed and a control",
+    published=(in_words("corresponding layers of differently initialised networks are most similar"),),
+    subject=Subject("the second seed", "{analysis}/layers:peers/{second}"),
+    controls=(
+        Control(Subject("the model with permuted weights on the same tokens", "{analysis}/layers:peers/{control}"),
+                ("linear CKA, least of all layers",)),
+        Control(Subject("permuted tokens, largest of all layers", {
+            "least_of_same_site": "{analysis}/layers:peers/{second}/shuffled/debiased"}),
+            ("linear CKA, least of all layers",)),
+    ),
+)  # fmt: skip
+def models_alike(of: Measured) -> list[Part]:
+    return [Part("linear CKA, least of all layers", of("least_of_same_site"), at_least(0.5), "fixed")]

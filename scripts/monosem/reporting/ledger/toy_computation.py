@@ -1,0 +1,246 @@
+"""Claims of chapter 1 on attacks, privileged bases, computation in superposition and polysemantic neurons."""
+
+from scripts.monosem.reporting.ledger.claim import Control, Measured, Part, Subject, claim, derived, in_words, printed
+from scripts.monosem.reporting.ledger.estimates import above, at_least, at_most, below, ratio
+from scripts.monosem.reporting.ledger.toy_models import ELHAGE, bound
+
+SPARSEST_OVER_DENSEST = "vulnerability, sparsest over densest"
+RANKS = "rank correlation with features per dimension"
+ATTACKS = "The Connection to Adversarial Examples"
+
+
+@claim(
+    **ELHAGE,
+    sentence="Models in superposition are more vulnerable to adversarial examples, the more so the more features share "
+    "a dimension.",
+    section=ATTACKS,
+    optional="the experiment adversarial",
+    published=(printed(SPARSEST_OVER_DENSEST, 3, "number", "more than"),),
+    subject=Subject(
+        "models in superposition",
+        {
+            "ratio": "{adversarial}:acceptance/sparsest_over_densest",
+            "ranks": "{adversarial}:acceptance/rank_correlation_with_features_per_dimension",
+        },
+    ),
+    controls=(
+        Control(
+            Subject(
+                "models without superposition", {"vulnerability": "{adversarial}:models/orthogonal/*/vulnerability"}
+            ),
+            (SPARSEST_OVER_DENSEST,),
+        ),
+    ),
+)
+def superposition_is_vulnerable(of: Measured) -> list[Part]:
+    rules = "{adversarial}:acceptance"
+    if of.key("vulnerability"):  # the experiment has no such number for its control
+        largest, smallest = of.largest("vulnerability"), of.smallest("vulnerability")
+        grown = ratio(largest, smallest)
+    else:
+        grown = of("ratio")
+    rank = "rank_correlation_with_features_per_dimension"
+    return [
+        Part(SPARSEST_OVER_DENSEST, grown, bound(of, f"{rules}/sparsest_over_densest", above)),
+        Part(RANKS, of("ranks"), bound(of, f"{rules}/{rank}", above), "fixed"),
+    ]
+
+
+@claim(
+    **ELHAGE,
+    sentence="Adversarial training removes superposition.",
+    section=ATTACKS,
+    optional="the experiment adversarial",
+    published=(in_words("adversarially trained models have less superposition"),),
+    subject=Subject(
+        "adversarially trained models",
+        {"features": "{adversarial}:acceptance/adversarial_training_removes_superposition"},
+    ),
+    controls=(
+        Control(
+            Subject(
+                "models trained without attacks", {"every level": "{adversarial}:models/plain/*/features_per_dimension"}
+            ),
+            ("features per dimension, most",),
+        ),
+    ),
+)
+def adversarial_training_removes_superposition(of: Measured) -> list[Part]:
+    estimate = of.largest("every level") if of.key("every level") else of("features")
+    rule = "{adversarial}:acceptance/adversarial_training_removes_superposition"
+    return [Part("features per dimension, most", estimate, bound(of, rule, at_most), "fixed")]
+
+
+SEQUENCE = "levels with the published solution"
+DENSE_NEURONS, SPARSE_NEURONS = "monosemantic neurons, densest", "monosemantic neurons, sparsest"
+
+
+@claim(
+    **ELHAGE,
+    sentence="With a ReLU on the hidden layer neurons are monosemantic while features are dense; with sparsity, features "
+    "share neurons in a definite sequence of solutions, 3 features in 2 neurons, then 5 in 3, 6 in 4 and 8 in 5.",
+    section="Superposition in a Privileged Basis",
+    optional="the experiment privileged-basis",
+    published=(in_words("the sequence of solutions of the figure"),),
+    subject=Subject(
+        "a ReLU on the hidden layer",
+        {
+            "solutions": "{privileged-basis}:acceptance/solutions_as_published",
+            "densest": "{privileged-basis}:acceptance/dense_monosemantic_neurons",
+            "sparsest": "{privileged-basis}:acceptance/sparsest_monosemantic_neurons",
+        },
+    ),
+    controls=(
+        Control(
+            Subject(
+                "no ReLU on the hidden layer", {"densest": "{privileged-basis}:acceptance/linear_hidden_is_not_aligned"}
+            ),
+            (DENSE_NEURONS,),
+        ),
+        Control(
+            Subject(
+                "the densest model in the sparsest one's place",
+                {"sparsest": "{privileged-basis}:acceptance/dense_monosemantic_neurons"},
+            ),
+            (SPARSE_NEURONS,),
+        ),
+    ),
+)
+def privileged_basis_sequence(of: Measured) -> list[Part]:
+    m = of.constant("{privileged-basis}:parameters/m")
+    rule = "{privileged-basis}:acceptance/solutions_as_published"
+    return [
+        Part(SEQUENCE, of("solutions"), bound(of, rule, at_least, "all that the paper names"), "count"),
+        Part(DENSE_NEURONS, of("densest"), at_least(m, "all neurons"), "count"),
+        Part(SPARSE_NEURONS, of("sparsest"), at_most(0), "count"),
+    ]
+
+
+UNEXPLAINED, MONOSEMANTIC = "loss / loss of the best constant, worst level", "monosemantic neurons, worst level"
+
+
+@claim(
+    **ELHAGE,
+    sentence="With two neurons per feature a model computes the absolute value exactly, one neuron for each side.",
+    section="Computation in Superposition",
+    optional="the experiment absolute-value-exact",
+    published=(in_words("the absolute value from two neurons"),),
+    subject=Subject(
+        "a ReLU hidden layer",
+        {
+            "unexplained": "{absolute-value-exact}:acceptance/unexplained",
+            "monosemantic": "{absolute-value-exact}:acceptance/monosemantic_share",
+        },
+    ),
+    controls=(
+        Control(
+            Subject(
+                "a linear hidden layer",
+                {
+                    "unexplained": "{absolute-value-exact}:acceptance/linear_hidden_fails",
+                    "shares": "{absolute-value-exact}:models/linear/*/monosemantic_share",
+                },
+            ),
+            (UNEXPLAINED, MONOSEMANTIC),
+        ),
+    ),
+)
+def absolute_value_exact(of: Measured) -> list[Part]:
+    rules = "{absolute-value-exact}:acceptance"
+    share = of.smallest("shares") if of.key("shares") else of("monosemantic")
+    return [
+        Part(UNEXPLAINED, of("unexplained"), bound(of, f"{rules}/unexplained", below)),
+        Part(MONOSEMANTIC, share, bound(of, f"{rules}/monosemantic_share", at_least), "percent"),
+    ]
+
+
+LOSS = "loss / least loss without superposition, sparsest"
+
+
+@claim(
+    **ELHAGE,
+    sentence="With fewer neurons than that, sparse features are computed in superposition. Neurons go from monosemantic "
+    "to polysemantic as features become sparse, and the loss falls below what neurons of one feature each can reach.",
+    section="Computation in Superposition",
+    optional="the experiment absolute-value",
+    published=(in_words("monosemantic neurons while features are dense, polysemantic ones when they are sparse"),),
+    subject=Subject(
+        "a ReLU hidden layer",
+        {
+            "densest": "{absolute-value}:acceptance/dense_monosemantic_share",
+            "sparsest": "{absolute-value}:acceptance/sparsest_monosemantic_share",
+            "loss": "{absolute-value}:acceptance/sparsest_loss_over_bound",
+        },
+    ),
+    controls=(
+        Control(
+            Subject(
+                "a linear hidden layer",
+                {
+                    "loss": "{absolute-value}:acceptance/linear_hidden_fails_bound",
+                    "densest": "{absolute-value}:models/linear/0/monosemantic_share",
+                },
+            ),
+            (LOSS, DENSE_NEURONS),
+        ),
+        Control(
+            Subject(
+                "the densest model in the sparsest one's place",
+                {"sparsest": "{absolute-value}:acceptance/dense_monosemantic_share"},
+            ),
+            (SPARSE_NEURONS,),
+        ),
+    ),
+    explanation="In the dense regime the neurons of the least important features that are computed at all are still "
+    "converging when training ends; longer training brings the share closer to one.",
+)
+def computing_in_superposition(of: Measured) -> list[Part]:
+    rules = "{absolute-value}:acceptance"
+    return [
+        Part(DENSE_NEURONS, of("densest"), bound(of, f"{rules}/dense_monosemantic_share", at_least), "percent"),
+        Part(SPARSE_NEURONS, of("sparsest"), bound(of, f"{rules}/sparsest_monosemantic_share", at_most), "percent"),
+        Part(LOSS, of("loss"), bound(of, f"{rules}/sparsest_loss_over_bound", below)),
+    ]
+
+
+SAVED = "nats that the polysemantic neuron saves"
+SHARE = "trained neurons that represent half of the features"
+
+
+@claim(
+    work="Bricken et al. 2023",
+    chapter="toy",
+    sentence="Cross-entropy prefers a polysemantic neuron even where there is no superposition. Squared error does not.",
+    section="Problem Setup",
+    optional="the experiment polysemantic-neuron",
+    published=(
+        derived("cross-entropy, neuron of one feature", 0.824, "nats"),
+        derived("cross-entropy, neuron of two features", 0.693, "nats"),
+    ),
+    subject=Subject(
+        "cross-entropy",
+        {
+            "share": "{polysemantic-neuron}:trained/cross_entropy/share_half",
+            "group": "{polysemantic-neuron}:acceptance/best_group",
+            "saved": "{polysemantic-neuron}:acceptance/gain_of_polysemantic_nats",
+        },
+    ),
+    controls=(
+        Control(
+            Subject(
+                "squared error",
+                {
+                    "share": "{polysemantic-neuron}:trained/squared_error/share_half",
+                    "saved": "{polysemantic-neuron}:acceptance/squared_error_has_no_gain",
+                },
+            ),
+            (SHARE, SAVED),
+        ),
+    ),
+)
+def polysemantic_without_superposition(of: Measured) -> list[Part]:
+    rules = "{polysemantic-neuron}:acceptance"
+    return [
+        Part(SHARE, of("share"), above(0.5), "percent"),
+        Part(SAVED, of("saved", "exact"), bound(of, f"{rules}/gain_of_polysemantic_nats", above), "nats"),
+    ]

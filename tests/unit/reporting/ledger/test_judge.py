@@ -1,0 +1,166 @@
+"""A verdict is computed from intervals, by the same predicate on ours and on every control."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.monosem.core.artefacts import ArtefactError, source_of
+from scripts.monosem.evaluation.documents import from_json, to_json
+from scripts.monosem.reporting.ledger import claims
+from scripts.monosem.reporting.ledger.claim import Claim, Control, Measured, Part, Subject, claim, printed
+from scripts.monosem.reporting.ledger.document import Ledger
+from scripts.monosem.reporting.ledger.estimates import (
+    Bar,
+    Estimate,
+    above,
+    at_least,
+    at_most,
+    below,
+    exactly,
+    extreme,
+    minus,
+    ratio,
+)
+from scripts.monosem.reporting.ledger.judge import check_claim, check_claims
+from scripts.monosem.reporting.values import MissingValues, Values
+
+ROLES = {"scores": "evaluation/m/scores"}
+OURS, OTHER = Subject("ours", "{scores}:ours"), Subject("other", "{scores}:other")
+
+
+def make_values(**subjects: tuple[float | None, float | None, float | None]) -> Values:
+    """Values that have `{subject}/x` with its interval."""
+    numbers = {
+        f"evaluation/m/scores:{subject}/x{end}": number
+        for subject, triple in subjects.items()
+        for end, number in zip(("", "_low", "_high"), triple, strict=True)
+    }
+    return Values({key: {"value": v, "unit": "", "source": source_of(key)} for key, v in numbers.items()}, ROLES)
+
+
+def make_claim(**changes) -> Claim:
+    """x is at least 0.5, and the other's is not."""
+    fields = {
+        "id": "a", "sentence": "s", "work": "w", "section": "s", "chapter": "one_layer",
+        "published": (printed("x", 0.5),), "subject": OURS, "controls": (Control(OTHER, ("x",)),),
+    }  # fmt: skip
+
+    @claim(**fields | changes)
+    def predicate(of: Measured) -> list[Part]:
+        return [Part("x", of("x", "documents"), at_least(0.5))]
+
+    return predicate
+
+
+GOOD, BAD, BETWEEN, NONE = (0.8, 0.7, 0.9), (0.2, 0.1, 0.3), (0.5, 0.4, 0.6), (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "ours, other, verdict, reason",
+    [
+        (GOOD, BAD, "reproduced", ""),
+        (BAD, BAD, "not reproduced", "bar missed: x"),
+        (GOOD, GOOD, "not reproduced", "a control passes too: other (x)"),
+        (BETWEEN, BAD, "undecided", "the interval contains the bar: x"),
+        (GOOD, BETWEEN, "undecided", "the interval contains the bar: x of other"),
+        (BAD, BETWEEN, "not reproduced", "bar missed: x"),
+        (NONE, BAD, "undecided", "not defined: x"),
+        (GOOD, NONE, "undecided", "not defined: x of other"),
+    ],
+)
+def test_the_verdict_follows_from_the_intervals(ours, other, verdict, reason):
+    row = check_claim(make_claim(), make_values(ours=ours, other=other))
+    assert (row.verdict, row.reason) == (verdict, reason)
+
+
+def test_ours_and_a_control_change_places():
+    """The predicate never learns whose numbers it reads."""
+    values = make_values(ours=GOOD, other=BAD)
+    turned = make_claim(subject=OTHER, controls=(Control(OURS, ("x",)),))
+    ours, swapped = check_claim(make_claim(), values), check_claim(turned, values)
+    assert swapped.verdict == "not reproduced"
+    assert [part.estimate for part in swapped.ours.parts] == [part.estimate for part in ours.controls[0].parts]
+    assert [part.bar for part in swapped.ours.parts] == [part.bar for part in ours.controls[0].parts]
+
+
+def test_a_part_without_a_control_is_undecided_unless_it_is_a_check():
+    alone = make_claim(controls=())
+    assert check_claim(alone, make_values(ours=GOOD)).reason == "no control: x"
+    assert check_claim(make_claim(controls=(), kind="check"), make_values(ours=GOOD)).verdict == "reproduced"
+
+
+def test_a_control_that_breaks_a_part_of_another_name_is_refused():
+    with pytest.raises(ArtefactError, match="'y', which is none of its parts: x"):
+        check_claim(make_claim(controls=(Control(OTHER, ("y",)),)), make_values(ours=GOOD, other=BAD))
+
+
+def test_stand_ins_and_checks_are_counted_apart():
+    rows = [make_claim(), make_claim(id="b", chapter="gpt2"), make_claim(id="c", kind="check", controls=())]
+    ledger = check_claims(rows, make_values(ours=GOOD, other=BAD), stand_ins=["gpt2"])
+    assert [counts["reproduced"] for counts in (ledger.counts, ledger.stand_in_counts, ledger.check_counts)] == [
+        1,
+        1,
+        1,
+    ]
+    assert from_json(Ledger, to_json(ledger)) == ledger
+
+
+def test_missing_values_are_listed_at_once_with_their_files():
+    with pytest.raises(MissingValues) as error:
+        check_claims([make_claim()], make_values(other=BAD))
+    assert "3 value(s)" in str(error.value) and "results/evaluation/m/scores.json" in str(error.value)
+
+
+def test_an_optional_claim_without_its_values_is_not_attempted():
+    values = make_values(other=BAD)
+    row = check_claims([make_claim(optional="a second width")], values).claims[0]
+    assert row.verdict == "not attempted" and "a second width" in row.reason and not values.missing
+
+
+def test_duplicate_ids_are_refused():
+    with pytest.raises(ArtefactError, match="one id: a"):
+        check_claims([make_claim(), make_claim()], make_values(ours=GOOD, other=BAD))
+
+
+@given(st.floats(-10, 10), st.floats(-10, 10), st.floats(-10, 10))
+def test_opposite_bars_are_complementary(a, b, bar):
+    estimate = Estimate((a + b) / 2, min(a, b), max(a, b), "documents")
+    opposite = {"holds": "fails", "fails": "holds", "open": "open"}
+    assert below(bar).state(estimate) == opposite[at_least(bar).state(estimate)]
+    assert at_most(bar).state(estimate) == opposite[above(bar).state(estimate)]
+
+
+def test_what_is_not_defined_clears_and_misses_no_bar():
+    for sign in ("≥", "≤", ">", "<"):
+        assert Bar(sign, 0.0).state(Estimate(None, None, None, "seeds")) == "open"
+        assert Bar(sign, None).state(exactly(1.0)) == "open"
+
+
+def test_operations_keep_the_interval():
+    a, b = Estimate(3.0, 2.0, 4.0, "units"), Estimate(1.0, 0.5, 2.0, "units")
+    assert (minus(a, b).low, minus(a, b).value, minus(a, b).high) == (0.0, 2.0, 3.5)
+    assert (ratio(a, b).low, ratio(a, b).value, ratio(a, b).high) == (1.0, 3.0, 8.0)
+    assert not ratio(a, Estimate(1.0, 0.0, 2.0, "units")).defined
+    assert not minus(a, Estimate(None, None, None, "units")).defined
+    assert extreme([a, b], "smallest") == b and extreme([a, b], "largest") == a
+
+
+def test_intervals_are_read_in_both_forms_and_over_seeds():
+    table = {"s:a/x": 2.0, "s:a/x_low": 1.0, "s:a/x_high": 3.0, "s:b/x/value": 2.0, "s:b/x/low": 1.0, "s:b/x/high": 3.0}
+    table |= {"s:b/x/n": 7, "s:seeds/0/x": 1.0, "s:seeds/1/x": 3.0}
+    values = Values({key: {"value": v, "unit": "", "source": ""} for key, v in table.items()}, {})
+    flat, nested = (Measured(values, Subject("", f"s:{name}"))("x", "units") for name in "ab")
+    assert (flat.value, flat.low, flat.high, flat.n) == (2.0, 1.0, 3.0, None)
+    assert (nested.value, nested.low, nested.high, nested.n) == (2.0, 1.0, 3.0, 7)
+    seeds = Measured(values, Subject("", "s:seeds")).over_seeds("*/x")
+    assert seeds.value == 2.0 and seeds.low == pytest.approx(2 - 12.706, abs=1e-3) and seeds.n == 2
+    listed = Measured(values, Subject("", {"y": "s:seeds/*/x"}))
+    assert listed.series("y") == [1.0, 3.0] and not listed("z").defined and not values.missing
+
+
+def test_the_claims_are_sound():
+    ids = [each.id for each in claims.ALL]
+    assert len(set(ids)) == len(ids) > 60
+    for each in claims.ALL:
+        assert (each.predicate is None) == bool(each.reason), each.id
+        assert each.published or each.kind == "check", each.id

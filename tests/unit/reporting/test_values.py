@@ -1,0 +1,76 @@
+"""Numbers of a run in one table, and those that compare several runs."""
+
+import pytest
+
+from scripts.monosem.core.artefacts import key_prefix, source_of
+from scripts.monosem.reporting import derived_values
+from scripts.monosem.reporting.values import Values, collect, flatten, unit_of
+
+
+def test_flatten_keeps_numbers_and_positions_and_leaves_text_and_curves():
+    document = {"a": {"b": 1, "text": "x", "curve": [1, 2]}, "rows": [{"c": True}, {"c": None}], "empty": []}
+    assert flatten(document) == {"a/b": 1, "rows/0/c": True, "rows/1/c": None}
+
+
+def test_keys_name_their_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "results/models/a/training.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"nats_per_token": 3.5, "natural": {"tokens": 7}}')
+    table = collect(["results/models/a/training.json"])
+    assert table["models/a/training:nats_per_token"] == {
+        "value": 3.5,
+        "unit": "nats per token",
+        "source": "results/models/a/training.json",
+    }
+    assert all(source_of(key) == row["source"] for key, row in table.items())
+    assert key_prefix(source_of("models/a/training:x")) == "models/a/training"
+    assert unit_of("a:b/wall_s") == "s" and unit_of("a:cosine") == ""
+
+
+def run(architecture="topk", d_sae=8, k=4, l0=4.0, added=0.2, l1=None, vectors=1000) -> dict:
+    shape = {"architecture": architecture, "d_sae": d_sae, "k": k, "l1_coefficient": l1, "vectors": vectors}
+    return shape | {"l0": l0, "ce_increase_nats": added}
+
+
+def test_frontier_compares_only_runs_that_differ_in_one_thing():
+    ordered = {"a": run(), "b": run(k=8, l0=8.0, added=0.1), "c": run(d_sae=16, added=0.15)}
+    assert derived_values.frontier(ordered) == {
+        "sparsity_pairs": 1, "sparsity_ordered": 1.0, "sparsity_ordered_by_chance": 1.0,
+        "width_pairs": 1, "width_ordered": 1.0, "width_ordered_by_chance": 1.0,
+    }  # fmt: skip
+    worse = {**ordered, "d": run(d_sae=32, added=0.3)}
+    assert derived_values.frontier(worse)["width_ordered"] == pytest.approx(1 / 3)
+    assert derived_values.frontier({"a": run(), "b": run("relu", k=None, l0=9.0)}) == {}
+    assert derived_values.frontier({"a": run(), "longer": run(k=8, l0=8.0, vectors=2000)}) == {}
+    relu = {"a": run("relu", k=None, l1=5.0, l0=9.0), "resampled": run("relu", k=None, l1=5.0, l0=9.1)}
+    assert derived_values.frontier(relu) == {}
+
+
+def test_one_ordered_pair_may_be_chance_and_nine_runs_in_order_are_not():
+    grid = {
+        f"{d_sae}-{k}": run(d_sae=d_sae, k=k, l0=float(k), added=1 / (d_sae * k))
+        for d_sae in (8, 16, 32)
+        for k in (4, 8, 16)
+    }
+    found = derived_values.frontier(grid)
+    assert found["sparsity_pairs"] == found["width_pairs"] == 9
+    assert found["sparsity_ordered"] == found["width_ordered"] == 1.0
+    assert 0.5 < found["sparsity_ordered_by_chance"] < 1.0 and 0.5 < found["width_ordered_by_chance"] < 1.0
+
+
+def test_specificity_pools_the_upper_half_by_tokens():
+    bins = [
+        {"lower": 0.0, "upper": 1.0, "n_tokens": 10, "in_context_share": 0.2},
+        {"lower": 1.0, "upper": 2.0, "n_tokens": 0, "in_context_share": None},
+        {"lower": 2.0, "upper": 3.0, "n_tokens": 3, "in_context_share": 1.0},
+        {"lower": 3.0, "upper": 4.0, "n_tokens": 1, "in_context_share": 0.0},
+    ]
+    assert derived_values.specificity(bins) == (0.2, 0.75)
+    assert derived_values.specificity([{**row, "n_tokens": 0} for row in bins]) == (None, None)
+
+
+def test_a_role_that_is_left_out_makes_its_keys_missing():
+    values = Values({}, {"control": None})
+    assert values.get("models/{control}/training:x") is None
+    assert values.missing == {"models/(no control)/training:x"}
