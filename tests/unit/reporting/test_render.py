@@ -13,8 +13,8 @@ from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.core.timing import times
 from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.reporting import rulegraph, values
-from scripts.monosem.reporting.ledger import claims, judge
 from scripts.monosem.reporting.formats import cell, code, fixed, nats, number, percent, quote, table
+from scripts.monosem.reporting.ledger import claims, judge
 from scripts.monosem.reporting.prose_lint import lint
 from scripts.monosem.reporting.render import Figures, html, render
 from scripts.monosem.reporting.values import Values

@@ -92,14 +92,19 @@ IN_SCRIPT = "share of sampled characters in Arabic script"
     published=(in_words("with the Arabic feature at its maximum the model writes Arabic"),),
     subject=Subject("Arabic latent at its maximum", {"share": "{interventions}:pinned/arabic/at_maximum"}),
     controls=(
-        Control(Subject("random latents at their maximum, the most Arabic of them", {
-            "share": "{interventions}:pinned/arabic/random_largest"}), (IN_SCRIPT,)),
+        Control(
+            Subject(
+                "random latents at their maximum, the most Arabic of them",
+                {"share": "{interventions}:pinned/arabic/random_largest"},
+            ),
+            (IN_SCRIPT,),
+        ),
         Control(Subject("no latent pinned", {"share": "{interventions}:pinned/arabic/unpinned"}), (IN_SCRIPT,)),
     ),
-    explanation="The planted documents begin in Arabic and stay there, so that the model rarely switches to Arabic in the "
-    "middle of English, and several latents share the context. Above its maximum the latent alone suffices (see the "
-    "doses).",
-)  # fmt: skip
+    explanation="The planted documents begin in Arabic and stay there, so that the model rarely switches to Arabic in "
+    "the middle of English, and several latents share the context. Above its maximum the latent alone suffices (see "
+    "the doses).",
+)
 def pinned_sampling(of: Measured) -> list[Part]:
     return [Part(IN_SCRIPT, of("share"), at_least(0.5), "percent")]
 
@@ -115,10 +120,15 @@ ON_CONTEXT = "nats added per Arabic token"
     published=(in_words("ablation lowers the probability of Arabic tokens in Arabic text"),),
     subject=Subject("Arabic latent ablated", "{interventions}:pinned/arabic/ablation"),
     controls=(
-        Control(Subject("random latents ablated, the costliest of them", {
-            "in_context_nats": "{interventions}:pinned/arabic/ablation/random/largest_in_context_nats"}), (ON_CONTEXT,)),
+        Control(
+            Subject(
+                "random latents ablated, the costliest of them",
+                {"in_context_nats": "{interventions}:pinned/arabic/ablation/random/largest_in_context_nats"},
+            ),
+            (ON_CONTEXT,),
+        ),
     ),
-)  # fmt: skip
+)
 def ablated_context(of: Measured) -> list[Part]:
     inside = of("in_context_nats")
     return [

@@ -45,8 +45,8 @@ LAYERS = "evaluation/{gpt2}/blocks.*.mlp.hook_post/fidelity"
         Control(Subject("largest neurons", {
             "score": f"{LAYERS}:baselines/top_neurons/ce_loss_score"}), (LEAST,)),
     ),
-    explanation="A share is of its layer's gap. Where the gap is large, as at the first layer, a random dictionary recovers "
-    "such a share too; where it is small, so may anything. The table by layer has the nats.",
+    explanation="A share is of its layer's gap. Where the gap is large, as at the first layer, a random dictionary "
+    "recovers such a share too; where it is small, so may anything. The table by layer has the nats.",
 )  # fmt: skip
 def deep_mlp_by_layer(of: Measured) -> list[Part]:
     return [Part(LEAST, of.smallest("score", "documents"), at_least(0.711), "percent")]
@@ -85,9 +85,9 @@ NORM = "norm over the median, largest of all layers"
         Control(Subject("the second position", {
             "norm": "{gpt2_analysis}/tokens:summary/second_norm_over_median"}), (NORM,)),
     ),
-    explanation="In large models, after long training, attention without a relevant token goes to the first token of the "
-    "window (an attention sink). A stand-in is trained on too little text for that, and its windows begin anywhere in a "
-    "document.",
+    explanation="In large models, after long training, attention without a relevant token goes to the first token of "
+    "the window (an attention sink). A stand-in is trained on too little text for that, and its windows begin "
+    "anywhere in a document.",
 )  # fmt: skip
 def first_token_outlier(of: Measured) -> list[Part]:
     return [Part(NORM, of("norm"), at_least(5), "fixed")]
@@ -209,8 +209,8 @@ def _confirmed(of: Measured, *sets: str) -> list[Part]:
     published=(in_words("features for emotional expressions"),),
     subject=Subject("the sets happy and angry", "{gpt2_prompts}:sets"),
     controls=(SHUFFLED,),
-    explanation='A stand-in is trained on documentation alone. It splits "happy" and "angry" into pieces and has no mood '
-    "to represent; latents that rank first by correlation do so by chance, as the second half shows.",
+    explanation='A stand-in is trained on documentation alone. It splits "happy" and "angry" into pieces and has no '
+    "mood to represent; latents that rank first by correlation do so by chance, as the second half shows.",
 )
 def mood_features(of: Measured) -> list[Part]:
     return _confirmed(of, "happy", "angry")

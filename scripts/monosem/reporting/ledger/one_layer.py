@@ -26,8 +26,8 @@ BETTER_THAN_BIGRAM, ZEROING = "nats below the bigram model", "nats that zeroing 
 
 @claim(
     **BRICKEN,
-    sentence="The language model is one worth explaining. It predicts better than a bigram and a trigram model, and its MLP "
-    "contributes.",
+    sentence="The language model is one worth explaining. It predicts better than a bigram and a trigram model, and "
+    "its MLP contributes.",
     section="Problem Setup",
     optional="a headline on a language model that is trained here",
     published=(in_words("an MLP layer that matters to the loss"),),
@@ -55,14 +55,14 @@ RECOVERED, ADDED = "loss recovered, of that which zeroing costs", "loss added"
 
 @claim(
     **BRICKEN,
-    sentence="A dictionary of the MLP's activations recovers most of the loss that zero-ablating the MLP costs, with few "
-    "features active per token.",
+    sentence="A dictionary of the MLP's activations recovers most of the loss that zero-ablating the MLP costs, with "
+    "few features active per token.",
     section=HOW_MUCH,
     published=(printed("loss recovered", 0.79, "percent", "A/1, 4,096 features, 8 billion vectors, on training data"),),
     subject=OURS,
     controls=baselines("fidelity", (RECOVERED,)),
-    explanation="Zero ablation is a weak reference: whatever puts the activations near their mean recovers most of such "
-    "a gap.",
+    explanation="Zero ablation is a weak reference: whatever puts the activations near their mean recovers most of "
+    "such a gap.",
 )
 def loss_recovered(of: Measured) -> list[Part]:
     return [Part(RECOVERED, of("ce_loss_score", "documents"), at_least(0.79), "percent")]
@@ -82,8 +82,8 @@ def loss_added(of: Measured) -> list[Part]:
 
 @claim(
     **BRICKEN,
-    sentence="The result does not depend on one seed. The same recipe on a second model, other seed and other data order, "
-    "does as well.",
+    sentence="The result does not depend on one seed. The same recipe on a second model, other seed and other data "
+    "order, does as well.",
     section="Problem Setup (transformers A and B)",
     optional="a second model with the same run at this site",
     published=(in_words("dictionaries of A and of B are analysed alike"),),
@@ -169,8 +169,8 @@ def _gain(of: Measured) -> Part:
     section=DENSITIES,
     published=(in_words("most features fire on fewer than one token in a hundred"),),
     subject=OURS,
-    explanation="A TopK dictionary spends the same number of latents on every token, and a short run leaves more of that "
-    "budget with dense latents than billions of vectors would.",
+    explanation="A TopK dictionary spends the same number of latents on every token, and a short run leaves more of "
+    "that budget with dense latents than billions of vectors would.",
 )
 def density_typical(of: Measured) -> list[Part]:
     return [Part("latents that fire on over 1 % of tokens", of("freq_over_1_percent"), at_most(0.1), "percent")]
@@ -182,15 +182,26 @@ def density_typical(of: Measured) -> list[Part]:
     section="Appendix: L0 against reconstructed loss, by L1 coefficient and width",
     optional="at least two widths and two sparsities of one architecture",
     published=(in_words("more active features and wider dictionaries add less loss"),),
-    subject=Subject("runs that differ in one thing", {
-        "sparsity": "{fidelity}:frontier/sparsity_ordered", "width": "{fidelity}:frontier/width_ordered"}),
-    controls=(
-        Control(Subject("the same losses permuted among the runs (one permutation in twenty does better)", {
-            "sparsity": "{fidelity}:frontier/sparsity_ordered_by_chance",
-            "width": "{fidelity}:frontier/width_ordered_by_chance",
-        }), ("pairs of equal width in which more latents add less loss", "pairs of equal k in which more width adds less loss")),
+    subject=Subject(
+        "runs that differ in one thing",
+        {"sparsity": "{fidelity}:frontier/sparsity_ordered", "width": "{fidelity}:frontier/width_ordered"},
     ),
-)  # fmt: skip
+    controls=(
+        Control(
+            Subject(
+                "the same losses permuted among the runs (one permutation in twenty does better)",
+                {
+                    "sparsity": "{fidelity}:frontier/sparsity_ordered_by_chance",
+                    "width": "{fidelity}:frontier/width_ordered_by_chance",
+                },
+            ),
+            (
+                "pairs of equal width in which more latents add less loss",
+                "pairs of equal k in which more width adds less loss",
+            ),
+        ),
+    ),
+)
 def frontier(of: Measured) -> list[Part]:
     return [
         Part("pairs of equal width in which more latents add less loss", of("sparsity"), at_least(1), "percent"),
@@ -207,12 +218,18 @@ def frontier(of: Measured) -> list[Part]:
     published=(in_words("corresponding layers of differently initialised networks are most similar"),),
     subject=Subject("the second seed", "{analysis}/layers:peers/{second}"),
     controls=(
-        Control(Subject("the model with permuted weights on the same tokens", "{analysis}/layers:peers/{control}"),
-                ("linear CKA, least of all layers",)),
-        Control(Subject("permuted tokens, largest of all layers", {
-            "least_of_same_site": "{analysis}/layers:peers/{second}/shuffled/debiased"}),
-            ("linear CKA, least of all layers",)),
+        Control(
+            Subject("the model with permuted weights on the same tokens", "{analysis}/layers:peers/{control}"),
+            ("linear CKA, least of all layers",),
+        ),
+        Control(
+            Subject(
+                "permuted tokens, largest of all layers",
+                {"least_of_same_site": "{analysis}/layers:peers/{second}/shuffled/debiased"},
+            ),
+            ("linear CKA, least of all layers",),
+        ),
     ),
-)  # fmt: skip
+)
 def models_alike(of: Measured) -> list[Part]:
     return [Part("linear CKA, least of all layers", of("least_of_same_site"), at_least(0.5), "fixed")]

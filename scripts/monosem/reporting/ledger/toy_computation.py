@@ -77,8 +77,9 @@ DENSE_NEURONS, SPARSE_NEURONS = "monosemantic neurons, densest", "monosemantic n
 
 @claim(
     **ELHAGE,
-    sentence="With a ReLU on the hidden layer neurons are monosemantic while features are dense; with sparsity, features "
-    "share neurons in a definite sequence of solutions, 3 features in 2 neurons, then 5 in 3, 6 in 4 and 8 in 5.",
+    sentence="With a ReLU on the hidden layer neurons are monosemantic while features are dense; with sparsity, "
+    "features share neurons in a definite sequence of solutions, 3 features in 2 neurons, then 5 in 3, 6 in 4 and 8 "
+    "in 5.",
     section="Superposition in a Privileged Basis",
     optional="the experiment privileged-basis",
     published=(in_words("the sequence of solutions of the figure"),),
@@ -159,8 +160,9 @@ LOSS = "loss / least loss without superposition, sparsest"
 
 @claim(
     **ELHAGE,
-    sentence="With fewer neurons than that, sparse features are computed in superposition. Neurons go from monosemantic "
-    "to polysemantic as features become sparse, and the loss falls below what neurons of one feature each can reach.",
+    sentence="With fewer neurons than that, sparse features are computed in superposition. Neurons go from "
+    "monosemantic to polysemantic as features become sparse, and the loss falls below what neurons of one feature "
+    "each can reach.",
     section="Computation in Superposition",
     optional="the experiment absolute-value",
     published=(in_words("monosemantic neurons while features are dense, polysemantic ones when they are sparse"),),
@@ -210,7 +212,8 @@ SHARE = "trained neurons that represent half of the features"
 @claim(
     work="Bricken et al. 2023",
     chapter="toy",
-    sentence="Cross-entropy prefers a polysemantic neuron even where there is no superposition. Squared error does not.",
+    sentence="Cross-entropy prefers a polysemantic neuron even where there is no superposition. Squared error does "
+    "not.",
     section="Problem Setup",
     optional="the experiment polysemantic-neuron",
     published=(
