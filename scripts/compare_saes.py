@@ -7,20 +7,29 @@ FIDELITY.json is results/evaluation/<model>/<site>/fidelity.json. The split that
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-from scripts.monosem.core import artefacts
+from scripts.monosem.core import artefacts, command
 from scripts.monosem.reporting import tables
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("fidelity", type=Path)
-    document = artefacts.read_json(parser.parse_args(arguments).fidelity)
-    print(f"{document['split']} split, {document['n_tokens']:,} tokens of {document['model']} at {document['site']}")
-    for name, variants in document["sweeps"].items():
-        print(f"\n{name}:\n\n{tables.sweep(variants)}")
+    path = parser.parse_args().fidelity
+    document = artefacts.read_json(path)
+    try:
+        lines = [
+            f"{document['split']} split, {document['n_tokens']:,} tokens of {document['model']} at {document['site']}"
+        ]
+        lines += [f"{name}:\n\n{tables.sweep(variants)}" for name, variants in document["sweeps"].items()]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise artefacts.ArtefactError(
+            f"{path} is no fidelity.json of results/evaluation/<model>/<site>/, which has split, sweeps and their rows"
+        ) from None
+    print("\n\n".join(lines))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(main))

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(fetch_sae(given.name, given.sae if given.sae != "." else None, given.revision))
         else:
             print(fetch(given.name, given.revision, given.allow_pickle))
-    except ArtefactError as error:
+    except (ArtefactError, OSError) as error:
         print(error, file=sys.stderr)
         return 0 if given.optional else 1
     return 0

@@ -8,7 +8,7 @@ from dictionary_learning.trainers.top_k import AutoEncoderTopK
 from sae_lens import SAE, TopKTrainingSAE, TopKTrainingSAEConfig
 
 from scripts.monosem.core import artefacts
-from scripts.monosem.sae import convert
+from scripts.monosem.sae import convert, foreign
 from scripts.monosem.sae.config import SaeConfig
 from scripts.monosem.sae.model import decode, encode, from_tensors, load_sae
 from scripts.monosem.sae.saelens import saelens_cfg, save_sae
@@ -74,7 +74,7 @@ def test_saelens_opens_ours(ours):
 
 @torch.no_grad()
 def test_dictionary_learning_opens_ours(ours, tmp_path):
-    convert.write(*convert.read(ours), tmp_path / "theirs", "dictionary_learning")
+    convert.convert(ours, tmp_path / "theirs", "dictionary_learning")
     dictionary, config = dictionary_learning.utils.load_dictionary(str(tmp_path / "theirs"), "cpu")
     assert_agree(ours, dictionary.encode, dictionary.decode)
     assert config["trainer"]["submodule_name"] == HOOK and config["trainer"]["layer"] == 2
@@ -101,7 +101,9 @@ def test_ours_opens_dictionary_learning(tmp_path):
     theirs = AutoEncoderTopK(D_IN, D_SAE, K)
     theirs.b_dec += 0.3
     torch.save(theirs.state_dict(), tmp_path / "ae.pt")
-    (tmp_path / "config.json").write_text('{"trainer": {"dict_class": "AutoEncoderTopK", "k": 4}}')
+    (tmp_path / "config.json").write_text(
+        '{"trainer": {"dict_class": "AutoEncoderTopK", "k": 4, "activation_dim": 16, "dict_size": 64}}'
+    )
     sae = convert.load(tmp_path)
     f = encode(sae, Rows.x)
     torch.testing.assert_close(theirs.encode(Rows.x), f, atol=1e-5, rtol=1e-5)
@@ -134,5 +136,5 @@ def test_saelens_folders_of_old_versions_mean_the_same_here(tmp_path, more):
     if "normalize_activations" in more:
         scale = 1.7
         theirs.fold_activation_norm_scaling_factor(scale)
-    ours = from_tensors(*convert.read(tmp_path, scale))
+    ours = from_tensors(*foreign.read(tmp_path, scale))
     torch.testing.assert_close(decode(ours, encode(ours, Rows.x)), theirs(Rows.x), atol=1e-4, rtol=1e-5)

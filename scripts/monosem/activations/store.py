@@ -72,7 +72,7 @@ def open_activations(folder: str | Path) -> Activations:
     expected = (stored["rows"], manifest["d_in"])
     if rows.shape != expected or rows.dtype != np.uint16 or path.stat().st_size != stored["bytes"]:
         raise artefacts.ArtefactError(
-            f"{path} holds {rows.dtype} {list(rows.shape)}, its manifest says uint16 {list(expected)}: "
-            "delete it and run the same command again to extract anew"
+            f"{path} holds {rows.dtype} {list(rows.shape)}, its manifest says uint16 {list(expected)}; "
+            f"{artefacts.remedy(folder / 'manifest.json')}"
         )
     return Activations(folder, manifest, rows)

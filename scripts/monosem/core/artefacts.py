@@ -8,6 +8,7 @@ import math
 import os
 import re
 import shutil
+import struct
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -19,6 +20,19 @@ import numpy as np
 
 class ArtefactError(RuntimeError):
     """A file is missing, cut short, foreign or holds impossible values; the message says which and what to do."""
+
+
+def remedy(path: str | Path) -> str:
+    """Advice about a file that is not whole: the run makes results anew, other files are somebody's."""
+    if Path(path).parts[:1] == ("results",):
+        return f"the same command with `--forcerun {path}` added makes it anew"
+    return "fetch it again, or put a whole file in its place"
+
+
+def missing(path: str | Path) -> ArtefactError:
+    """The error of a file that is not there, and how a result is made."""
+    made = f"; run `snakemake --cores 4 {path}`" if Path(path).parts[:1] == ("results",) else ""
+    return ArtefactError(f"{path} is missing{made}")
 
 
 @contextlib.contextmanager
@@ -90,9 +104,9 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ArtefactError(f"{path} is missing; run `snakemake --cores 4 {path}`") from None
+        raise missing(path) from None
     except ValueError as error:
-        raise ArtefactError(f"{path} is not whole JSON ({error}); delete it and run the same command again") from None
+        raise ArtefactError(f"{path} is not whole JSON ({error}); {remedy(path)}") from None
 
 
 def read_jsonl(path: str | Path) -> list[dict]:
@@ -101,9 +115,9 @@ def read_jsonl(path: str | Path) -> list[dict]:
         with open(path, encoding="utf-8") as file:
             return [json.loads(line) for line in file if line.strip()]
     except FileNotFoundError:
-        raise ArtefactError(f"{path} is missing; run `snakemake --cores 4 {path}`") from None
+        raise missing(path) from None
     except ValueError as error:
-        raise ArtefactError(f"{path} is cut short or no JSON lines ({error}); delete it and run again") from None
+        raise ArtefactError(f"{path} is cut short or no JSON lines ({error}); {remedy(path)}") from None
 
 
 def save_npy(array: np.ndarray, path: str | Path) -> None:
@@ -117,9 +131,9 @@ def load_npy(path: str | Path, mmap: bool = False) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
     except FileNotFoundError:
-        raise ArtefactError(f"{path} is missing; run the workflow again to make it") from None
+        raise missing(path) from None
     except (ValueError, EOFError, OSError) as error:
-        raise ArtefactError(f"{path} is cut short or no .npy file ({error}); delete it and run again") from None
+        raise ArtefactError(f"{path} is cut short or no .npy file ({error}); {remedy(path)}") from None
 
 
 def save_npz(path: str | Path, **arrays: np.ndarray) -> None:
@@ -149,12 +163,34 @@ def load_tensors(path: str | Path) -> dict:
     try:
         tensors = load_file(str(path))
     except FileNotFoundError:
-        raise ArtefactError(f"{path} is missing; run the workflow again to make it") from None
+        raise missing(path) from None
     except (SafetensorError, ValueError, OSError) as error:
-        raise ArtefactError(f"{path} is cut short or no safetensors file ({error}); delete it and run again") from None
+        raise ArtefactError(f"{path} is cut short or no safetensors file ({error}); {remedy(path)}") from None
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise ArtefactError(f"{path}: tensor '{name}' holds NaN or infinity; delete the file and run again")
+            raise ArtefactError(f"{path}: tensor '{name}' holds NaN or infinity; {remedy(path)}")
+    return tensors
+
+
+def safetensors_header(path: Path) -> dict[str, dict[str, Any]]:
+    """Dtype, shape and place of every tensor of a file.
+
+    Raises: ArtefactError for a file that is cut short or of another format.
+    """
+    try:
+        with open(path, "rb") as file:
+            length = struct.unpack("<Q", file.read(8))[0]
+            if length > path.stat().st_size:
+                raise ValueError("its header goes beyond the end")
+            header = json.loads(file.read(length))
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        if not all(isinstance(entry["dtype"], str) and isinstance(entry["shape"], list) for entry in tensors.values()):
+            raise ValueError("its header has a tensor without dtype or shape")
+        end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+        if end > path.stat().st_size:
+            raise ValueError(f"it ends at byte {path.stat().st_size:,} of {end:,}")
+    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        raise ArtefactError(f"{path} is cut short or no safetensors file ({error}); {remedy(path)}") from None
     return tensors
 
 

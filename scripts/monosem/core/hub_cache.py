@@ -52,6 +52,19 @@ def _offline(name: str, needed: str) -> artefacts.ArtefactError:
     )
 
 
+def address(name: str, file: str, revision: str | None, needed: str) -> str:
+    """Where the hub has a file of a repository. Raises: ArtefactError for what cannot be a repository's name."""
+    from huggingface_hub import errors, hf_hub_url
+
+    try:
+        return hf_hub_url(name, file, revision=revision)
+    except errors.HFValidationError:
+        raise artefacts.ArtefactError(
+            f"'{name}' is neither a folder with {needed} nor a name on the hub, which is owner/name of letters, digits "
+            "and -, _ or ."
+        ) from None
+
+
 def require_answer(name: str, url: str, needed: str) -> None:
     """Raises: ArtefactError if nobody answers soon; without a network the hub's client tries for half a minute."""
     try:

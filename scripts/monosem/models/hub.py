@@ -21,9 +21,7 @@ def fetch(name: str, revision: str | None = None, allow_pickle: bool = False) ->
     """
     if folder := model_folder.find_pretrained(name, revision, allow_pickle):
         return folder
-    from huggingface_hub import hf_hub_url
-
-    url = hf_hub_url(hub_cache.repositories(name)[-1], model_folder.CONFIG, revision=revision)
+    url = hub_cache.address(hub_cache.repositories(name)[-1], model_folder.CONFIG, revision, model_folder.NEEDED)
     hub_cache.require_answer(name, url, model_folder.NEEDED)
     try:
         return _fetch(name, revision, allow_pickle)

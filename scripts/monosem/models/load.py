@@ -40,10 +40,10 @@ def tensors_of(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> "I
                 raise artefacts.ArtefactError(f"{path}: tensor '{name}' holds NaN or infinity; fetch the file again")
             yield name, tensor
     except FileNotFoundError:
-        raise artefacts.ArtefactError(f"{path} is missing; run the workflow again to make it") from None
+        raise artefacts.missing(path) from None
     except (SafetensorError, ValueError, OSError) as error:
         # a link leads to a file of the user's
-        remedy = f"fetch {path.resolve()} again" if path.is_symlink() else "delete it and run again"
+        remedy = f"fetch {path.resolve()} again" if path.is_symlink() else artefacts.remedy(path)
         raise artefacts.ArtefactError(f"{path} is cut short or no safetensors file ({error}); {remedy}") from None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.monosem.core import hub_cache
-from scripts.monosem.core.artefacts import ArtefactError, read_json, sha256
+from scripts.monosem.core.artefacts import ArtefactError, read_json, remedy, sha256
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
 WEIGHTS, INDEX, PICKLED = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
@@ -57,7 +57,7 @@ def source_of(folder: Path) -> Path:
     if (folder / SHARDS / INDEX).is_file():
         folder = folder / SHARDS
     if not weight_files(folder):
-        raise ArtefactError(f"{folder} lacks {WEIGHTS}, or files that its {INDEX} names; delete it and run again")
+        raise ArtefactError(f"{folder} lacks {WEIGHTS}, or files that its {INDEX} names; {remedy(folder / WEIGHTS)}")
     return folder
 
 

@@ -26,7 +26,8 @@ def fetch_sae(name: str, subfolder: str | None = None, revision: str | None = No
             return False
         return True
 
-    hub_cache.require_answer(name, hf_hub_url(name, path_of("cfg.json"), revision=revision), formats.NEEDED)
+    url = hub_cache.address(name, path_of("cfg.json"), revision, formats.NEEDED)
+    hub_cache.require_answer(name, url, formats.NEEDED)
     try:
         pair = next((files for files in formats.FILES.values() if all(map(exists, files))), None)
         if pair is None:

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from scripts.monosem.core import artefacts
-from scripts.monosem.sae import convert, formats
+from scripts.monosem.sae import foreign, formats
 from scripts.monosem.sae.architectures import ARCHITECTURES
 
 
 def import_pretrained(
     folder: Path, source: dict[str, Any], model_sha256: str, reading: dict[str, Any], names: dict[str, str]
-) -> tuple[dict[str, Any], convert.Tensors, dict[str, Any]]:
+) -> tuple[dict[str, Any], foreign.Tensors, dict[str, Any]]:
     """Configuration, tensors and summary (training.json) of a pretrained autoencoder.
 
     Args:
@@ -21,9 +21,9 @@ def import_pretrained(
     Raises: ArtefactError if the files name another model by its sha256, or cannot be read.
     """
     declared = formats.read(folder)
-    cfg, tensors = convert.read(folder, source.get("norm_scaling_factor"))
+    cfg, tensors = foreign.read(folder, source.get("norm_scaling_factor"))
     if source["centred"]:
-        tensors = convert.centring(tensors)
+        tensors = foreign.centring(tensors)
     metadata = cfg["metadata"]
     trained_on = metadata.get("model_sha256")
     if trained_on is not None and trained_on != model_sha256:
@@ -31,14 +31,13 @@ def import_pretrained(
             f"{declared.path}: this autoencoder was trained on '{declared.model}' with the sha256 {trained_on[:12]}, "
             f"the model here has {model_sha256[:12]}; give its own model"
         )
-    weights = folder / formats.FILES[declared.format][1]
     origin = {
         "kind": "pretrained",
         "name": source["name"],
         "subfolder": source.get("subfolder"),
         "revision": source.get("snapshot"),
         "format": declared.format,
-        "files_sha256": {path.name: artefacts.sha256(path) for path in (declared.path, weights)},
+        "files_sha256": {path.name: artefacts.sha256(path) for path in (declared.path, declared.weights)},
         "declared_model": declared.model,
         "declared_hook": declared.hook,
         "centred": source["centred"],

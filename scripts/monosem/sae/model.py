@@ -21,13 +21,7 @@ from torch import Tensor
 from scripts.monosem.core import artefacts
 from scripts.monosem.sae.kernels import select, sparse
 from scripts.monosem.sae.kernels.sparse import Codes
-
-TENSORS = {  # of each architecture, under SAELens' names; standard is ReLU
-    "standard": ("W_enc", "b_enc", "W_dec", "b_dec"),
-    "topk": ("W_enc", "b_enc", "W_dec", "b_dec"),
-    "jumprelu": ("W_enc", "b_enc", "W_dec", "b_dec", "threshold"),
-    "gated": ("W_enc", "b_gate", "W_dec", "b_dec", "r_mag", "b_mag"),
-}
+from scripts.monosem.sae.layouts import TENSORS
 
 
 @dataclass(frozen=True)
@@ -145,7 +139,7 @@ def load_sae(
     folder = Path(folder)
     cfg_path, weights_path = folder / "cfg.json", folder / "sae_weights.safetensors"
     cfg, tensors = artefacts.read_json(cfg_path), artefacts.load_tensors(weights_path)
-    again = "delete the folder and run again"
+    again = artefacts.remedy(cfg_path)
     missing = [key for key in ("architecture", "d_in", "d_sae") if key not in cfg]
     if missing:
         raise artefacts.ArtefactError(f"{cfg_path}: '{missing[0]}' is missing, so it is no SAE configuration; {again}")

@@ -1,5 +1,6 @@
 """Sparse autoencoders as files: the folder that SAELens 6 opens (`SAE.load_from_disk`) and load_sae reads."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ def saelens_cfg(
     Args: summary: of training.train; manifest: of the activations (d_in, context, model_sha256, …).
     """
     metadata = {
-        "sae_lens_version": SAE_LENS_VERSION,
         "sae_lens_training_version": None,
         "training_architecture": config.architecture,
         "model_name": model,
@@ -49,20 +49,26 @@ def saelens_cfg(
                 "lambda_scaled_activations": getattr(config, f"{name}_coefficient"),
                 "scaled_means": scaled,
             }
+    saved_as = ARCHITECTURES[config.architecture].saved_as
+    return inference_cfg(saved_as, manifest["d_in"], config.d_sae, metadata, config.k if saved_as == "topk" else None)
+
+
+def inference_cfg(
+    architecture: str, d_in: int, d_sae: int, metadata: Mapping[str, Any], k: int | None = None
+) -> dict[str, Any]:
+    """cfg.json of weights that act on raw activations, with b_dec subtracted before encoding."""
     cfg = {
-        "architecture": ARCHITECTURES[config.architecture].saved_as,
-        "d_in": manifest["d_in"],
-        "d_sae": config.d_sae,
+        "architecture": architecture,
+        "d_in": d_in,
+        "d_sae": d_sae,
         "dtype": "float32",
         "device": "cpu",
         "apply_b_dec_to_input": True,
         "normalize_activations": "none",
         "reshape_activations": "none",
-        "metadata": metadata,
+        "metadata": {"sae_lens_version": SAE_LENS_VERSION, **metadata},
     }
-    if cfg["architecture"] == "topk":
-        cfg |= {"k": config.k, "rescale_acts_by_decoder_norm": False}
-    return cfg
+    return cfg if k is None else cfg | {"k": k, "rescale_acts_by_decoder_norm": False}
 
 
 def save_sae(weights: dict[str, Tensor], cfg: dict[str, Any], weights_path: str | Path, cfg_path: str | Path) -> None:

@@ -301,10 +301,10 @@ def read(path: str | Path) -> Iterator[Document]:
                 spans = tuple((start, end, label) for start, end, label in row["spans"])
                 yield Document(row["source"], row["split"], row["text"], spans)
     except FileNotFoundError:
-        raise artefacts.ArtefactError(f"{path} is missing; run `snakemake --cores 4 {path}`") from None
+        raise artefacts.missing(path) from None
     except (ValueError, KeyError) as error:
         raise artefacts.ArtefactError(
-            f"{path} is cut short or no file of documents ({error}); delete it, run again"
+            f"{path} is cut short or no file of documents ({error}); {artefacts.remedy(path)}"
         ) from None
 
 

@@ -237,7 +237,7 @@ def load_tokens(folder: str | Path, split: str) -> TokenStream:
         if arrays[part].shape != (length,):
             raise artefacts.ArtefactError(
                 f"{path} has the shape {arrays[part].shape}, but {folder}/manifest.json says {length}: it is cut short "
-                "or belongs to another run; delete the folder and run the same command again"
+                f"or belongs to another run; {artefacts.remedy(folder / 'manifest.json')}"
             )
     return TokenStream(**arrays, eos_token_id=manifest["eos_token_id"], vocab_size=manifest["vocab_size"])
 

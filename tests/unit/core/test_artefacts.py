@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,16 +81,22 @@ def test_plain_takes_numbers_out_of_arrays_and_tensors():
 
 
 @pytest.mark.parametrize("text", ['{"a": 1', "", "\x93NUMPY"])
-def test_cut_or_foreign_json_is_named(text, tmp_path):
-    path = tmp_path / "manifest.json"
-    path.write_text(text)
-    with pytest.raises(artefacts.ArtefactError, match="manifest.json is not whole JSON.*delete it"):
-        artefacts.read_json(path)
+def test_cut_or_foreign_json_is_named_with_what_makes_a_result_anew(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    for path, advice in ((Path("results/a.json"), "--forcerun results/a.json"), (Path("a.json"), "put a whole file")):
+        path.write_text(text)
+        with pytest.raises(artefacts.ArtefactError, match=f"a.json is not whole JSON.*{advice}"):
+            artefacts.read_json(path)
 
 
 def test_missing_files_say_how_to_make_them(tmp_path):
     for read in (artefacts.read_json, artefacts.read_jsonl, artefacts.load_npy, artefacts.load_tensors):
-        with pytest.raises(artefacts.ArtefactError, match="absent.* is missing; run"):
+        with pytest.raises(
+            artefacts.ArtefactError, match="absent is missing; run `snakemake --cores 4 results/absent`"
+        ):
+            read("results/absent")
+        with pytest.raises(artefacts.ArtefactError, match="absent is missing$"):  # no rule makes it
             read(tmp_path / "absent")
 
 

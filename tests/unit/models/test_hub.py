@@ -56,6 +56,11 @@ def test_a_fetched_model_is_found_afterwards_by_its_revision_too(hub, fetch):
     assert fetch("http://127.0.0.1:9", REPOSITORY, "--revision", COMMIT).returncode == 0  # nothing is asked again
 
 
+@pytest.mark.parametrize("words", [("a b",), ("x/y/z", "--sae", "."), ("/no/folder",)])
+def test_what_cannot_be_a_name_on_the_hub_is_refused_before_anything_is_asked(fetch, words):
+    assert "nor a name on the hub, which is owner/name" in sentence(fetch("http://127.0.0.1:9", *words))
+
+
 def test_a_model_in_several_files(hub, fetch):
     weights = hub.files.pop("model.safetensors")
     names = [f"model-0000{part}-of-00002.safetensors" for part in (1, 2)]

@@ -12,7 +12,7 @@ import yaml
 from scripts.monosem.core import artefacts
 from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.fidelity import site as fidelity_site
-from scripts.monosem.sae import convert, formats, import_pretrained, saelens
+from scripts.monosem.sae import convert, foreign, formats, import_pretrained, saelens
 from scripts.monosem.sae.config import from_params
 from scripts.monosem.sae.model import decode, encode, from_tensors, load_sae
 from scripts.monosem.sae.training import loop
@@ -126,7 +126,7 @@ def sae_of(architecture: str, weights: dict) -> object:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_folded_scale_is_the_scaled_input(architecture):
     t, x, scale = tensors() | ARCHITECTURES[architecture], torch.randn(40, 8), 1.7
-    theirs, ours = sae_of(architecture, t), sae_of(architecture, convert.unscaled(t, scale))
+    theirs, ours = sae_of(architecture, t), sae_of(architecture, foreign.unscaled(t, scale))
     f = encode(theirs, scale * x)
     torch.testing.assert_close(encode(ours, x), f / scale, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(decode(ours, encode(ours, x)), decode(theirs, f) / scale, atol=1e-5, rtol=1e-4)
@@ -135,7 +135,7 @@ def test_a_folded_scale_is_the_scaled_input(architecture):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_folded_centring_is_the_centred_input(architecture):
     t, x = tensors() | ARCHITECTURES[architecture], torch.randn(40, 8) + 3
-    theirs, ours = sae_of(architecture, t), sae_of(architecture, convert.centring(t))
+    theirs, ours = sae_of(architecture, t), sae_of(architecture, foreign.centring(t))
     centred = x - x.mean(1, keepdim=True)
     torch.testing.assert_close(encode(ours, x), encode(theirs, centred), atol=1e-5, rtol=1e-4)
     assert not torch.allclose(encode(theirs, x), encode(theirs, centred))  # not folded, it would matter
@@ -189,8 +189,8 @@ def test_fields_of_old_versions(tmp_path):
     "more, sentence",
     [
         ({"normalize_activations": "layer_norm"}, "normalize_activations is 'layer_norm', which differs from vector"),
-        ({"normalize_activations": "constant_norm_rescale"}, "cannot be folded into the weights"),
-        ({"activation_fn": "tanh-relu"}, "activation_fn is 'tanh-relu'; only relu and topk"),
+        ({"normalize_activations": "constant_norm_rescale"}, "can be folded into the weights"),
+        ({"activation_fn": "tanh-relu"}, "activation_fn is 'tanh-relu'; only 'relu' or 'topk'"),
         ({"finetuning_scaling_factor": True}, "finetuning_scaling_factor is True"),
         ({"reshape_activations": "hook_z"}, "reshape_activations is 'hook_z'"),
         ({"hook_point_head_index": 3}, "hook_head_index is 3"),
@@ -205,8 +205,8 @@ def test_what_cannot_be_expressed_is_refused(tmp_path, more, sentence):
 def test_an_average_that_is_not_folded_needs_its_factor(tmp_path):
     folder = write(tmp_path, legacy(normalize_activations="expected_average_only_in"), tensors())
     with pytest.raises(artefacts.ArtefactError, match="need the norm_scaling_factor of the release"):
-        convert.read(folder)
-    assert torch.equal(convert.read(folder, 2.0)[1]["b_dec"], tensors()["b_dec"] / 2)
+        foreign.read(folder)
+    assert torch.equal(foreign.read(folder, 2.0)[1]["b_dec"], tensors()["b_dec"] / 2)
 
 
 def test_names_of_one_model():
@@ -255,7 +255,7 @@ REFUSED = {
     "width": ({"d_in": 64}, {}, f"reads vectors of width 64 (cfg.json), '{SITE}' of 'gpt2-mini' is 128 wide"),
     "hook": (
         {"hook_point": "blocks.1.hook_resid_post"}, {},
-        f"the autoencoder reads 'blocks.1.hook_resid_post', sae.use puts it at '{SITE}'",
+        f"sae.use puts it at '{SITE}'; give it its own site, or say hook_name: {SITE} if they are one",
     ),
     "model": (
         {"model_name": "gpt2-small"}, {},
@@ -273,7 +273,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("cfg, source, sentence", REFUSED.values(), ids=REFUSED)
 def test_a_mismatch_is_refused_with_both_values(tmp_path, cfg, source, sentence):
-    write(tmp_path, legacy(**({"model_name": "gpt2-mini", "hook_point": SITE, "d_in": 128} | cfg)), tensors())
+    cfg = {"model_name": "gpt2-mini", "hook_point": SITE, "d_in": 128} | cfg
+    write(tmp_path, legacy(**cfg), tensors(cfg["d_in"]))
     with pytest.raises(ConfigError) as caught:
         check(configured({"name": str(tmp_path), **source}))
     assert sentence in str(caught.value) and "\n" not in str(caught.value)

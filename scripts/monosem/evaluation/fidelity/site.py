@@ -88,7 +88,7 @@ def open_inputs(
     if activations.manifest["model_sha256"] != digest:
         raise artefacts.ArtefactError(
             f"{activations_folder / 'manifest.json'}: the activations are of another model than {model_folder}; "
-            "delete the manifest and run again"
+            f"{artefacts.remedy(activations_folder / 'manifest.json')}"
         )
     model = load_model(model_folder, device)
     site = sites.resolve(model, activations.manifest["site"])

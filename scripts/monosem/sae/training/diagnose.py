@@ -8,6 +8,7 @@ from torch import Tensor
 
 from scripts.monosem.sae.architectures import ARCHITECTURES, sparsity_knob
 from scripts.monosem.sae.config import SaeConfig
+from scripts.monosem.sae.training.initialise import ACTIVATIONS_NOT_FINITE
 
 SILENT_L0 = 0.01  # mean active latents below which a run has nothing left to learn from
 WORSE = 10.0  # squared error over the data's variance that is divergence, if it is also twice that of the start
@@ -43,7 +44,7 @@ def diagnose(
     Args: first: the first row of the curve. The loss may jump for a while after a resampling.
     """
     if not math.isfinite(sums["power"]):
-        return "the activations hold NaN or infinity; delete them and extract them again"
+        return ACTIVATIONS_NOT_FINITE
     if not math.isfinite(sums["loss"]):
         return f"the loss is not finite; lower learning_rate ({config.learning_rate})"
     l0 = sums["active"] / sums["vectors"]

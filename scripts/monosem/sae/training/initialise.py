@@ -15,6 +15,11 @@ FIRST = 1024  # of these rows, from which the length of the first encoder is est
 SHORT = 0.1  # length of the first rows of a ReLU encoder that starts as the decoder's transpose
 
 
+ACTIVATIONS_NOT_FINITE = (
+    "the activations hold NaN or infinity; the same command with `--forcerun extract_activations` added makes them anew"
+)
+
+
 @dataclass(frozen=True)
 class Statistics:
     """Scale and variance of the data, estimated before training."""
@@ -33,7 +38,7 @@ def statistics(sample: Float[Tensor, "n d_in"]) -> Statistics:
     sample = sample.double()
     power = sample.square().sum(1).mean().item()
     if not torch.isfinite(torch.tensor(power)):
-        raise ValueError("the activations hold NaN or infinity; delete them and extract them again")
+        raise ValueError(ACTIVATIONS_NOT_FINITE)
     variance = (sample - sample.mean(0)).square().sum(1).mean().item()
     if variance <= 1e-12 * power or power == 0:
         raise ValueError("the activations are constant: there is nothing to learn; check the site and the model")

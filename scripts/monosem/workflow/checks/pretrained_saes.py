@@ -74,7 +74,10 @@ def check(run: Run, where: str, model: tuple[str, ...], shape: Mapping[str, Any]
     if hook is None:
         raise _undeclared("at which hook the autoencoder reads", declared.path, "hook_name", where)
     if hook != site:
-        raise ValueError(f"{where}: the autoencoder reads '{hook}', sae.use puts it at '{site}'; give it its own site")
+        raise ValueError(
+            f"{where}: the autoencoder reads '{hook}', sae.use puts it at '{site}'; give it its own site, or say "
+            f"hook_name: {site} if they are one"
+        )
     width = site_names.parse(site, shape)[2]
     if declared.d_in != width:
         raise ValueError(
