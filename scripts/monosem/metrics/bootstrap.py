@@ -19,13 +19,28 @@ def bootstrap_totals(
     Tokens of one document are not independent, so documents are the unit; a ratio is formed from the totals afterwards.
     """
     columns = np.stack([np.asarray(column, np.float64) for column in sums.values()], axis=1)
-    n_documents = len(columns)
-    random = np.random.default_rng(seed)
-    totals = np.empty((resamplings, columns.shape[1]))
-    for row in range(resamplings):
-        drawn = np.bincount(random.integers(n_documents, size=n_documents), minlength=n_documents)
-        totals[row] = drawn @ columns
+    totals = document_weights(len(columns), resamplings, seed)[1:] @ columns
     return dict(zip(sums, totals.T, strict=True))
+
+
+def document_weights(n_documents: int, resamplings: int, seed: int) -> Float[np.ndarray, "samples documents"]:
+    """Weights of the documents: all ones in the first row, then how often each is drawn with replacement.
+
+    `weights @ sums_by_document` are the totals of the text itself, and below them those of `resamplings` others.
+    """
+    random = np.random.default_rng(seed)
+    weights = np.ones((resamplings + 1, n_documents))
+    for row in weights[1:]:
+        row[:] = np.bincount(random.integers(n_documents, size=n_documents), minlength=n_documents)
+    return weights
+
+
+def median_interval(values: Float[np.ndarray, " n"], level: float = 0.95) -> tuple[float, float]:
+    """Interval of the median of independent values, from order statistics; their range where there are too few."""
+    ordered, n = np.sort(values), len(values)
+    rank = int(stats.binom.ppf((1 - level) / 2, n, 0.5))
+    low = max(rank - 1, 0)
+    return float(ordered[low]), float(ordered[n - 1 - low])
 
 
 def interval(samples: Float[np.ndarray, " resamplings"], level: float = 0.95) -> tuple[float, float]:

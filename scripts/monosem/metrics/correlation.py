@@ -15,7 +15,7 @@ def _quotient(covariance: Float[np.ndarray, "*shape"], scale: Float[np.ndarray, 
     return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > smallest)
 
 
-def pearson_from_sums(n: float, sum_x, sum_y, sum_xx, sum_yy, sum_xy) -> Float[np.ndarray, "*shape"]:
+def pearson_from_sums(n, sum_x, sum_y, sum_xx, sum_yy, sum_xy) -> Float[np.ndarray, "*shape"]:
     """Pearson correlation from float64 sums, numbers or arrays that broadcast to one shape."""
     covariance = sum_xy - sum_x * sum_y / n
     spread = np.sqrt(np.maximum(sum_xx - np.square(sum_x) / n, 0) * np.maximum(sum_yy - np.square(sum_y) / n, 0))
@@ -44,3 +44,12 @@ def pearson_sparse(x: sparse.csr_matrix, y: sparse.csr_matrix) -> Float[np.ndarr
     squares = [np.asarray(a.multiply(a).sum(0), np.float64).ravel() for a in (x, y)]
     spread = [np.sqrt(np.maximum(q - s**2 / n, 0)) for q, s in zip(squares, sums, strict=True)]
     return _quotient(products - np.outer(*sums) / n, np.outer(*spread))
+
+
+def pearson_dense(
+    x: Float[np.ndarray, "n columns_x"], y: Float[np.ndarray, "n columns_y"]
+) -> Float[np.ndarray, "columns_x columns_y"]:
+    """The same of dense matrices; products are summed in their own precision."""
+    x, y = (a - a.mean(0, dtype=np.float64).astype(a.dtype) for a in (x, y))
+    spread = [np.sqrt(np.square(a).sum(0, dtype=np.float64)) for a in (x, y)]
+    return _quotient((x.T @ y).astype(np.float64), np.outer(*spread), SMALLEST_SCALE)
