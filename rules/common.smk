@@ -10,7 +10,7 @@ from scripts.monosem.models import source
 from scripts.monosem.models.site_names import inner_of
 from scripts.monosem.text import external
 from scripts.monosem.workflow import (
-    code_inputs, contents, outputs, outputs_analysis, outputs_toy, plan, roles, sweeps, validate,
+    code_inputs, contents, outputs, outputs_analysis, outputs_dictionaries, outputs_toy, plan, roles, sweeps, validate,
 )
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
 
@@ -272,6 +272,25 @@ def evaluation_settings(wildcards):
 def interpretation_settings():
     """Numbers of units, examples and tokens."""
     return {key: value for key, value in config["interpretation"].items() if key != "use"}
+
+
+# dictionaries.smk
+
+
+def place_of(role):
+    """Model files, dictionary and codes of the headline's run on the model that plays a role; empty lists if none."""
+    headline, others = config["evaluation"]["headline"], outputs_dictionaries.others(config)
+    names = dict(headline) | ({"model": others[role]} if role in others else {})
+    is_there = role == "model" or role in others
+    model = [MODEL["model"], MODEL["weights"]]
+    paths = {"model": model, "sae": [SAE, SAE_CFG], "codes": [CODES]}
+    return {f"{role}_{part}": [path.format_map(names) for path in paths[part] if is_there] for part in paths}
+
+
+def narrower_files(path):
+    """A file of every narrower dictionary."""
+    headline = config["evaluation"]["headline"]
+    return [path.format_map(headline | {"run": run}) for run in config["dictionaries"]["narrower"]]
 
 
 # analysis.smk

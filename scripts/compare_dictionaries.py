@@ -9,23 +9,24 @@ from scripts.monosem.core.job import Job, run
 def main(job: Job) -> None:
     device = job.device
     from scripts.monosem.evaluation.dictionaries.compare import compare_dictionaries
+    from scripts.monosem.evaluation.dictionaries.world import Place
     from scripts.monosem.evaluation.documents import to_json
 
-    def place(name: str) -> tuple[Path, Path] | None:
-        """Folders of a model and its dictionary."""
-        model = job.folder(f"{name}_model")
-        return model and (model, job.folder(f"{name}_sae"))
+    def place(role: str) -> Place | None:
+        """Files of the model that plays a role."""
+        codes = getattr(job.input, f"{role}_codes")
+        return Place(job.folder(f"{role}_model"), job.folder(f"{role}_sae"), Path(codes[0])) if codes else None
 
     contexts = artefacts.read_json(job.input.contexts[0])["contexts"] if job.input.contexts else {}
     documents, arrays = compare_dictionaries(
-        (job.folder("model"), job.folder("sae")),
+        place("model"),
         place("second"),
         place("control"),
-        job.folders("narrower"),
+        dict(zip(map(Path, job.input.narrower_codes), job.folders("narrower"), strict=True)),
         job.folder("tokens"),
         Path(job.input.tokenizer),
         {name: row["latent"]["index"] for name, row in contexts.items()},
-        job.params.dictionaries,
+        job.params.parts,
         job.params.seed,
         device,
     )

@@ -45,15 +45,11 @@ def _times(x: Columns, y: Columns) -> Columns:
 def by_document(
     columns: Columns, document: Integer[np.ndarray, " n"], n_documents: int
 ) -> Float[np.ndarray, "documents columns"]:
-    """Sum of every column over the tokens of each document; float64. The tokens of a document are side by side."""
-    sums = np.zeros((n_documents, columns.shape[1]))
-    if sparse.issparse(columns):
-        n = len(document)
-        member = sparse.csr_matrix((np.ones(n), (document, np.arange(n))), shape=(n_documents, n))
-        return (member @ columns).toarray()
-    starts = np.flatnonzero(np.diff(document, prepend=-1))
-    sums[document[starts]] = np.add.reduceat(columns, starts, axis=0, dtype=np.float64)
-    return sums
+    """Sum of every column over the tokens of each document; float64."""
+    n = len(document)
+    member = sparse.csr_matrix((np.ones(n), (document, np.arange(n))), shape=(n_documents, n))
+    sums = member @ columns
+    return sums.toarray() if sparse.issparse(sums) else sums
 
 
 def paired_correlations(

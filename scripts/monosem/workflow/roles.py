@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.monosem.core.artefacts import key_prefix
-from scripts.monosem.workflow import outputs_toy
+from scripts.monosem.workflow import outputs_dictionaries, outputs_toy
 from scripts.monosem.workflow.plan import CHAPTER_3, sites_of, uses
 
 
@@ -86,5 +86,6 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "interventions": f"analysis/{model}/{site}/{run}/interventions" if pinned else None,
         "corpus": f"data/{corpus}/manifest",
         "tokens": f"data/{corpus}/tokens/{tokenizer}/manifest",
+        **outputs_dictionaries.roles(config),
         **toy_roles(config),
     }

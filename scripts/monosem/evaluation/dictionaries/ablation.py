@@ -12,7 +12,7 @@ from scripts.monosem.evaluation.dictionaries.world import Text
 from scripts.monosem.evaluation.latents.unit_activations import Subject
 from scripts.monosem.models import splice
 
-WINDOWS = 6
+WINDOWS = 4
 """In which a source is ablated, drawn among those of the test split in which it fires."""
 AT_ONCE = 32
 """Windows of one forward pass."""
@@ -96,7 +96,7 @@ def probabilities(subject: Subject, text: Text, units: Units, tokens: Tokens, ed
         both = [(unembedding.logits(hidden[at]).softmax(-1) @ rates).cpu().numpy() for hidden in (run.final, final)]
         document = tokens.document[rows[scored]]
         for number, case in enumerate(batch):
-            here, own = at[0] == number, of_source[case.source]
+            here, numbers = at[0] == number, of_source[case.source]
             for sums, p in zip((clean, ablated), both, strict=True):
-                np.add.at(sums, (document[here][:, None], own), p[here][:, column[own]])
+                np.add.at(sums, (document[here][:, None], numbers), p[here][:, column[numbers]])
     return Probabilities(clean, ablated)

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from scripts.monosem.evaluation.dictionaries.codes import Tokens, Units
 from scripts.monosem.evaluation.dictionaries.document import Estimate
-from scripts.monosem.evaluation.dictionaries.estimates import from_samples
+from scripts.monosem.evaluation.dictionaries.estimates import INTERVAL, from_samples
 from scripts.monosem.metrics import coactivation
 
 EDGES_PER_LATENT = 3
@@ -31,7 +31,7 @@ CONVENTIONS = {
     "probability_ratio": "p(next token is one on which the target fires), clean / with the source ablated, on tokens "
     "on which the source fires; a token counts with the target's firing rate on it on the validation split",
     "confirmed": "the intervals of both lift and probability ratio are above 1",
-    "interval": "95 % percentile bootstrap over documents, edges as chosen",
+    "interval": INTERVAL,
 }
 
 
@@ -88,6 +88,11 @@ class Seen:
         """Lift of each edge; NaN where nothing is expected."""
         return np.divide(self.joint, self.expected, out=np.full(self.joint.shape, np.nan), where=self.expected > 0)
 
+    def of_edge(self, edge: int) -> Estimate:
+        """Lift of one edge; n counts the transitions."""
+        one = Seen(self.joint[:, [edge]], self.expected[:, [edge]])
+        return from_samples(one.lift()[:, 0], int(one.joint[0, 0]), ratio=True)
+
     def pooled(self) -> Float[np.ndarray, " samples"]:
         """Lift over all edges: a ratio of sums."""
         expected = self.expected.sum(1)
@@ -124,11 +129,6 @@ def permuted_targets(edges: Edges, seed: int) -> Edges:
     moved = np.empty_like(order)
     moved[order] = np.roll(order, 1)
     return Edges(edges.source, edges.target[moved], np.full(len(order), np.nan))
-
-
-def lift_of(seen: Seen, edge: int) -> Estimate:
-    """Lift of one edge; n counts the transitions."""
-    return from_samples(seen.lift()[:, edge], int(seen.joint[0, edge]))
 
 
 def graph_of(edges: Edges, confirmed: Bool[np.ndarray, " edges"]) -> networkx.DiGraph:

@@ -10,9 +10,8 @@ from scripts.monosem.evaluation.dictionaries.codes import LEAST_FIRINGS
 from scripts.monosem.evaluation.dictionaries.document import Automata, Automaton, Edge, Transitions
 from scripts.monosem.evaluation.dictionaries.estimates import from_samples
 from scripts.monosem.evaluation.dictionaries.world import Model, World
-from scripts.monosem.metrics import bootstrap
 
-ABLATED = 100
+ABLATED = 60
 """Random live latents that are ablated, each with all of its edges."""
 CANDIDATES, SHOWN = 8, 3
 """Automata of each kind whose latents are ablated, and those that are shown."""
@@ -31,10 +30,12 @@ def _summary(
     return Transitions(
         n_units=len(np.unique(edges.source)),
         n_edges=n,
-        lift=from_samples(seen.pooled(), n),
+        lift=from_samples(seen.pooled(), n, ratio=True),
         share_above_one=from_samples(seen.share_above_one(), n),
         n_ablated=n_ablated,
-        probability_ratio=from_samples(ablated.pooled(weights) if ablated else np.full(2, np.nan), n_ablated),
+        probability_ratio=from_samples(
+            ablated.pooled(weights) if ablated else np.full(2, np.nan), n_ablated, ratio=True
+        ),
     )
 
 
@@ -66,14 +67,9 @@ def _subjects(world: World, edges: Edges, seen: Seen, seed: int) -> dict[str, Tr
 def _shown(world: World, edges: Edges, seen: Seen, seed: int) -> tuple[tuple[Automaton, ...], int]:
     """Automata of confirmed edges, and the number of edges that lift and ablation confirm among those tried."""
     units, weights = world.model.latents.units, world.weights
-    lift = seen.lift()
-    low = np.array(
-        [
-            bootstrap.interval(column[np.isfinite(column)])[0] if np.isfinite(column).any() else 0.0
-            for column in lift[1:].T
-        ]
-    )
-    likely: Bool[np.ndarray, " edges"] = (low > 1) & (seen.joint[0] >= LEAST_FIRINGS)
+    enough = np.flatnonzero(seen.joint[0] >= LEAST_FIRINGS)
+    likely: Bool[np.ndarray, " edges"] = np.zeros(len(edges.source), bool)
+    likely[[edge for edge in enough if seen.of_edge(edge).low > 1]] = True
     tried = automata.motifs(automata.graph_of(edges, likely), seen.joint[0], CANDIDATES)
     nodes = {node for _, some in tried for node in some}
     inside = np.isin(edges.source, list(nodes)) & np.isin(edges.target, list(nodes)) & likely
@@ -81,7 +77,7 @@ def _shown(world: World, edges: Edges, seen: Seen, seed: int) -> tuple[tuple[Aut
         return (), 0
     numbers = np.flatnonzero(inside)
     p = ablation.probabilities(world.model.subject, world.text, units, world.tokens, edges.of(inside), seed)
-    ratios = {int(edge): from_samples(p.of_edge(place, weights), 1) for place, edge in enumerate(numbers)}
+    ratios = {int(edge): from_samples(p.of_edge(place, weights), 1, ratio=True) for place, edge in enumerate(numbers)}
     confirmed = np.zeros(len(likely), bool)
     confirmed[[edge for edge, ratio in ratios.items() if ratio.low is not None and ratio.low > 1]] = True
     shown = []
@@ -94,7 +90,7 @@ def _shown(world: World, edges: Edges, seen: Seen, seed: int) -> tuple[tuple[Aut
                 nodes=members,
                 labels=tuple(" ".join(world.reader.top_tokens(units, node)) for node in members),
                 edges=tuple(
-                    Edge(a, b, float(edges.effect[edge]), automata.lift_of(seen, edge), ratios[edge])
+                    Edge(a, b, float(edges.effect[edge]), seen.of_edge(edge), ratios[edge])
                     for (a, b), edge in pairs.items()
                 ),
                 passage=world.reader.passage(units, members, pairs),

@@ -13,6 +13,8 @@ from scripts.monosem.evaluation.dictionaries.document import Children, Family, L
 from scripts.monosem.evaluation.dictionaries.passages import descendants
 from scripts.monosem.evaluation.dictionaries.world import Dictionary, World
 
+MAPPED = 2
+"""Dictionaries of the map: the narrowest."""
 MAP_STEPS = 400
 """Of t-SNE."""
 
@@ -79,8 +81,8 @@ def planar_map(
 def splitting_part(world: World, others: Sequence[Dictionary], seed: int) -> tuple[Splitting, dict[str, np.ndarray]]:
     """Follow latents of the narrowest dictionary through wider ones; the model's own dictionary is among these."""
     tokens, weights = world.tokens, world.weights
-    own = Dictionary(world.model.latents.units, world.model.subject.sae.W_dec.cpu().numpy())
-    ordered = sorted([*others, own], key=lambda each: len(each.directions))
+    headline = Dictionary(world.model.latents.units, world.model.subject.sae.W_dec.cpu().numpy())
+    ordered = sorted([*others, headline], key=lambda each: len(each.directions))
     dictionaries = [each.units for each in ordered]
     narrow, wide = dictionaries[0], dictionaries[-1]
     subjects: dict[str, Children] = {}
@@ -117,7 +119,7 @@ def splitting_part(world: World, others: Sequence[Dictionary], seed: int) -> tup
     scatter, points = (None, {})
     if wide.name == world.model.latents.units.name:
         scatter, points = _scatter(world, rows[wide.name])
-    shown = slice(0, max(1, len(dictionaries) - 1))
+    shown = slice(0, MAPPED)
     live = [units.live(tokens) for units in dictionaries[shown]]
     document = Splitting(
         **world.identity(),

@@ -38,7 +38,7 @@ class Matches:
     median_attribution_correlation: Estimate
     """Of activation times the logit weight of the token that follows; interval over documents."""
     attribution_follows_activation: Estimate
-    """Spearman correlation over the units of the two correlations; interval over documents."""
+    """Pearson correlation over the units of both correlations; interval over documents."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Transitions:
     """Latents with edges."""
     n_edges: int
     lift: Estimate
-    """How often j fires right after i, over what independence would give: a ratio of sums over the edges."""
+    """Times that j fires right after i, over what independence would give: a ratio of sums over the edges."""
     share_above_one: Estimate
     """Share of the edges whose own lift is above 1; interval over documents."""
     n_ablated: int

@@ -4,16 +4,34 @@ import numpy as np
 from jaxtyping import Float
 
 from scripts.monosem.evaluation.dictionaries.document import Estimate
-from scripts.monosem.metrics.bootstrap import interval, median_interval
+from scripts.monosem.metrics.bootstrap import median_interval
+
+NORMAL = 1.96
+"""Standard errors on either side of a 95 % interval."""
+
+INTERVAL = (
+    "95 %: value ± 1.96 standard errors over resampled documents, choices as made; of ratios on a logarithmic scale. "
+    "Percentiles would not be centred: noise of single units biases a median over them. Medians over units: by order "
+    "statistics"
+)
 
 
-def from_samples(samples: Float[np.ndarray, " samples"], n: int) -> Estimate:
-    """The estimate whose value comes first, before those of resampled documents."""
-    samples = np.asarray(samples, np.float64)
-    resampled = samples[1:][np.isfinite(samples[1:])]
-    if not n or not np.isfinite(samples[0]) or not len(resampled):
-        return Estimate(None, None, None, n)
-    return Estimate(float(samples[0]), *interval(resampled), n)
+def from_samples(samples: Float[np.ndarray, " samples"], n: int, ratio: bool = False) -> Estimate:
+    """The estimate whose value comes first, before those of resampled documents.
+
+    Args: ratio: errors are taken on a logarithmic scale.
+    """
+    value, resampled = float(samples[0]), np.asarray(samples[1:], np.float64)
+    if ratio:
+        resampled = resampled[resampled > 0]
+    resampled = resampled[np.isfinite(resampled)]
+    if not n or not np.isfinite(value) or len(resampled) < 2 or (ratio and value <= 0):
+        return Estimate(value if n and np.isfinite(value) else None, None, None, n)
+    if ratio:
+        factor = float(np.exp(NORMAL * np.log(resampled).std(ddof=1)))
+        return Estimate(value, value / factor, value * factor, n)
+    half = float(NORMAL * resampled.std(ddof=1))
+    return Estimate(value, value - half, value + half, n)
 
 
 def median_over_units(values: Float[np.ndarray, " units"]) -> Estimate:

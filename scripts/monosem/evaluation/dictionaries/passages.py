@@ -91,7 +91,7 @@ def descendants(
     """
     levels, edges = [(root,)], []
     for step, children in enumerate(chosen):
-        found = [(step, parent, child) for parent in levels[-1] for child in children.get(parent, ())[:most]]
-        edges += found
-        levels.append(tuple(dict.fromkeys(child for *_, child in found)))
+        joined = [(step, parent, child) for parent in levels[-1] for child in children.get(parent, ())[:most]]
+        edges += joined
+        levels.append(tuple(dict.fromkeys(child for *_, child in joined)))
     return tuple(levels), tuple(edges)

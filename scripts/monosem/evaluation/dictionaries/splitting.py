@@ -13,7 +13,7 @@ from scipy import sparse
 
 from scripts.monosem.evaluation.dictionaries.codes import LEAST_FIRINGS, Tokens, Units
 from scripts.monosem.evaluation.dictionaries.document import Children, ContextLatents, Estimate, Width
-from scripts.monosem.evaluation.dictionaries.estimates import from_samples
+from scripts.monosem.evaluation.dictionaries.estimates import INTERVAL, from_samples
 from scripts.monosem.metrics import coactivation
 
 EDGE = 0.4
@@ -32,7 +32,7 @@ CONVENTIONS = {
     "context_latents": f"latents that fire on {LEAST_FIRINGS} tokens of a context and whose firing tokens are mostly "
     "(at least half) of it, on the validation split and again on the test split",
     "permuted_labels": "labels permuted over the tokens of each split",
-    "interval": "95 % percentile bootstrap over documents, children as chosen",
+    "interval": INTERVAL,
 }
 
 
@@ -122,7 +122,7 @@ def _median(samples: Float[np.ndarray, "samples parents"]) -> Float[np.ndarray, 
 
 @dataclass(frozen=True)
 class Cover:
-    """How well children cover their parents on the test split, which did not choose them."""
+    """Cover of the parents by their children on the test split, which did not choose them."""
 
     union: Float[np.ndarray, "samples parents"]
     best: Float[np.ndarray, "samples parents"]
@@ -172,7 +172,7 @@ def context_latents(
     choosing, scored = (firing[split] for split in tokens.splits())
     in_choosing, in_scored = (labels[split] for split in tokens.splits())
     document, n_documents = tokens.document[tokens.scored], weights.shape[1]
-    total = choosing.getnnz(0)
+    total, n_live = choosing.getnnz(0), int(units.live(tokens).sum())
     result, samples = {}, {}
     for name, label in names.items():
         inside = choosing[in_choosing == label].getnnz(0)
@@ -186,7 +186,7 @@ def context_latents(
         samples[name] = confirmed.sum(1).astype(np.float64)
         order = np.argsort(-hits[0], kind="stable")
         latents = tuple(int(chosen[place]) for place in order if confirmed[0, place])
-        result[name] = ContextLatents(from_samples(samples[name], len(chosen)), latents)
+        result[name] = ContextLatents(from_samples(samples[name], n_live), latents)
     return result, samples
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
-from scipy import sparse, stats
+from scipy import sparse
 
 from scripts.monosem.evaluation.dictionaries.codes import LEAST_FIRINGS, Side, Tokens, Units
 from scripts.monosem.evaluation.dictionaries.document import Estimate, MatchedCase, Matches
-from scripts.monosem.evaluation.dictionaries.estimates import from_samples, median_over_units
+from scripts.monosem.evaluation.dictionaries.estimates import INTERVAL, from_samples, median_over_units
 from scripts.monosem.evaluation.latents.document import Example
 from scripts.monosem.metrics import coactivation
 from scripts.monosem.metrics.correlation import pearson, pearson_dense, pearson_sparse
@@ -27,7 +27,7 @@ CONVENTIONS = {
     "attribution": "activation times the logit weight of the token that follows, token by token",
     "permuted_tokens": "tokens of the other side permuted within each split: what chance gives",
     "permuted_model": "the other side is the dictionary (the neurons) of a model with permuted weights",
-    "interval": "95 % percentile bootstrap over documents, matches as chosen; over units for logit weights",
+    "interval": INTERVAL,
 }
 
 
@@ -107,13 +107,15 @@ def _median(samples: Float[np.ndarray, "samples pairs"]) -> Float[np.ndarray, " 
     return np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.nan for row in samples])
 
 
-def _spearman(scored: Scored) -> Float[np.ndarray, " samples"]:
-    together = []
-    for a, b in zip(scored.activation, scored.attribution, strict=True):
-        both = np.isfinite(a) & np.isfinite(b)
-        ranks = [stats.rankdata(each[both]) for each in (a, b)]
-        together.append(pearson(*ranks) if both.sum() > 2 else np.nan)
-    return np.array(together)
+def _over_pairs(scored: Scored) -> Float[np.ndarray, " samples"]:
+    """Pearson correlation over the pairs of their two correlations, for every sample."""
+    a, b = (np.where(np.isfinite(each), each, np.nan) for each in (scored.activation, scored.attribution))
+    a, b = (np.where(np.isnan(a + b), np.nan, each) for each in (a, b))
+    if a.shape[1] < 3:
+        return np.full(len(a), np.nan)
+    a, b = (each - np.nanmean(each, axis=1, keepdims=True) for each in (a, b))
+    spread = np.sqrt(np.nansum(a * a, axis=1) * np.nansum(b * b, axis=1))
+    return np.divide(np.nansum(a * b, axis=1), spread, out=np.full(len(a), np.nan), where=spread > 0)
 
 
 def summarise(scored: Scored) -> Matches:
@@ -129,7 +131,7 @@ def summarise(scored: Scored) -> Matches:
         median_correlation_mutual=from_samples(_median(scored.activation[:, mutual]), int(mutual.sum())),
         median_logit_correlation=median_over_units(scored.logit),
         median_attribution_correlation=from_samples(_median(scored.attribution), n),
-        attribution_follows_activation=from_samples(_spearman(scored), n),
+        attribution_follows_activation=from_samples(_over_pairs(scored), n),
     )
 
 

@@ -27,6 +27,8 @@ from scripts.monosem.text.visible import visible
 
 BATCH_TOKENS = 2048
 """Of one forward pass."""
+RESAMPLINGS = 200
+"""Of the documents, behind every standard error."""
 RAREST = 10
 """Occurrences in the training text below which the logit weight of a token does not count."""
 
@@ -91,7 +93,7 @@ class World:
     """Permuted weights."""
 
     def identity(self) -> dict[str, Any]:
-        """What every document says about the text."""
+        """Keys that every document begins with."""
         return {
             "model": self.model.name,
             "site": self.model.subject.site.name,
@@ -165,13 +167,13 @@ def _read_model(place: Place, text: Text, usual: Bool[np.ndarray, " vocab"], dev
         return Side(units, logit_weights(subject.model, subject.site, directions, usual).cpu().numpy())
 
     basis = torch.eye(subject.site.d, device=subject.sae.W_dec.device)
-    own = Units("neurons", neurons(subject, text.stream, text.starts))
-    return Model(place.model.name, subject, side(own, basis), side(latents_of(place.codes, text), subject.sae.W_dec))
+    of_site = Units("neurons", neurons(subject, text.stream, text.starts))
+    return Model(place.model.name, subject, side(of_site, basis), side(latents_of(place.codes, text), subject.sae.W_dec))
 
 
 def read_world(
     model: Place, second: Place | None, control: Place | None, tokens_folder: Path, tokenizer_path: Path,
-    resamplings: int, seed: int, device: str,
+    seed: int, device: str,
 ) -> World:  # fmt: skip
     """Read models and dictionaries on the text of their codes.
 
@@ -188,8 +190,8 @@ def read_world(
         )
     tokens = tokens_at(stream, text.place, text.scored)
     scored = np.unique(tokens.document[tokens.scored])
-    weights = np.zeros((resamplings + 1, tokens.n_documents))
-    weights[:, scored] = document_weights(len(scored), resamplings, derive_seed(seed, "dictionary documents"))
+    weights = np.zeros((RESAMPLINGS + 1, tokens.n_documents))
+    weights[:, scored] = document_weights(len(scored), RESAMPLINGS, derive_seed(seed, "dictionary documents"))
     tokenizer = load_tokenizer(tokenizer_path)
 
     def decode(token: int) -> str:

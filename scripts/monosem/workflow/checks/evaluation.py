@@ -123,6 +123,20 @@ def interpreted_saes_are_trained(config: Config) -> Iterator[str]:
         yield from sae_exists(config, use, f"interpretation.use[{number}]")
 
 
+def dictionaries_can_be_compared(config: Config) -> Iterator[str]:
+    """Narrower dictionaries are trained at the headline's site, and the second seed has the headline's tokens."""
+    headline = config["evaluation"]["headline"]
+    for number, run in enumerate(config["dictionaries"]["narrower"]):
+        where = f"dictionaries.narrower[{number}]"
+        for sentence in sae_exists(config, {**headline, "run": run}, where):
+            yield sentence.replace(f"{where}.run", where)
+        if run == headline["run"]:
+            yield f"{where}: expected another run than that of evaluation.headline, found '{run}'"
+    for role, name in config["chapters"]["one_layer"].items():
+        if role != "model" and name is not None:
+            yield from tokenizers_agree(config, headline["model"], name, f"chapters.one_layer.{role}")
+
+
 def models_in_use_are_here(config: Config) -> Iterator[str]:
     """Models that only a chapter names are on this machine, too."""
     for model in plan.make_plan(config).models:
@@ -132,6 +146,7 @@ def models_in_use_are_here(config: Config) -> Iterator[str]:
 CHECKS: tuple[Check, ...] = (
     used_models_exist,
     headline_is_trained,
+    dictionaries_can_be_compared,
     interpreted_saes_are_trained,
     analysed_models_are_alike,
     words_are_groups,

@@ -9,6 +9,7 @@ from scripts.monosem.workflow.declaration.autoencoders import Autoencoders
 from scripts.monosem.workflow.declaration.common import Device
 from scripts.monosem.workflow.declaration.evaluation import (
     Analysis,
+    Dictionaries,
     Evaluation,
     Interpretation,
     Interventions,
@@ -60,6 +61,8 @@ class Configuration:
     """Scores on held-out text."""
     interpretation: Interpretation
     """Latents beside neurons: examples, labels, specificity."""
+    dictionaries: Dictionaries
+    """Two seeds, growing widths, and latents that lead to one another."""
     analysis: Analysis
     """Activations of a model at every layer."""
     prompts: Prompts

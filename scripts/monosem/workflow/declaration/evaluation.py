@@ -49,6 +49,14 @@ class Interpretation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dictionaries:
+    """Whole dictionaries of the headline's site beside one another."""
+
+    narrower: Annotated[tuple[str, ...], UNIQUE]
+    """Runs at the headline's site whose latents split into those of the headline; may be empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnalysedModel:
     """A model, and others that it is compared with."""
 

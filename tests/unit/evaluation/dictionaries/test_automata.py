@@ -51,8 +51,8 @@ def test_lift_of_a_planted_edge_is_the_inverse_of_the_targets_rate():
     pairs = (TOKENS.scored[:-1]) & (np.diff(TOKENS.document) == 0)
     then = TOKENS.token[1:][pairs]
     assert SEEN.lift()[0, BEST[0, 1]] == pytest.approx(1 / (then == 1).mean())
-    assert automata.lift_of(SEEN, BEST[0, 1]).low > 1
-    assert automata.lift_of(SEEN, BEST[0, 1]).n == (TOKENS.token[:-1][pairs] == 0).sum()
+    assert SEEN.of_edge(BEST[0, 1]).low > 1
+    assert SEEN.of_edge(BEST[0, 1]).n == (TOKENS.token[:-1][pairs] == 0).sum()
 
 
 def test_shuffled_next_tokens_have_lift_one():
@@ -98,4 +98,6 @@ def test_passage_is_where_the_automaton_runs():
     passage = Reader(stream, TOKENS, str).passage(UNITS, (0, 1), [(0, 1), (1, 0)])
     moves = sum(pair in ((0, 1), (1, 0)) for pair in zip(passage.states, passage.states[1:], strict=False))
     assert moves >= 8
-    assert all(state is None or token == str(state) for token, state in zip(passage.tokens, passage.states, strict=True))
+    assert all(
+        state is None or token == str(state) for token, state in zip(passage.tokens, passage.states, strict=True)
+    )
