@@ -391,5 +391,6 @@ def final_outputs():
         "results/toy.html",
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
+        *svg_files("results/figures/dictionaries", DICTIONARY_FIGURES),
         *expand("results/interventions/{name}/intervention.md", name=interventions.entries(config)),
     ]

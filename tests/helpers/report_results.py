@@ -55,6 +55,7 @@ CONFIG = {
             {"model": "permuted", "site": SITE, "run": "wide"},
         ],
     },
+    "dictionaries": {"narrower": ["narrow"]},
     "analysis": {
         "use": [{"model": "chapters.language_model"}, {"model": "first", "against": ["other", "permuted"]}],
         "texts": {"some-text": "Some text.", "none": None},

@@ -7,6 +7,7 @@ import networkx
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 
 from scripts.monosem.figures import style
 
@@ -16,6 +17,8 @@ SUBJECTS = {
     "permuted_targets": ("targets of another latent", style.GREY),
     "shuffled_next": ("next tokens shuffled", style.GREY),
 }
+LONGEST_LABEL = 17
+"""Characters."""
 STATES = (style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.PURPLE, style.SKY)
 """Colours of the latents of an automaton, in its order."""
 
@@ -33,8 +36,9 @@ def transitions(document: Mapping[str, Any]) -> Figure:
                 errors = [[row["value"] - row["low"]], [row["high"] - row["value"]]]
                 axis.errorbar(row["value"], -number, xerr=errors, fmt="o", color=colour, capsize=2)
         axis.axvline(1, color="black", **style.REFERENCE_LINE)
-        axis.set_xscale("log")
-        style.log_axis(axis.xaxis)
+        if key == "lift":
+            axis.set_xscale("log")
+            style.log_axis(axis.xaxis)
         axis.set(title=title, ylim=(-len(shown) + 0.5, 0.5))
     axes[0].set(yticks=[-n for n in range(len(shown))], yticklabels=[SUBJECTS[name][0] for name in shown])
     return figure
@@ -56,7 +60,7 @@ def _chain(n: int) -> np.ndarray:
 def _graph(axis: Axes, row: Mapping[str, Any]) -> None:
     graph, n = networkx.DiGraph(), len(row["nodes"])
     graph.add_nodes_from(row["nodes"])
-    graph.add_edges_from((edge["source"], edge["target"]) for edge in row["edges"])
+    graph.add_edges_from((e["source"], e["target"]) for e in row["edges"] if e["source"] != e["target"])
     places = _chain(n) if row["kind"] == "chain" else _places(n)
     where = dict(zip(row["nodes"], places, strict=True))
     colours = [STATES[number % len(STATES)] for number in range(n)]
@@ -64,11 +68,20 @@ def _graph(axis: Axes, row: Mapping[str, Any]) -> None:
     networkx.draw_networkx_edges(
         graph, where, ax=axis, node_size=130, arrowsize=9, connectionstyle="arc3,rad=0.18", edge_color="#555555"
     )
+    for edge in row["edges"]:
+        if edge["source"] == edge["target"]:
+            x, y = where[edge["source"]]
+            ends = ((x - 0.1, y + 0.3), (x + 0.1, y + 0.3))
+            style_of_arc = {"connectionstyle": "arc3,rad=-2.2", "arrowstyle": "-|>", "mutation_scale": 9}
+            axis.add_patch(FancyArrowPatch(*ends, color="#555555", shrinkA=0, shrinkB=0, **style_of_arc))
     for (x, y), latent, label in zip(places, row["nodes"], row["labels"], strict=True):
+        above = y > 0.1
+        text = f"{latent}: {label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + '…'}"
         axis.annotate(
-            f"{latent}: {label}", (x, y), (0, -9), textcoords="offset points", ha="center", va="top", fontsize=6
-        )
-    axis.set(xlim=(-1.7, 1.7), ylim=(-1.7, 1.6))
+            text, (x, y), (0, 9 if above else -9), textcoords="offset points", ha="center",
+            va="bottom" if above else "top", fontsize=6,
+        )  # fmt: skip
+    axis.set(xlim=(-1.7, 1.7), ylim=(-1.9, 1.9))
     axis.set_axis_off()
 
 
@@ -77,7 +90,7 @@ def _passage(axis: Axes, row: Mapping[str, Any]) -> None:
     colour = {latent: STATES[number % len(STATES)] for number, latent in enumerate(row["nodes"])}
     x, y = 0.0, 0.9
     for token, state in zip(row["passage"]["tokens"], row["passage"]["states"], strict=True):
-        width = 0.0125 * len(token) + 0.008
+        width = 0.0143 * len(token) + 0.011
         if x + width > 1:
             x, y = 0.0, y - 0.2
         box = (

@@ -44,7 +44,7 @@ def children(document: Mapping[str, Any]) -> Figure:
     left.set_yticklabels([titles[name] for name in names])
     left.legend(loc="lower right")
     right.set(xlabel="parents that split", xlim=(min(-0.005, right.get_xlim()[0]), None))
-    style.percent_axis(right.xaxis)
+    right.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
     return figure
 
 
@@ -94,7 +94,8 @@ def families(document: Mapping[str, Any]) -> Figure:
             axis.plot([x + 0.42, to_x - 0.03], [y, to_y], color=style.SKY, lw=0.4 + 1.6 * cosine, zorder=1)
         for (column, latent), (x, y) in place.items():
             text = family["labels"][column][family["nodes"][column].index(latent)]
-            axis.text(x, y, f"{latent}  {text}", fontsize=6.5, va="center", clip_on=False)
+            axis.text(x, y, latent, fontsize=6.5, va="center", color=style.GREY)
+            axis.text(x + 0.15, y, text, fontsize=6.5, va="center")  # apart: Arabic and Hebrew run from right to left
         axis.set(xlim=(-0.05, len(family["nodes"]) - 0.45), ylim=(-most, 0.4), title=family["name"])
         axis.set_axis_off()
     for column, row in enumerate(document["widths"]):

@@ -32,7 +32,7 @@ def correlations(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) 
             weights = np.full(len(values), 1 / max(len(values), 1))
             left.hist(values, BINS, weights=weights, histtype="step", color=colour, ls=line, lw=1.4, label=label)
     left.set(xlabel="correlation with the best match", ylabel="share of the units", xlim=(BINS[0], 1))
-    left.legend(loc="upper left")
+    left.legend(loc="upper right")
     for row, (name, (_, colour, line)) in enumerate(shown.items()):
         each = document["subjects"][name]["median_correlation"]
         if each["value"] is None:

@@ -10,7 +10,7 @@ from typing import Any
 from scripts.monosem.core import artefacts
 from scripts.monosem.reporting import derived_values
 
-NOT_NUMBERS = {"examples", "ranking", "top_tokens", "logit_weights"}
+NOT_NUMBERS = {"examples", "match_examples", "ranking", "top_tokens", "logit_weights"}
 """Parts of results that describe single units: the report's cards show them, they are no numbers of the run."""
 
 UNITS = (

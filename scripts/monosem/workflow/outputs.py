@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from scripts.monosem.workflow import code_inputs, outputs_toy, plan, sweeps
+from scripts.monosem.workflow import code_inputs, outputs_dictionaries, outputs_toy, plan, sweeps
 from scripts.monosem.workflow import outputs_analysis as analysis
 from scripts.monosem.workflow.checks import pretrained_saes
 from scripts.monosem.workflow.plan import Config, Plan
@@ -101,6 +101,7 @@ def results(config: Config, the_plan: Plan) -> list[str]:
         *(f"results/activations/{model}/{site}/manifest.json" for model, site in the_plan.sites),
         *(f"results/sae/{sae}/training.json" for sae in saes),
         *fidelities(the_plan),
+        *outputs_dictionaries.results(config).values(),
         *analysis.results(the_plan),
         *(f"results/evaluation/{sae}/{what}.json" for sae in read for what in ("interpretation", "contexts")),
     ]

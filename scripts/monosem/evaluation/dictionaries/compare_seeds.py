@@ -7,7 +7,7 @@ import numpy as np
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.dictionaries import universality
 from scripts.monosem.evaluation.dictionaries.codes import Side
-from scripts.monosem.evaluation.dictionaries.document import Universality
+from scripts.monosem.evaluation.dictionaries.document import Estimate, Universality
 from scripts.monosem.evaluation.dictionaries.world import World
 from scripts.monosem.text import corpus
 
@@ -34,14 +34,22 @@ def universality_part(
         if world.control:
             compare(f"{kind}_permuted_model", mine, getattr(world.control, kind))
     endings = {"true": "", "permuted_tokens": "_permuted_tokens", "permuted_model": "_permuted_model"}
+
+    def advantages(kind: str) -> dict[str, Estimate]:
+        return {
+            name: universality.advantage(scored[f"latents{ending}"], scored[f"neurons{ending}"], kind)
+            for name, ending in endings.items()
+            if f"latents{ending}" in scored
+        }
+
     cases = {}
     for name, latent in case_latents.items():
         label = tokens.label == corpus.LABELS.index(name)
-        found_case = universality.case(
+        matched = universality.case(
             scored["latents"], model.latents.units, second.latents.units, latent, label, tokens, world.reader.examples
         )
-        if found_case:
-            cases[name] = found_case
+        if matched:
+            cases[name] = matched
     document = Universality(
         **world.identity(),
         run=model.latents.units.name,
@@ -49,11 +57,8 @@ def universality_part(
         control=world.control and world.control.name,
         conventions=universality.CONVENTIONS,
         subjects={name: universality.summarise(each) for name, each in scored.items()},
-        advantage={
-            name: universality.advantage(scored[f"latents{ending}"], scored[f"neurons{ending}"])
-            for name, ending in endings.items()
-            if f"latents{ending}" in scored
-        },
+        advantage=advantages("activation"),
+        attribution_advantage=advantages("attribution"),
         cases=cases,
     )
     rng = np.random.default_rng(derive_seed(seed, "scatter"))

@@ -69,7 +69,7 @@ def _shown(world: World, edges: Edges, seen: Seen, seed: int) -> tuple[tuple[Aut
     units, weights = world.model.latents.units, world.weights
     enough = np.flatnonzero(seen.joint[0] >= LEAST_FIRINGS)
     likely: Bool[np.ndarray, " edges"] = np.zeros(len(edges.source), bool)
-    likely[[edge for edge in enough if seen.of_edge(edge).low > 1]] = True
+    likely[[edge for edge in enough.tolist() if seen.of_edge(edge).low > 1]] = True
     tried = automata.motifs(automata.graph_of(edges, likely), seen.joint[0], CANDIDATES)
     nodes = {node for _, some in tried for node in some}
     inside = np.isin(edges.source, list(nodes)) & np.isin(edges.target, list(nodes)) & likely

@@ -77,6 +77,8 @@ class Universality:
     """`latents` and `neurons`; controls end on `_permuted_tokens` and `_permuted_model`."""
     advantage: dict[str, Estimate]
     """Median correlation of latents less that of neurons: `true`, `permuted_tokens`, `permuted_model`."""
+    attribution_advantage: dict[str, Estimate]
+    """The same of attributions."""
     cases: dict[str, MatchedCase]
     """By context."""
 

@@ -135,10 +135,10 @@ def summarise(scored: Scored) -> Matches:
     )
 
 
-def advantage(latents: Scored, neurons: Scored) -> Estimate:
-    """Median correlation of latents less that of neurons, on the same documents."""
+def advantage(latents: Scored, neurons: Scored, kind: str = "activation") -> Estimate:
+    """Median correlation of latents less that of neurons, of activations or attributions, on the same documents."""
     n = len(latents.pairs.left) + len(neurons.pairs.left)
-    return from_samples(_median(latents.activation) - _median(neurons.activation), n)
+    return from_samples(_median(getattr(latents, kind)) - _median(getattr(neurons, kind)), n)
 
 
 def permuted(units: Units, tokens: Tokens, seed: int) -> Units:

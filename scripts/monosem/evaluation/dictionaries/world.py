@@ -168,7 +168,9 @@ def _read_model(place: Place, text: Text, usual: Bool[np.ndarray, " vocab"], dev
 
     basis = torch.eye(subject.site.d, device=subject.sae.W_dec.device)
     of_site = Units("neurons", neurons(subject, text.stream, text.starts))
-    return Model(place.model.name, subject, side(of_site, basis), side(latents_of(place.codes, text), subject.sae.W_dec))
+    return Model(
+        place.model.name, subject, side(of_site, basis), side(latents_of(place.codes, text), subject.sae.W_dec)
+    )
 
 
 def read_world(

@@ -42,8 +42,8 @@ BEST = {(int(a), int(b)): number for number, (a, b) in enumerate(zip(EDGES.sourc
 
 
 def test_edges_follow_the_logit_weights():
-    first = {source: max((e, t) for s, t, e in zip(EDGES.source, EDGES.target, EDGES.effect, strict=True) if s == source)
-             for source in (0, 1, 7)}  # fmt: skip
+    rows = list(zip(EDGES.source, EDGES.effect, EDGES.target, strict=True))
+    first = {source: max(row[1:] for row in rows if row[0] == source) for source in (0, 1, 7)}
     assert {source: int(target) for source, (_, target) in first.items()} == {0: 1, 1: 0, 7: 7}
 
 
@@ -91,10 +91,9 @@ def test_a_chain_is_found_where_nothing_leads_back():
 
 def test_passage_is_where_the_automaton_runs():
     n = DOCUMENTS * LENGTH
-    stream = TokenStream(
-        TOKENS.token.astype(np.uint16), np.zeros(n, np.uint8), np.arange(0, n + 1, LENGTH), np.ones(DOCUMENTS, np.int32),
-        np.ones(DOCUMENTS, bool), 0, VOCAB,
-    )  # fmt: skip
+    labels, documents = np.zeros(n, np.uint8), np.arange(0, n + 1, LENGTH)
+    each = (np.ones(DOCUMENTS, np.int32), np.ones(DOCUMENTS, bool))
+    stream = TokenStream(TOKENS.token.astype(np.uint16), labels, documents, *each, 0, VOCAB)
     passage = Reader(stream, TOKENS, str).passage(UNITS, (0, 1), [(0, 1), (1, 0)])
     moves = sum(pair in ((0, 1), (1, 0)) for pair in zip(passage.states, passage.states[1:], strict=False))
     assert moves >= 8
