@@ -10,7 +10,8 @@ from scripts.monosem.models import source
 from scripts.monosem.models.site_names import inner_of
 from scripts.monosem.text import external
 from scripts.monosem.workflow import (
-    code_inputs, contents, outputs, outputs_analysis, outputs_dictionaries, outputs_toy, plan, roles, sweeps, validate,
+    code_inputs, contents, outputs, outputs_analysis, outputs_browser, outputs_dictionaries, outputs_toy, plan, roles,
+    sweeps, validate,
 )
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
 
@@ -354,6 +355,20 @@ def device_of_pinned(wildcards):
     return plan.device_of(config, named_intervention(wildcards)["model"])
 
 
+# report.smk
+
+
+def beside_browsed(browsed):
+    """Files that the feature browser reads beside those it is given: weights, tokenizers, shards, cfg.json, rows."""
+    files = []
+    for each in browsed:
+        files += [*model_files(each.model).values(), *tokens_of_model(each.model)]
+        files += sae_files_of(each.model, each.site, each.run)
+        if not each.runs:
+            files += [path.format(model=each.model, site=each.site) for path in ACTIVATIONS.values()]
+    return list(dict.fromkeys(files))
+
+
 # toy.smk
 
 
@@ -389,6 +404,7 @@ def final_outputs():
         "results/report.md",
         "results/report.html",
         "results/toy.html",
+        *outputs_browser.pages(PLAN),
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
         *svg_files("results/figures/dictionaries", DICTIONARY_FIGURES),

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "workflow": (
         "core", "text.external", "sae.architectures", "sae.config", "sae.formats", "toy.settings",
         "models.families", "models.site_names", "models.model_folder", "models.cost", "models.source", "models.fit",
+        "browser.names",
     ),
 }  # fmt: skip
 

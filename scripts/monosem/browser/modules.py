@@ -1,8 +1,7 @@
 """ES modules of the page as one classic script.
 
-A page that is opened from disk may not import modules or fetch files, so the modules are put one after another into one
-function, without their import and export words. They share one scope there: two equal names at the top level of two
-modules are an error of the script, which the tests run.
+A page that is opened from disk may not import modules or fetch files. Each module becomes a function that is called
+once and returns what it exports; an import takes names from what another returned.
 """
 
 import re
@@ -10,8 +9,8 @@ from pathlib import Path
 
 from scripts.monosem.core import artefacts
 
-_IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"(\.[^"]+)";\n', re.M)
-_EXPORT = re.compile(r"^export (?=(async )?function|const|let|class)", re.M)
+_IMPORT = re.compile(r'^import\s*(\{[^}]*\})\s*from\s*"(\.[^"]+)";$', re.M)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.M)
 
 
 def in_order(entry: Path) -> list[Path]:
@@ -30,7 +29,7 @@ def in_order(entry: Path) -> list[Path]:
         if not path.is_file():
             raise artefacts.ArtefactError(f"{path} is missing; {open_[-1] if open_ else 'the page'} imports it")
         open_.append(path)
-        for name in _IMPORT.findall(path.read_text(encoding="utf-8")):
+        for _, name in _IMPORT.findall(path.read_text(encoding="utf-8")):
             visit((path.parent / name).resolve())
         order.append(open_.pop())
 
@@ -40,8 +39,16 @@ def in_order(entry: Path) -> list[Path]:
 
 def bundle(entry: Path) -> str:
     """One classic script that does what the module does; its names are not visible outside."""
+    order = in_order(entry)
     parts = []
-    for path in in_order(entry):
-        text = _EXPORT.sub("", _IMPORT.sub("", path.read_text(encoding="utf-8")))
-        parts.append(f"// {path.parent.name}/{path.name}\n{text}")
-    return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
+    for number, path in enumerate(order):
+        text = path.read_text(encoding="utf-8")
+        names = ", ".join(_EXPORT.findall(text))
+
+        def taken(match: re.Match, folder: Path = path.parent) -> str:
+            return f"const {match[1]} = module_{order.index((folder / match[2]).resolve())};"
+
+        body = _EXPORT.sub("", _IMPORT.sub(taken, text))
+        start = f"// {path.parent.name}/{path.name}\nconst module_{number} = (() => {{\n"
+        parts.append(f"{start}{body}return {{ {names} }};\n}})();\n")
+    return '(() => {\n"use strict";\n' + "".join(parts) + "})();\n"

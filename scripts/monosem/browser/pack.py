@@ -56,6 +56,19 @@ def sae_arrays(sae: Sae) -> dict[str, np.ndarray]:
     return arrays | {name: value.cpu().numpy() for name, value in further.items() if value is not None}
 
 
+def compact(tables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Tables of numbers to look at: matrices of float32 as float16, and of uint32 as uint16 where that holds them."""
+
+    def smaller(array: np.ndarray) -> np.ndarray:
+        if array.ndim > 1 and array.dtype == np.float32:
+            return array.astype(np.float16)
+        if array.ndim > 1 and array.dtype == np.uint32 and array.size and array.max() < 2**16:
+            return array.astype(np.uint16)
+        return array
+
+    return {name: smaller(array) for name, array in tables.items()}
+
+
 def tokenizer_document(tokenizer: Tokenizer) -> dict[str, Any]:
     """Vocabulary, merges and special tokens of a byte-level BPE."""
     model = json.loads(tokenizer.to_str())

@@ -18,7 +18,7 @@ from scripts.monosem.workflow.checks import pretrained_saes
 
 CHAPTER_3 = "chapters.language_model"
 """Stands for the model of chapter 3 wherever a configuration names a model."""
-USES = ("sae", "interpretation", "analysis", "prompts", "interventions")
+USES = ("sae", "interpretation", "analysis", "prompts", "interventions", "browser")
 """Sections with a `use` list."""
 KINDS = ("train", "shuffle", "pretrained")
 Config = dict[str, Any]
@@ -50,6 +50,8 @@ class Plan:
     """Model whose activations are analysed -> the models that it is compared with."""
     prompted: tuple[tuple[str, str, str], ...]
     """(model, site, run) of the autoencoders that read sets of prompts."""
+    browsed: tuple[tuple[str, str, str], ...]
+    """(model, site, run) of the autoencoders of the feature browser."""
     intervened: tuple[tuple[str, str, str], ...]
     """(model, site, run) of the autoencoders whose latents are changed while the model runs."""
 
@@ -241,6 +243,14 @@ def _autoencoders(config: Config, section: str) -> tuple[tuple[str, str, str], .
     return tuple(dict.fromkeys((resolve(config, use["model"]), use["site"], use["run"]) for _, use in entries))
 
 
+def _browsed(config: Config) -> tuple[tuple[str, str, str], ...]:
+    """(model, site, run) of the feature browser, whose entries have a list of runs."""
+    places = [
+        (resolve(config, use["model"]), use["site"], run) for _, use in uses(config, "browser") for run in use["runs"]
+    ]
+    return tuple(dict.fromkeys(places))
+
+
 def make_plan(config: Config) -> Plan:
     """Resolve names and collect what is used."""
     language_model, (sites, passes) = chapter_model(config), _trained_sites(config)
@@ -264,6 +274,7 @@ def make_plan(config: Config) -> Plan:
         controls=_controls(config, sites, references),
         neighbours=neighbours_of(sites),
         analysed=analysed,
+        browsed=_browsed(config),
         prompted=_autoencoders(config, "prompts"),
         intervened=_autoencoders(config, "interventions"),
     )

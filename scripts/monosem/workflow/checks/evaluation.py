@@ -137,6 +137,13 @@ def dictionaries_can_be_compared(config: Config) -> Iterator[str]:
             yield from tokenizers_agree(config, headline["model"], name, f"chapters.one_layer.{role}")
 
 
+def browsed_saes_are_trained(config: Config) -> Iterator[str]:
+    """Autoencoders of the feature browser are trained."""
+    for number, use in plan.uses(config, "browser"):
+        for run in use["runs"]:
+            yield from sae_exists(config, {**use, "run": run}, f"browser.use[{number}]")
+
+
 def models_in_use_are_here(config: Config) -> Iterator[str]:
     """Models that only a chapter names are on this machine, too."""
     for model in plan.make_plan(config).models:
@@ -148,6 +155,7 @@ CHECKS: tuple[Check, ...] = (
     headline_is_trained,
     dictionaries_can_be_compared,
     interpreted_saes_are_trained,
+    browsed_saes_are_trained,
     analysed_models_are_alike,
     words_are_groups,
     prompts_are_sets,

@@ -9,6 +9,7 @@ from scripts.monosem.workflow.declaration.autoencoders import Autoencoders
 from scripts.monosem.workflow.declaration.common import Device
 from scripts.monosem.workflow.declaration.evaluation import (
     Analysis,
+    Browser,
     Dictionaries,
     Evaluation,
     Interpretation,
@@ -69,6 +70,8 @@ class Configuration:
     """Latents that tell sets of prompts apart."""
     interventions: Interventions
     """Latents pinned to a value while the model reads or writes."""
+    browser: Browser
+    """The feature browser."""
     toy: dict[Name, dict[str, Any] | None]
     """Experiments of the toy chapter by name; the keys of an entry depend on its kind, null leaves one out."""
 

@@ -57,6 +57,28 @@ class Dictionaries:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BrowsedSaes:
+    """Autoencoders of one site."""
+
+    model: str
+    """A name under models; or chapters.language_model."""
+    site: str
+    """A TransformerLens hook name, e.g. blocks.0.mlp.hook_post."""
+    runs: Annotated[tuple[str, ...], MinLen(1), UNIQUE]
+    """Names under sae.runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Browser:
+    """The feature browser: a page that runs small models and their autoencoders."""
+
+    use: tuple[BrowsedSaes, ...]
+    """Autoencoders of the page; none: no page."""
+    tokens: Count
+    """Stored activations from which examples are taken where a model does not run in the page."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnalysedModel:
     """A model, and others that it is compared with."""
 

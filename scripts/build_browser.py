@@ -1,0 +1,26 @@
+"""Build the feature browser: a page that runs the small models and their autoencoders, and shows every latent."""
+
+from pathlib import Path
+
+from scripts.monosem.core.job import Job, run
+
+
+def main(job: Job) -> None:
+    from scripts.monosem.browser import build
+
+    inputs = job.input
+    sources = [
+        build.Source(*(Path(path).parent for path in paths), Path(read))
+        for *paths, read in zip(inputs.models, inputs.tokens, inputs.saes, inputs.read, strict=True)
+    ]
+    build.build(
+        sources,
+        job.params.tokens,
+        job.params.seed,
+        build.Pieces(Path(inputs.template), Path(inputs.style), Path(inputs.entry)),
+        Path(job.output.page),
+    )
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,96 @@
+"""Text and activations that the page is made from: stored codes, neurons of a small model, stored activations."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Integer
+from scipy import sparse
+from torch import nn
+
+from scripts.monosem.activations.store import open_activations
+from scripts.monosem.browser.units import Reading
+from scripts.monosem.core import artefacts
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.evaluation.latents import stored_codes
+from scripts.monosem.models import sites
+from scripts.monosem.models.sites import Site
+from scripts.monosem.sae.model import Sae, concatenate, encode_active
+from scripts.monosem.text.tokens import TokenStream, kept_positions, windows
+
+SPLIT = "test"
+"""From which examples of a model that runs in the page are taken."""
+ROWS_AT_ONCE = 2048
+
+
+def of_codes(path: Path, stream: TokenStream) -> Reading:
+    """The latents of an autoencoder on held-out text, from codes.npz."""
+    codes = stored_codes.load(path)
+    stored = codes.splits[SPLIT]
+    spots = stored.starts[:, None] + np.arange(codes.context)
+    window = np.searchsorted(stored.starts, stored.places, side="right") - 1
+    return Reading(
+        tokens=stream.tokens[spots].astype(np.int64),
+        labels=stream.labels[spots],
+        places=window * codes.context + stored.places - stored.starts[window],
+        activations=codes.matrix(SPLIT),
+        vocab=stream.vocab_size,
+    )
+
+
+@torch.inference_mode()
+def of_neurons(model: nn.Module, site: Site, stream: TokenStream, text: Reading) -> Reading:
+    """The neurons of a site on the windows of another reading, in the positive part of their activation."""
+    kept = np.zeros(text.tokens.size, bool)
+    kept[text.places] = True
+    parts = []
+    for start in range(0, len(text.tokens), 64):
+        block = torch.from_numpy(text.tokens[start : start + 64]).to(model.device)
+        x = sites.capture(model, site, block, stream.eos_token_id).float().cpu().numpy()
+        inside = kept[start * block.shape[1] :][: block.numel()]
+        parts.append(sparse.csr_matrix(np.maximum(x.reshape(-1, site.d)[inside], 0)))
+    return Reading(text.tokens, text.labels, text.places, sparse.vstack(parts, format="csr"), text.vocab)
+
+
+@torch.inference_mode()
+def of_stored_activations(folder: Path, sae: Sae, stream: TokenStream, n_tokens: int, seed: int) -> Reading:
+    """The latents of an autoencoder on the first `n_tokens` stored activations, which are of the train split.
+
+    Raises: ArtefactError if the rows are not those of the windows that the seed gives.
+    """
+    stored = open_activations(folder)
+    context, wanted = stored.manifest["context"], min(n_tokens, stored.n_tokens)
+    starts = windows(stream, context, None, derive_seed(seed, "windows"))
+    starts = starts[: 2 * -(-wanted // context) + 8]
+    spots = starts[:, None] + np.arange(context)
+    tokens = stream.tokens[spots].astype(np.int64)
+    kept = kept_positions(tokens, stream.eos_token_id, stored.manifest["drop_first_position"])
+    places = np.flatnonzero(kept)[:wanted]
+    positions = artefacts.load_npy(folder / stored.manifest["positions"])
+    if not np.array_equal(positions[: len(places)], places % context):
+        raise artefacts.ArtefactError(
+            f"{folder}: its rows are not those of the windows that seed {seed} gives; delete the folder and run again"
+        )
+    last = places[-1] // context + 1
+    codes = concatenate(
+        [
+            encode_active(sae, stored.gather(np.arange(start, min(start + ROWS_AT_ONCE, len(places)))))
+            for start in range(0, len(places), ROWS_AT_ONCE)
+        ]
+    )
+    entries = (codes.values.numpy(), codes.latents.numpy().astype(np.int32), codes.offsets.numpy())
+    activations = sparse.csr_matrix(entries, shape=(len(places), sae.d_sae))
+    activations.eliminate_zeros()
+    return Reading(tokens[:last], stream.labels[spots[:last]], places, activations, stream.vocab_size)
+
+
+def same_text(first: Reading, other: Reading) -> bool:
+    """True if both are of the same tokens, row by row."""
+    return np.array_equal(first.tokens, other.tokens) and np.array_equal(first.places, other.places)
+
+
+def usual_tokens(train: TokenStream, least: int) -> Integer[np.ndarray, " usual"]:
+    """Ids of tokens that occur often enough in the training text for their logit weights to mean something."""
+    usual = np.bincount(train.tokens, minlength=train.vocab_size) >= least
+    usual[train.eos_token_id] = False
+    return np.flatnonzero(usual)
