@@ -79,6 +79,7 @@ document.addEventListener("keydown", (event) => {
     (document.getElementById("query") ?? document.getElementById("yours")).focus();
   }
 });
-document.getElementById("foot").append(...Object.entries(manifest.conventions).map(([name, text]) => h("p", {}, h("b", {}, `${name}: `), text)));
+document.getElementById("foot").append(h("details", {}, h("summary", {}, "How these numbers are made"),
+  Object.entries(manifest.conventions).map(([name, text]) => h("p", {}, h("b", {}, `${name}: `), text))));
 addEventListener("hashchange", route);
 route();

@@ -68,11 +68,10 @@ export function textPanel(section, app) {
 
   function draw() {
     const { dictionary, index } = app;
-    area.disabled = !dictionary.model;
-    examples.hidden = legend.hidden = view.hidden = details.hidden = !dictionary.model;
+    area.hidden = examples.hidden = legend.hidden = view.hidden = details.hidden = !dictionary.model;
     if (!dictionary.model) {
-      note.textContent = `${dictionary.entry.model} (${dictionary.summary}) is too large to run in this page. `
-        + "Everything about its latents was computed beforehand.";
+      note.textContent = `${dictionary.entry.model} (${dictionary.summary}) does not run in this page: `
+        + "everything about its latents was computed beforehand.";
       return;
     }
     const values = index === null ? null : activationsOf(read, dictionary.kind, index);

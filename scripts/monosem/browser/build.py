@@ -264,7 +264,7 @@ def files(sources: Sequence[Source], n_tokens: int, seed: int) -> Iterator[tuple
 
 @dataclass(frozen=True)
 class Pieces:
-    """What index.html is put together from."""
+    """The parts of index.html."""
 
     template: Path
     style: Path

@@ -1,4 +1,4 @@
-"""What the page shows of every unit: counts, top tokens, and examples as places in one shared text."""
+"""Counts, top tokens and examples of every unit; examples are places in one shared text."""
 
 from dataclasses import dataclass
 

@@ -156,6 +156,7 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
     planted = config["corpus"]["planted"]
     return {
         "seeds": seeds(config, the_plan),
+        "browser": bool(the_plan.browsed),
         "pretrained_saes": sources_of_pretrained_saes(config, the_plan),
         "gpt2": {
             "model": the_plan.language_model,
