@@ -189,7 +189,7 @@ def safetensors_header(path: Path) -> dict[str, dict[str, Any]]:
         end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
         if end > path.stat().st_size:
             raise ValueError(f"it ends at byte {path.stat().st_size:,} of {end:,}")
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
         raise ArtefactError(f"{path} is cut short or no safetensors file ({error}); {remedy(path)}") from None
     return tensors
 

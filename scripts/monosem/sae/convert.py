@@ -42,15 +42,16 @@ def convert(place: str | Path, target: str | Path, form: str) -> dict[str, Any]:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
         write(cfg, tensors, temporary, form)
-        require_same((cfg, tensors), Path(temporary))
+        if not reads_back((cfg, tensors), Path(temporary)):
+            raise ArtefactError(f"{place} was not converted: {target} would not be the same autoencoder")
         target.mkdir(exist_ok=True)
         for name in names:
             shutil.move(Path(temporary, name), target / name)
     return cfg
 
 
-def require_same(written: Configured, folder: Path) -> None:
-    """Raises: ArtefactError if a folder does not read back as the autoencoder that was written there.
+def reads_back(written: Configured, folder: Path) -> bool:
+    """True if a folder reads back as the autoencoder that was written there.
 
     Compared are sizes and k, and on random vectors pre-activations, reconstructions and, but for latents at their
     threshold, activations.
@@ -63,15 +64,13 @@ def require_same(written: Configured, folder: Path) -> None:
     z = pre_activations(sae, x)
     near = 1e-5 * (1 + foreign.product(sae.b_dec, sae.W_enc).abs().max() + z.abs().max())
     threshold = torch.zeros(()) if sae.threshold is None else sae.threshold
-    same = (
+    return (
         (there.d_in, there.d_sae, there.k) == (sae.d_in, sae.d_sae, sae.k)
         and bool(((pre_activations(there, x) - z).abs() <= near).all())
         and torch.allclose(decode(there, f), decode(sae, f), atol=1e-5, rtol=1e-4)
         and (there.threshold is None) == (sae.threshold is None)
         and bool(((encode(there, x) - f).abs() <= near)[(z - threshold).abs() > near].all())
     )
-    if not same:
-        raise ArtefactError(f"{folder}: what was written does not read back as the same autoencoder; nothing is kept")
 
 
 def write(cfg: dict[str, Any], tensors: Tensors, folder: str | Path, form: str) -> None:

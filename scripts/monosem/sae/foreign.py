@@ -58,17 +58,15 @@ def read(place: str | Path, norm_scaling_factor: float | None = None) -> Configu
                 "activations need the norm_scaling_factor of the release: state it, or fold it in with SAELens"
             )
         tensors = unscaled(tensors, norm_scaling_factor)
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ArtefactError(f"{declared.weights}: {name} is NaN or beyond float32 with its conventions folded in")
     return inference_cfg(layout.architecture, declared.d_in, declared.d_sae, metadata, declared.k), tensors
 
 
 def _as_ours(tensor: Tensor, name: str, declared: DeclaredSae) -> Tensor:
-    """A tensor in our orientation and in float32, which holds every number of the narrower dtypes.
-
-    Raises: ArtefactError if it holds NaN or infinity.
-    """
+    """A tensor in our orientation and in float32, which holds every number of the narrower dtypes."""
     tensor = tensor.to(torch.float32)
-    if not bool(torch.isfinite(tensor).all()):
-        raise ArtefactError(f"{declared.weights}: tensor '{name}' holds NaN or infinity")
     if layouts.is_transposed(name):
         tensor = tensor.t()
     if name == "log_threshold":

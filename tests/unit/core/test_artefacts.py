@@ -1,5 +1,6 @@
 """Files are whole or absent, hold finite numbers, and say what is wrong with them."""
 
+import json
 import math
 import subprocess
 import sys
@@ -188,3 +189,15 @@ def test_disk_is_checked_before_it_is_full(tmp_path, capsys):
     assert "activations: 1.0 kB on disk" in capsys.readouterr().out
     with pytest.raises(artefacts.ArtefactError, match="activations needs 1000000.0 GB under .*, but only"):
         artefacts.require_disk(tmp_path, 10**15, "activations")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{}, {"dtype": "F32", "shape": 2, "data_offsets": [0, 8]}, {"dtype": "F32", "shape": [2], "data_offsets": [0]}],
+)
+def test_a_safetensors_header_without_a_tensors_place_is_refused(tmp_path, entry):
+    path = tmp_path / "model.safetensors"
+    header = json.dumps({"w": entry}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    with pytest.raises(artefacts.ArtefactError, match="model.safetensors is cut short or no safetensors file"):
+        artefacts.safetensors_header(path)
