@@ -29,6 +29,7 @@ except validate.ConfigError as error:
 CORPUS = config["corpus"]["name"]
 SITES = [f"{model}/{site}" for model, site in PLAN.sites]
 INTERPRETED = ["/".join(names) for names in PLAN.interpreted]
+SCORED = ["/".join(names) for names in PLAN.scored]
 
 MODEL = {
     "model": "results/models/{model}/config.json",
@@ -270,6 +271,47 @@ def evaluation_settings(wildcards):
     }
 
 
+def control_of_scores(wildcards):
+    """The shuffled model, if it has an autoencoder of the scored run at the site."""
+    control = PLAN.controls.get((wildcards.model, wildcards.site))
+    return control if wildcards.run in PLAN.sites.get((control, wildcards.site), ()) else None
+
+
+def control_model_of_scores(wildcards):
+    """Files of the shuffled model; none where there is none."""
+    control = control_of_scores(wildcards)
+    return [path.format(model=control) for path in MODEL.values()] if control else []
+
+
+def control_sae_of_scores(wildcards):
+    """Files of the shuffled model's autoencoder; none where there is none."""
+    control = control_of_scores(wildcards)
+    return sae_files_of(control, wildcards.site, wildcards.run) if control else []
+
+
+def control_codes_of_scores(wildcards):
+    """Codes of that autoencoder; none where there is none."""
+    control = control_of_scores(wildcards)
+    return [CODES.format(model=control, site=wildcards.site, run=wildcards.run)] if control else []
+
+
+def judge_of_scores(wildcards):
+    """Files of the model whose hidden states compare examples."""
+    model, _ = PLAN.scored[wildcards.model, wildcards.site, wildcards.run]
+    return [path.format(model=model) for path in MODEL.values()]
+
+
+def judge_site(wildcards):
+    """Site of these hidden states."""
+    return PLAN.scored[wildcards.model, wildcards.site, wildcards.run][1]
+
+
+def score_settings():
+    """Numbers of units and examples, and resamplings over units."""
+    counts = {name: config["scores"][name] for name in ("units", "examples")}
+    return counts | {"bootstrap": config["evaluation"]["bootstrap"]}
+
+
 def interpretation_settings():
     """Numbers of units, examples and tokens."""
     return {key: value for key, value in config["interpretation"].items() if key != "use"}
@@ -408,5 +450,6 @@ def final_outputs():
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
         *svg_files("results/figures/dictionaries", DICTIONARY_FIGURES),
+        *expand("results/evaluation/{sae}/scores.json", sae=SCORED),
         *expand("results/interventions/{name}/intervention.md", name=interventions.entries(config)),
     ]

@@ -43,6 +43,33 @@ rule encode_text:
     script: "../scripts/encode_text.py"
 
 
+rule score_units:
+    """Score latents beside neurons, rotated neurons, random directions and the permuted model's latents."""
+    input:
+        **MODEL,
+        tokens=tokens_of,
+        sae=sae_files,
+        codes=CODES,
+        control_model=control_model_of_scores,
+        control_sae=control_sae_of_scores,
+        control_codes=control_codes_of_scores,
+        judge=judge_of_scores,
+        code=code_of("score_units"),
+    output:
+        scores="results/evaluation/{model}/{site}/{run}/scores.json",
+        explanations="results/evaluation/{model}/{site}/{run}/explanations.json",
+        arrays="results/evaluation/{model}/{site}/{run}/scores.npz",
+    log: "results/logs/score_units/{model}_{site}_{run}.log"
+    benchmark: "results/benchmarks/score_units/{model}_{site}_{run}.tsv"
+    threads: 1
+    params:
+        scores=score_settings(),
+        judge_site=judge_site,
+        seed=config["seed"],
+        device=device_of_model,
+    script: "../scripts/score_units.py"
+
+
 rule interpret_latents:
     """Look at random latents and neurons, and find those that detect the planted contexts."""
     input:

@@ -115,7 +115,6 @@ def test_shipped_configuration_can_be_planned(clone, snakemake):
         "import_sae",
         "pin_unit",
         "show_intervention",
-        "encode_text",
     }
 
 
@@ -154,7 +153,7 @@ def test_lint_has_nothing_to_say(clone, snakemake):
 
 def test_jobs_on_a_model_compute_where_its_options_say(parsed):
     assert {rule for rule, facts in parsed.items() if facts["device"] == "mps"} == {
-        "extract_activations", "evaluate_fidelity", "encode_text", "interpret_latents", "compare_representations",
+        "extract_activations", "evaluate_fidelity", "encode_text", "score_units", "interpret_latents", "compare_representations",
         "compare_prompt_sets", "pin_context_latents", "pin_unit",
     }  # fmt: skip
     assert all(parsed[rule]["device"] == "auto" for rule in ("train_language_model", "train_sae", "run_toy_experiment"))

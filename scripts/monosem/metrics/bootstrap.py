@@ -55,3 +55,14 @@ def mean_interval(values: Sequence[float] | Float[np.ndarray, " n"]) -> tuple[fl
         return None, None
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
     return float(np.mean(values) - half), float(np.mean(values) + half)
+
+
+def mean_of_units(
+    values: Float[np.ndarray, " n"], resamplings: int, seed: int
+) -> tuple[float | None, float | None, float | None]:
+    """Mean of a number per unit, and the percentile interval of the means of units drawn with replacement."""
+    if len(values) == 0:
+        return None, None, None
+    random = np.random.default_rng(seed)
+    means = values[random.integers(len(values), size=(resamplings, len(values)))].mean(1)
+    return float(values.mean()), *interval(means)

@@ -103,6 +103,7 @@ def results(config: Config, the_plan: Plan) -> list[str]:
         *fidelities(the_plan),
         *outputs_dictionaries.results(config).values(),
         *analysis.results(the_plan),
+        *(f"results/evaluation/{'/'.join(names)}/scores.json" for names in the_plan.scored),
         *(f"results/evaluation/{sae}/{what}.json" for sae in read for what in ("interpretation", "contexts")),
     ]
 

@@ -18,7 +18,7 @@ from scripts.monosem.workflow.checks import pretrained_saes
 
 CHAPTER_3 = "chapters.language_model"
 """Stands for the model of chapter 3 wherever a configuration names a model."""
-USES = ("sae", "interpretation", "analysis", "prompts", "interventions", "browser")
+USES = ("sae", "interpretation", "scores", "analysis", "prompts", "interventions", "browser")
 """Sections with a `use` list."""
 KINDS = ("train", "shuffle", "pretrained")
 Config = dict[str, Any]
@@ -40,6 +40,8 @@ class Plan:
     """(model, site) -> the other sites that its extraction reads in the same pass; only where there are some."""
     interpreted: tuple[tuple[str, str, str], ...]
     """(model, site, run) of the autoencoders that are interpreted."""
+    scored: dict[tuple[str, str, str], Place]
+    """(model, site, run) of the autoencoders whose latents are scored -> model and site of the judge."""
     references: dict[Place, str]
     """(model, site) -> the run whose L0 the baselines get: the headline's run where it is trained, else the first."""
     controls: dict[Place, str]
@@ -263,13 +265,23 @@ def make_plan(config: Config) -> Plan:
     pinned = [resolve(config, entry["model"]) for entry in entries.values() if entry is not None]
     chapter = config["chapters"]["one_layer"].values()
     headline = config["evaluation"]["headline"]["run"]
+    scored = {
+        (resolve(config, use["model"]), use["site"], use["run"]): (
+            resolve(config, use["judge"]["model"]), use["judge"]["site"],
+        )
+        for _, use in uses(config, "scores")
+    }  # fmt: skip
+    judges = [model for model, _ in scored.values()]
     references = {place: headline if headline in runs else runs[0] for place, runs in sites.items()}
     return Plan(
         language_model=language_model,
-        models=_used_models(config, [*(model for model, _ in sites), *chapter, language_model, *compared, *pinned]),
+        models=_used_models(
+            config, [*(model for model, _ in sites), *chapter, language_model, *compared, *pinned, *judges]
+        ),
         sites=sites,
         passes=passes,
         interpreted=_autoencoders(config, "interpretation"),
+        scored=scored,
         references=references,
         controls=_controls(config, sites, references),
         neighbours=neighbours_of(sites),

@@ -144,6 +144,17 @@ def browsed_saes_are_trained(config: Config) -> Iterator[str]:
             yield from sae_exists(config, {**use, "run": run}, f"browser.use[{number}]")
 
 
+def scored_saes_are_trained(config: Config) -> Iterator[str]:
+    """Autoencoders that are scored are trained, and the judge reads the same tokens."""
+    for number, use in plan.uses(config, "scores"):
+        where = f"scores.use[{number}]"
+        yield from sae_exists(config, use, where)
+        yield from model_exists(config, use["judge"]["model"], f"{where}.judge.model")
+        model, judge = (plan.resolve(config, name) for name in (use["model"], use["judge"]["model"]))
+        yield from site_exists(config, judge, use["judge"]["site"], f"{where}.judge")
+        yield from tokenizers_agree(config, model, judge, f"{where}.judge.model")
+
+
 def models_in_use_are_here(config: Config) -> Iterator[str]:
     """Models that only a chapter names are on this machine, too."""
     for model in plan.make_plan(config).models:
@@ -156,6 +167,7 @@ CHECKS: tuple[Check, ...] = (
     dictionaries_can_be_compared,
     interpreted_saes_are_trained,
     browsed_saes_are_trained,
+    scored_saes_are_trained,
     analysed_models_are_alike,
     words_are_groups,
     prompts_are_sets,

@@ -15,6 +15,7 @@ from scripts.monosem.workflow.declaration.evaluation import (
     Interpretation,
     Interventions,
     Prompts,
+    Scores,
 )
 from scripts.monosem.workflow.declaration.models import Activations, Chapters, Corpus, Models, Tokenizer
 from scripts.monosem.workflow.schema import Schema, schema
@@ -64,6 +65,8 @@ class Configuration:
     """Latents beside neurons: examples, labels, specificity."""
     dictionaries: Dictionaries
     """Two seeds, growing widths, and latents that lead to one another."""
+    scores: Scores
+    """Latents beside neurons and random units: how well text explains them."""
     analysis: Analysis
     """Activations of a model at every layer."""
     prompts: Prompts

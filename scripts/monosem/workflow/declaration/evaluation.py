@@ -79,6 +79,36 @@ class Browser:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Hidden states by which examples are compared."""
+
+    model: str
+    """A name under models, of the same tokenizer; best one whose units are not scored."""
+    site: str
+    """A TransformerLens hook name, e.g. blocks.0.hook_resid_mid."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredSae(TrainedSae):
+    """One trained autoencoder whose latents are scored beside neurons."""
+
+    judge: Judge
+    """Hidden states by which examples are compared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Latents beside neurons and random units: how well text explains them."""
+
+    use: tuple[ScoredSae, ...]
+    """Autoencoders."""
+    units: Count
+    """Random live units of each population."""
+    examples: Count
+    """Activating examples per unit, from which patterns are found."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnalysedModel:
     """A model, and others that it is compared with."""
 
