@@ -58,6 +58,8 @@ rule plot_interpretation:
         units=outputs.interpreted(config, PLAN, "interpretation.json"),
         contexts=f"{HEADLINE_RUN}/contexts.json",
         histograms=f"{HEADLINE_RUN}/contexts.npz",
+        scores=outputs.scored(config, PLAN, "scores.json"),
+        units_scored=outputs.scored(config, PLAN, "scores.npz"),
         code=code_of("plot_interpretation"),
     output:
         **drawn("results/figures/interpretation", outputs.FIGURES["interpretation"], "Latents and neurons"),
@@ -156,6 +158,7 @@ rule compile_report:
         fidelities=outputs.fidelities(PLAN),
         interpretation=f"{HEADLINE_RUN}/interpretation.json",
         contexts=f"{HEADLINE_RUN}/contexts.json",
+        scores=outputs.scored(config, PLAN, "scores.json"),
         analyses=outputs_analysis.results(PLAN),
         figures=[
             *svg_files("results/figures/toy", TOY_FIGURES),

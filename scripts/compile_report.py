@@ -32,6 +32,7 @@ def main(job: Job) -> None:
         "analyses": {},
         "interpretation": artefacts.read_json(inputs.interpretation),
         "contexts": artefacts.read_json(inputs.contexts)["contexts"],
+        "scores": next(map(artefacts.read_json, inputs.scores), None),
         "notebooks": [Path(path).stem for path in inputs.notebooks],
         "rulegraph": Path(inputs.rulegraph).read_text(encoding="utf-8").strip(),
         "times": timing.times(folder / "benchmarks", folder / "logs"),

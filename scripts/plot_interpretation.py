@@ -6,18 +6,22 @@ import numpy as np
 
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.job import Job, run
-from scripts.monosem.figures import latents, style
+from scripts.monosem.figures import latents, style, unit_scores
 
 
 def main(job: Job) -> None:
     """Units come from results/evaluation/{model}/…; contexts and histograms are those of the headline's run."""
     units = {Path(path).parts[2]: artefacts.read_json(path) for path in job.input.units}
     scored, histograms = artefacts.read_json(job.input.contexts)["contexts"], np.load(job.input.histograms)
+    scores = next(map(artefacts.read_json, job.input.scores), None)
+    arrays = next((dict(np.load(path)) for path in job.input.units_scored), {})
     drawn = {
         "activation-by-label": lambda: latents.activation_histograms(latents.pairs(scored, histograms)),
         "specificity": lambda: latents.specificity(scored),
         "precision-recall": lambda: latents.precision_recall(scored),
         "confusion": lambda: latents.confusion(scored),
+        "scores": lambda: unit_scores.populations(scores, arrays),
+        "scores-by-interval": lambda: unit_scores.by_interval(scores),
         "token-entropy": lambda: latents.token_entropy(latents.entropies(units, job.params.control)),
     }
     style.save_figures(drawn, job.output.svg)

@@ -8,6 +8,8 @@ import numpy as np
 from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.fidelity import seed_pairs
 from scripts.monosem.evaluation.latents import contexts as context_scores
+from scripts.monosem.evaluation.scores import scoring, summary
+from scripts.monosem.evaluation.scores.document import PopulationScores, Scores
 from scripts.monosem.workflow import sweeps
 from tests.helpers import analysis_results
 
@@ -56,6 +58,10 @@ CONFIG = {
         ],
     },
     "dictionaries": {"narrower": ["narrow"]},
+    "scores": {
+        "units": 8,
+        "use": [{"model": "first", "site": SITE, "run": "wide", "judge": {"model": "other", "site": SITE}}],
+    },
     "analysis": {
         "use": [{"model": "chapters.language_model"}, {"model": "first", "against": ["other", "permuted"]}],
         "texts": {"some-text": "Some text.", "none": None},
@@ -252,6 +258,38 @@ def interpretation(root: Path, model: str) -> None:
     })  # fmt: skip
 
 
+def unit_scores(root: Path) -> None:
+    """scores.json and scores.npz of the headline's run."""
+    names = ("latents", "neurons", "rotated", "random", "permuted")
+    samples = {}
+    for place, name in enumerate(names):
+        rng = np.random.default_rng(place)
+        values = {score: np.clip(0.8 - 0.1 * place + rng.normal(0, 0.1, 8), 0, 1) for score in scoring.SCORES}
+        parts = {score: np.tile(values["n2g_f1"][:, None], (1, scoring.INTERVALS)) for score in scoring.BY_INTERVAL}
+        samples[name] = summary.Scored(np.arange(8), values, parts)
+    document = Scores(
+        model="first", site=SITE, run="wide", control="permuted", judge="other", conventions={},
+        n_tokens={"validation": 4000, "test": 4000},
+        populations={
+            name: PopulationScores(f"what {name} are", 60, *(
+                summary.summarise(
+                    sample, {other: samples[other] for other in names[:2] if other != name}, paired, 20, 0
+                )
+                for paired in (False, True)
+            ))
+            for name, sample in samples.items()
+        },
+    )  # fmt: skip
+    folder = root / f"evaluation/first/{SITE}/wide"
+    _write(folder / "scores.json", to_json(document))
+    np.savez(folder / "scores.npz", **{
+        f"{name}.{variant}.{score}": values
+        for name, sample in samples.items()
+        for variant in ("raw", "equal_density")
+        for score, values in sample.scores.items()
+    })  # fmt: skip
+
+
 def toys(root: Path) -> None:
     """The two results of the toy chapter."""
     levels = [(1.0, 5, 5, 0.03), (0.1, 9, 4, 0.5), (0.01, 20, 2, 0.9)]
@@ -292,6 +330,7 @@ def make(root: Path) -> None:
         fidelity(root, model, use["site"], use["runs"], control=model == "first")
     for model in ("first", "permuted"):
         interpretation(root, model)
+    unit_scores(root)
     analysis_results.make(root, "deep", 3, [])
     place = ("deep", "blocks.2.hook_resid_post", "narrow")
     analysis_results.prompts(root / "analysis" / "/".join(place), *place)

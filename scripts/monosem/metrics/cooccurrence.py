@@ -6,7 +6,7 @@ from scipy import sparse
 
 
 def neighbour_counts(tokens: Integer[np.ndarray, " n"], vocab: int, reach: int) -> sparse.csr_matrix:
-    """How often each token has each other one at most `reach` places before or after it [vocab, vocab], symmetric."""
+    """Counts of each token with each other one at most `reach` places before or after it [vocab, vocab], symmetric."""
     counts = sparse.csr_matrix((vocab, vocab))
     ids = tokens.astype(np.int64)
     for distance in range(1, reach + 1):

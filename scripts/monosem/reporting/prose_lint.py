@@ -4,7 +4,7 @@ import re
 
 WAIVER = re.compile(r"\{# literal: \S.*#\}\s*$")
 
-NAMES = ("GPT-2", "L0", "L1", "L2", "F1", "A/1", "base64", "SHA-256", "float16", "float32", "float64")
+NAMES = ("GPT-2", "N2G", "L0", "L1", "L2", "F1", "A/1", "base64", "SHA-256", "float16", "float32", "float64")
 
 # what is taken out of the source before digits are looked for, in this order; newlines stay, so that lines keep numbers
 EXEMPT = (

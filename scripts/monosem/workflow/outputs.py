@@ -12,7 +12,15 @@ FIGURES = {
     "models": ("training-curves", "losses"),
     "fidelity": ("frontier", "baselines", "sites", "layers", "density", "density-bias-cosine", "training", "shrinkage"),
     "sweeps": ("ablation", "dead-latents"),
-    "interpretation": ("activation-by-label", "specificity", "precision-recall", "confusion", "token-entropy"),
+    "interpretation": (
+        "activation-by-label",
+        "specificity",
+        "precision-recall",
+        "confusion",
+        "token-entropy",
+        "scores",
+        "scores-by-interval",
+    ),
 }
 
 
@@ -75,6 +83,12 @@ def interpreted(config: Config, the_plan: Plan, what: str) -> list[str]:
     place = headline(config)
     wanted = [(model, place["site"], place["run"]) for model in (place["model"], control(config))]
     return [f"results/evaluation/{'/'.join(key)}/{what}" for key in wanted if key in the_plan.interpreted]
+
+
+def scored(config: Config, the_plan: Plan, what: str) -> list[str]:
+    """A file of the headline's scores, as a list; empty where the configuration does not score it."""
+    place = tuple(headline(config)[name] for name in ("model", "site", "run"))
+    return [f"results/evaluation/{'/'.join(place)}/{what}"] if place in the_plan.scored else []
 
 
 def corpus_manifest(config: Config) -> str:

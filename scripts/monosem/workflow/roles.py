@@ -50,6 +50,7 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
     deep_mlp = next(((where, names) for where, names in deep if "mlp" in where), (None, [None]))
     deep_stream = next(((where, names) for where, names in deep if "resid" in where), (None, [None]))
     interpreted = {(use["model"], use["site"], use["run"]) for _, use in uses(config, "interpretation")}
+    scored = [{key: use[key] for key in headline} for _, use in uses(config, "scores")]
     control, second = one_layer.get("control"), one_layer.get("second")
     control_read = (control, site, run) if (control, site, run) in interpreted else (None, None, None)
     analysed = {gpt2_model if use["model"] == CHAPTER_3 else use["model"] for _, use in uses(config, "analysis")}
@@ -74,6 +75,7 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "interpretation": _evaluation(model, site, run, "interpretation"),
         "contexts": _evaluation(model, site, run, "contexts"),
         "control_interpretation": _evaluation(*control_read, "interpretation"),
+        "scores": _evaluation(model, site, run, "scores") if headline in scored else None,
         "gpt2_site": deep_mlp[0],
         "gpt2_run": deep_mlp[1][0],
         "gpt2_fidelity": _evaluation(gpt2_model, deep_mlp[0], None, "fidelity"),

@@ -10,7 +10,7 @@ from matplotlib.patches import StepPatch
 
 from scripts import plot_fidelity, plot_interpretation, plot_models, plot_sweeps
 from scripts.monosem.core import artefacts
-from scripts.monosem.figures import fidelity, frontier, language_models, latent_density, latents
+from scripts.monosem.figures import fidelity, frontier, language_models, latent_density, latents, unit_scores
 from scripts.monosem.workflow import outputs
 from tests.helpers import report_results
 from tests.helpers.report_results import RUNS, SITE
@@ -42,6 +42,8 @@ def test_every_figure_is_drawn(results, tmp_path, monkeypatch):
             "units": [f"results/evaluation/{m}/{SITE}/wide/interpretation.json" for m in ("first", "permuted")],
             "contexts": f"{site}/wide/contexts.json",
             "histograms": f"{site}/wide/contexts.npz",
+            "scores": [f"{site}/wide/scores.json"],
+            "units_scored": [f"{site}/wide/scores.npz"],
         },
     }
     params = {"headline": HEADLINE, "deep": "deep", "control": "permuted"}
@@ -120,3 +122,8 @@ def test_a_pretrained_headline_has_no_curve_and_no_scores(tmp_path):
     plot_models.main(job(files, {"svg": drawn}, {"headline": {"model": "mine"}}))
     losses = Path(drawn[1]).read_text()
     assert Path(drawn[0]).stat().st_size and ">a<" in losses and "mine" not in losses
+
+
+def test_scores_that_were_not_asked_for_are_no_error():
+    for figure in (unit_scores.populations(None, {}), unit_scores.by_interval(None)):
+        assert "does not score" in figure.axes[0].texts[0].get_text()

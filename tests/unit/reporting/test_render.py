@@ -196,6 +196,7 @@ def compile_made_up(root: Path, config: dict, pretrained: str | None = None) -> 
             "analyses": analysis_catalogue.results(the_plan),
             "interpretation": f"{read}/interpretation.json",
             "contexts": f"{read}/contexts.json",
+            "scores": outputs.scored(config, the_plan, "scores.json"),
             "figures": [f"results/figures/{family}/{name}.svg" for family, name in names],
             "notebooks": ["results/notebooks/token_activations.html"],
         }

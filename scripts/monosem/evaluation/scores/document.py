@@ -19,10 +19,10 @@ class UnitEstimate:
 
 @dataclass(frozen=True)
 class UnitDifference:
-    """Latents minus another population in a score."""
+    """One population minus another in a score."""
 
     value: float | None
-    """Difference of means; at equal density mean of the paired differences."""
+    """Difference of means; at equal density, where units are paired by their latent, mean of the differences."""
     low: float | None
     """95 % bootstrap interval over units, or pairs."""
     high: float | None
@@ -40,8 +40,8 @@ class SampleScores:
     scores: dict[str, UnitEstimate]
     by_interval: dict[str, tuple[UnitEstimate, ...]]
     """Scores of which each is taken on the tokens of one interval of activation, the lowest interval first."""
-    above: dict[str, UnitDifference] | None = None
-    """Latents minus these units; None for the latents themselves."""
+    above: dict[str, dict[str, UnitDifference]]
+    """These units minus those of other populations, by population and score."""
 
 
 @dataclass(frozen=True)

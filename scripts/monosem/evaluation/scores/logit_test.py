@@ -14,8 +14,8 @@ RANKED = 60
 """Last rank that is asked for; as many random tokens as ranks between."""
 
 CONVENTIONS = {
-    "logit_test": f"tokens of rank {EXPLAINED + 1} to {RANKED} by logit weight against as many random others; those more "
-    "similar on average to the first ten, by neighbours in training text, are taken for the unit's; chance is 0.5"
+    "logit_test": f"tokens of rank {EXPLAINED + 1} to {RANKED} by logit weight against as many random others; those "
+    "more similar on average to the first ten, by neighbours in training text, are taken for the unit's; chance is 0.5"
 }
 
 

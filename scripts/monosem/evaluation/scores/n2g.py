@@ -1,8 +1,8 @@
 """Neuron to graph (Foote et al. 2023): patterns of tokens that stand for a unit, found by running the model.
 
-Per unit: activating examples of the validation split; the shortest suffix of each that keeps half of the activation; the
-tokens of it that matter, by masking each; substitutes for these that activate too; all of it in a trie (trie.py), whose
-predictions are scored on text that it has not seen.
+Per unit: activating examples of the validation split; the shortest suffix of each that keeps half of the activation;
+the tokens of it that matter, by masking each; substitutes for these that activate too; all of it in a trie (trie.py),
+whose predictions are scored on text that it has not seen.
 """
 
 from collections import defaultdict
@@ -30,9 +30,9 @@ PROMPTS = 2048
 """Prompts of one forward pass."""
 
 CONVENTIONS = {
-    "n2g": f"Foote et al. 2023: shortest suffix with {KEPT:g} of the activation (lengths {LENGTHS[0]} to {LENGTHS[-1]}), "
-    f"behind <|endoftext|>; a token matters if a random one in its place costs {SALIENT:g} of the activation, and if none "
-    f"does, all do; up to {SUBSTITUTES} substitutes by neighbours in text; exact child first, then wildcard, first leaf",
+    "n2g": f"Foote et al. 2023: shortest suffix with {KEPT:g} of the activation (up to {LENGTHS[-1]} tokens), "
+    f"behind <|endoftext|>; a token matters if a random one in its place costs {SALIENT:g} of the activation, and if "
+    f"none does, all do; up to {SUBSTITUTES} substitutes by neighbours in text; exact child first, then wildcard",
     "n2g_examples": "validation split, half of them the largest activations, the other half random activating tokens",
 }
 
@@ -75,15 +75,15 @@ def examples(sample: Sample, n: int, seed: int) -> Iterator[tuple[int, int, floa
 
 
 def shortest_suffixes(
-    sample: Sample, found: list[tuple[int, int, float]], text: Backwards, eos_token_id: int
+    sample: Sample, firing: list[tuple[int, int, float]], text: Backwards, eos_token_id: int
 ) -> list[Suffixes]:  # fmt: skip
     """The shortest suffix of each example that keeps enough of its activation, by length.
 
     An example that no length suffices for is left with the longest, if the unit fires there at all.
     """
-    if not found:
+    if not firing:
         return []
-    place, rows, target = (np.array(column) for column in zip(*found, strict=True))
+    place, rows, target = (np.array(column) for column in zip(*firing, strict=True))
     available = (text.tokens[rows] != ABSENT).sum(1)
     open_ = np.ones(len(rows), bool)
     result = []
@@ -115,7 +115,7 @@ def salient(
 def substituted(
     sample: Sample, suffixes: Suffixes, matters: Bool[np.ndarray, "n length"], vectors: TokenVectors, eos_token_id: int
 ) -> Iterator[tuple[int, int, Integer[np.ndarray, " length"], float]]:
-    """(suffix, position, tokens, activation) with one token that matters replaced, where the unit still fires enough."""
+    """(suffix, position, tokens, activation) with a token that matters replaced, where the unit still fires enough."""
     origin, position = np.nonzero(matters & vectors.usual[suffixes.tokens])
     present = np.unique(suffixes.tokens[origin, position]).tolist()
     nearest = {token: vectors.nearest(token, SUBSTITUTES) for token in present}
@@ -132,7 +132,7 @@ def substituted(
 
 
 def _pattern(tokens: Integer[np.ndarray, " length"], matters: Bool[np.ndarray, " length"]) -> tuple[int, ...]:
-    """Tokens with wildcards for those that do not matter, up to the farthest that does; all where none matters alone."""
+    """Tokens with wildcards for those that do not matter, up to the farthest that does; all where none does alone."""
     if not matters.any():
         return tuple(tokens.tolist())
     pattern = np.where(matters, tokens, WILDCARD)
@@ -140,15 +140,15 @@ def _pattern(tokens: Integer[np.ndarray, " length"], matters: Bool[np.ndarray, "
 
 
 def fit(
-    sample: Sample, text: Backwards, train_counts: Integer[np.ndarray, " vocab"], vectors: TokenVectors, n_examples: int,
-    eos_token_id: int, seed: int,
+    sample: Sample, text: Backwards, train_counts: Integer[np.ndarray, " vocab"], vectors: TokenVectors,
+    n_examples: int, eos_token_id: int, seed: int,
 ) -> list[Node]:  # fmt: skip
     """A trie per unit of the sample, from examples of the validation split (`text`)."""
     tries: dict[int, Node] = defaultdict(Node)
     frequency = np.where(np.arange(len(train_counts)) == eos_token_id, 0.0, train_counts)
     random, frequency = np.random.default_rng(seed), frequency / frequency.sum()
-    found = list(examples(sample, n_examples, seed))
-    for suffixes in shortest_suffixes(sample, found, text, eos_token_id):
+    firing = list(examples(sample, n_examples, seed))
+    for suffixes in shortest_suffixes(sample, firing, text, eos_token_id):
         if not len(suffixes.place):
             continue
         replacements = random.choice(len(frequency), suffixes.tokens.shape, p=frequency)

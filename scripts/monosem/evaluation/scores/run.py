@@ -22,6 +22,7 @@ from scripts.monosem.evaluation.scores.document import (
     Explanations,
     Pattern,
     PopulationScores,
+    SampleScores,
     Scores,
 )
 from scripts.monosem.evaluation.scores.populations import Population, Sample
@@ -36,6 +37,8 @@ from scripts.monosem.text.tokens import TokenStream, kept_positions, load_tokens
 
 BATCH_TOKENS = 4096
 """Of one forward pass over text."""
+COMPARED = ("latents", "neurons")
+"""Populations that all others are compared with."""
 PATTERNS = 12
 """Listed per unit."""
 
@@ -173,7 +176,8 @@ def explained_units(explained: Explained, vectors: TokenVectors, tokenizer: Toke
 
 def score_units(
     model_folder: Path, tokens_folder: Path, tokenizer_path: Path, sae_folder: Path, codes_path: Path,
-    control: tuple[Path, Path, Path] | None, judge: tuple[Path, str], settings: Mapping[str, Any], seed: int, device: str,
+    control: tuple[Path, Path, Path] | None, judge: tuple[Path, str], settings: Mapping[str, Any], seed: int,
+    device: str,
 ) -> tuple[Scores, Explanations, dict[str, np.ndarray]]:  # fmt: skip
     """Score the latents of one autoencoder beside other populations of units.
 
@@ -217,10 +221,10 @@ def score_units(
             )
     resamplings = settings["bootstrap"]
 
-    def summarised(name: str, variant: str):
-        reference = None if name == "latents" else made["latents"][variant].scored
+    def summarised(name: str, variant: str) -> SampleScores:
+        others = {other: made[other][variant].scored for other in COMPARED if other != name}
         paired = variant == "equal_density"
-        return summary.summarise(made[name][variant].scored, reference, paired, resamplings, seed)
+        return summary.summarise(made[name][variant].scored, others, paired, resamplings, seed)
 
     identity = {"model": model_folder.name, "site": subject.site.name, "run": sae_folder.name}
     scores = Scores(

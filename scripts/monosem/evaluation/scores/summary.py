@@ -61,8 +61,10 @@ def difference(
     return UnitDifference(float(ours.mean() - other.mean()), *interval(means[0] - means[1]), n=n, p_value=p)
 
 
-def summarise(sample: Scored, latents: Scored | None, paired: bool, resamplings: int, seed: int) -> SampleScores:
-    """Means of every score, and the latents' differences to them (None: these are the latents)."""
+def summarise(
+    sample: Scored, others: Mapping[str, Scored], paired: bool, resamplings: int, seed: int
+) -> SampleScores:  # fmt: skip
+    """Means of every score, and their differences to those of other samples."""
 
     def seeded(*names: str) -> int:
         return derive_seed(seed, "bootstrap of units", *names)
@@ -74,10 +76,11 @@ def summarise(sample: Scored, latents: Scored | None, paired: bool, resamplings:
             name: tuple(estimate(column, resamplings, seeded(name, str(i))) for i, column in enumerate(values.T))
             for name, values in sample.by_interval.items()
         },
-        above=None
-        if latents is None
-        else {
-            name: difference(latents.scores[name], values, paired, resamplings, seeded("above", name))
-            for name, values in sample.scores.items()
+        above={
+            other: {
+                name: difference(values, scored.scores[name], paired, resamplings, seeded("above", other, name))
+                for name, values in sample.scores.items()
+            }
+            for other, scored in others.items()
         },
     )

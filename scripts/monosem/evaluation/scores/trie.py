@@ -1,7 +1,7 @@
 """A trie of token patterns read backwards from the activating token, and its predictions on text (Foote et al. 2023).
 
-Semantics of Gao et al. 2024 (released code, explanations.py): at each step the exact child first, else the wildcard; the
-first leaf ends the walk; no leaf means 0.
+Semantics of Gao et al. 2024 (released code, explanations.py): at each step the exact child first, else the wildcard;
+the first leaf ends the walk; no leaf means 0.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Node:
     total: float = 0.0
     """Σ activation of the patterns that end here."""
     patterns: int = 0
-    """How many end here: above 0 at a leaf."""
+    """Number of those that end here: above 0 at a leaf."""
 
     def add(self, pattern: tuple[int, ...], activation: float) -> None:
         """Add a pattern of one token or more, its activating token first."""

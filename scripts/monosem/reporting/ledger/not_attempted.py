@@ -17,13 +17,6 @@ human_rating = _not_attempted(
     ),
     "needs blinded human raters; precision, recall and correlation are given instead",
 )
-autointerp = _not_attempted(
-    "autointerp",
-    "A language model explains and predicts features better than neurons.",
-    "How interpretable is the typical feature? (automated)",
-    (printed("logit weights predicted, features", 0.74, "percent"), printed("neurons", 0.58, "percent")),
-    "needs a large language model as explainer",
-)
 widest_dictionary = _not_attempted(
     "widest-dictionary",
     "The widest dictionary, A/5, recovers still more of the loss.",
@@ -44,13 +37,6 @@ feature_splitting = _not_attempted(
     "Feature Splitting",
     (in_words("one base64 feature becomes three"),),
     "the dictionaries of several widths are trained here, but not yet compared feature by feature",
-)
-logit_weights_of_the_random_model = _not_attempted(
-    "logit-weights-of-the-random-model",
-    "For the random transformer, logit weights are predicted at chance.",
-    "Do features tell us about the model or the data?",
-    (printed("accuracy", 0.5, "percent"),),
-    "needs the automated explainer",
 )
 automata = _not_attempted(
     "automata",

@@ -5,6 +5,7 @@ from scripts.monosem.reporting.tables.language_models import models
 from scripts.monosem.reporting.tables.latents import cards, contexts, entropies
 from scripts.monosem.reporting.tables.ledger import acceptance, claims, counts, disagreements
 from scripts.monosem.reporting.tables.run_record import environment, facts, left_out, sources, splits, times
+from scripts.monosem.reporting.tables.scores import published_scores, scores
 
 __all__ = [
     "acceptance",
@@ -20,7 +21,9 @@ __all__ = [
     "facts",
     "left_out",
     "models",
+    "published_scores",
     "saes",
+    "scores",
     "sources",
     "splits",
     "sweep",

@@ -1,0 +1,83 @@
+"""Tables of the scores of latents beside neurons and what should be no easier to explain."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.monosem.reporting.formats import count, fixed, percent, table
+
+NAMES = {
+    "latents": "latents",
+    "neurons": "neurons",
+    "rotated": "rotated neurons",
+    "random": "random directions",
+    "permuted": "latents of the permuted model",
+}
+COLUMNS = {
+    "density": "fires on",
+    "n2g_pearson": "N2G, Pearson",
+    "n2g_spearman": "N2G, Spearman",
+    "n2g_precision": "precision",
+    "n2g_recall": "recall",
+    "n2g_f1": "F1",
+    "token_pearson": "token alone, Pearson",
+    "n2g_interval_spearman": "N2G, Spearman by interval",
+    "logit_accuracy": "logit test",
+    "embedding_auc": "example embedding, AUC",
+}
+PUBLISHED = (
+    ("logit test, mean", "logit_accuracy", "value", "0.74", "0.58", "–"),
+    ("logit test, median", "logit_accuracy", "median", "0.74", "0.53", "0.5"),
+    (
+        "Spearman, examples by interval, median",
+        "n2g_interval_spearman",
+        "median",
+        "above neurons",
+        "",
+        "above features",
+    ),
+)
+"""Quantity, score, statistic, and what Bricken et al. 2023 print of features, neurons and the random transformer."""
+
+
+def _estimate(row: Mapping[str, Any], score: str) -> str:
+    if row["value"] is None:
+        return "not defined"
+    if score == "density":
+        return percent(row["value"], 2)
+    return f"{fixed(row['value'], 2)} [{fixed(row['low'], 2)}, {fixed(row['high'], 2)}]"
+
+
+def scores(document: Mapping[str, Any], variant: str) -> str:
+    """Means of every score by population, with intervals over units, and the difference to neurons.
+
+    Args:
+        variant: "raw" or "equal_density".
+    """
+    lines = []
+    for name, population in document["populations"].items():
+        sample = population[variant]
+        cells = [_estimate(sample["scores"][score], score) for score in COLUMNS]
+        lines.append([NAMES[name], count(sample["n_units"]), *cells])
+    return table(["units", "n", *COLUMNS.values()], lines)
+
+
+def published_scores(document: Mapping[str, Any]) -> str:
+    """Published values beside ours, of units as they are."""
+    lines = []
+    for quantity, score, statistic, *theirs in PUBLISHED:
+        cells = []
+        for name, value in zip(("latents", "neurons", "permuted"), theirs, strict=True):
+            population = document["populations"].get(name)
+            ours = population["raw"]["scores"][score][statistic] if population else None
+            cells += [value or "–", "–" if ours is None else fixed(ours, 2)]
+        lines.append([quantity, *cells])
+    header = [
+        "quantity",
+        "features, paper",
+        "latents, ours",
+        "neurons, paper",
+        "ours",
+        "random transformer, paper",
+        "ours",
+    ]
+    return table(header, lines)
