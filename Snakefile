@@ -63,6 +63,7 @@ localrules:
     draw_rulegraph,
     collect_metrics,
     check_claims,
+    verify_run,
     compile_report,
     toy,
     compile_toy_report,

@@ -10,7 +10,6 @@ rule extract_activations:
         **MODEL,
         tokens=tokens_of,
         reader=reading_pass,
-        code=code_of("extract_activations"),
     output:
         **ACTIVATIONS,
     log: "results/logs/extract_activations/{model}_{site}.log"

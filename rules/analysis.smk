@@ -11,8 +11,6 @@ rule compare_representations:
         tokens=tokens_of,
         saes=saes_of_model,
         peers=peers_of_model,
-        words=config["analysis"]["words"],
-        code=code_of("compare_representations"),
     output:
         tokens="results/analysis/{model}/tokens.json",
         similarity="results/analysis/{model}/similarity.json",
@@ -25,6 +23,7 @@ rule compare_representations:
     threads: config["threads"]["evaluation"]
     params:
         analysis=analysis_settings(),
+        words=config["analysis"]["words"],
         contents=contents.digest([config["analysis"]["words"]]),
         seed=config["seed"],
         device=device_of_model,
@@ -35,9 +34,7 @@ rule compare_prompt_sets:
     """Find latents that differ between sets of prompts and the baseline, and confirm them on other prompts."""
     input:
         **MODEL,
-        sets=list(PROMPT_SETS.values()),
         sae=sae_files,
-        code=code_of("compare_prompt_sets"),
     output:
         prompts="results/analysis/{model}/{site}/{run}/prompts.json",
         arrays="results/analysis/{model}/{site}/{run}/prompts.npz",
@@ -46,7 +43,7 @@ rule compare_prompt_sets:
     threads: config["threads"]["evaluation"]
     params:
         prompts=prompt_settings(),
-        sets=list(PROMPT_SETS),
+        sets=PROMPT_SETS,
         contents=contents.digest(PROMPT_SETS.values()),
         seed=config["seed"],
         device=device_of_model,
@@ -60,7 +57,6 @@ rule pin_context_latents:
         tokens=tokens_of,
         sae=sae_files,
         contexts="results/evaluation/{model}/{site}/{run}/contexts.json",
-        code=code_of("pin_context_latents"),
     output:
         interventions="results/analysis/{model}/{site}/{run}/interventions.json",
     log: "results/logs/pin_context_latents/{model}_{site}_{run}.log"
@@ -78,7 +74,6 @@ rule plot_analysis:
     input:
         results=outputs_analysis.results(PLAN),
         arrays=outputs_analysis.arrays(PLAN),
-        code=code_of("plot_analysis"),
     output:
         **drawn("results/figures/analysis", ANALYSIS_FIGURES, "Activations"),
     log: "results/logs/plot_analysis/plot_analysis.log"

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from scripts.monosem.core import timing
+from scripts.monosem.core.artefacts import sha256_json
 from scripts.monosem.models import source
 from scripts.monosem.models.site_names import inner_of
 from scripts.monosem.text import external
@@ -74,10 +75,13 @@ wildcard_constraints:
     intervention=one_of(interventions.entries(config)),
 
 
-@cache
-def code_of(rule):
-    """The rule's script and every module of the library that it imports: compared by content, see "What reruns when"."""
-    return code_inputs.closure(Path("scripts", f"{rule}.py"))
+def code_of(*paths):
+    """Digest of files and every module of the library that they import: a parameter, see "What reruns when".
+
+    No input: one that is not in the bucket of a run on Kubernetes would keep the job on the calling machine.
+    """
+    files = {path for start in paths for path in code_inputs.closure(Path(start))}
+    return contents.digest(sorted(files), root=".")
 
 
 def tokens_of_model(model):
@@ -425,16 +429,14 @@ def toy_seed(wildcards):
 
 
 def code_of_experiment(wildcards):
-    """The module of an experiment's kind and what it imports, so that an edit reruns the experiments of that kind."""
-    stem = outputs_toy.stem(config["toy"][wildcards.experiment]["kind"])
-    return code_inputs.closure(Path("scripts", "monosem", "toy", "experiments", f"{stem}.py"))
+    """Digest of the code of an experiment's kind, so that an edit reruns the experiments of that kind."""
+    return code_of(f"scripts/monosem/toy/experiments/{outputs_toy.stem(config['toy'][wildcards.experiment]['kind'])}.py")
 
 
 def code_of_toy_figures(experiments):
-    """The modules that draw the figures of the given experiments, and what they import."""
+    """Digest of the modules that draw the figures of the given experiments."""
     stems = {outputs_toy.stem(settings["kind"]) for settings in experiments.values()}
-    paths = [Path("scripts", "monosem", "figures", "toy", f"{stem}.py") for stem in stems]
-    return sorted({path for start in paths for path in code_inputs.closure(start)})
+    return code_of(*(f"scripts/monosem/figures/toy/{stem}.py" for stem in stems))
 
 
 # Snakefile

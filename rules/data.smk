@@ -3,8 +3,6 @@
 
 rule build_corpus:
     """Collect text, split it by document, add planted documents with labels."""
-    input:
-        code=code_of("build_corpus"),
     output:
         documents="results/data/{corpus}/documents.jsonl",
         manifest="results/data/{corpus}/manifest.json",
@@ -23,7 +21,6 @@ rule train_tokenizer:
     """Train a byte-level BPE on the train split."""
     input:
         documents="results/data/{corpus}/documents.jsonl",
-        code=code_of("train_tokenizer"),
     output:
         tokenizer="results/data/{corpus}/tokenizer/tokenizer.json",
         config="results/data/{corpus}/tokenizer/tokenizer_config.json",
@@ -41,7 +38,6 @@ rule tokenize_corpus:
     input:
         unpack(tokenizer_of),
         documents="results/data/{corpus}/documents.jsonl",
-        code=code_of("tokenize_corpus"),
     output:
         manifest="results/data/{corpus}/tokens/{tokenizer}/manifest.json",
         files=expand("results/data/{{corpus}}/tokens/{{tokenizer}}/{name}", name=TOKEN_SHARDS),

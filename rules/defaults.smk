@@ -5,6 +5,7 @@ for each in workflow.rules:
         wildcards = dict.fromkeys(re.findall(r"{(\w+)", str(each.log)))
         label = " ".join([each.name, *(f"{{wildcards.{name}}}" for name in wildcards)])
         each.message = f"[{label}] {each.docstring.splitlines()[0]}"
+        each.set_params(code=code_of(f"scripts/{each.name}.py"))
         each.conda_env = "../envs/monosem.yaml"  # used under --sdm conda
 
 OUTPUTS = [path for each in workflow.rules for path in each.output]

@@ -17,7 +17,6 @@ rule compare_dictionaries:
         narrower_cfg=narrower_files(SAE_CFG),
         narrower_codes=narrower_files(CODES),
         contexts=outputs_dictionaries.contexts(config, PLAN),
-        code=code_of("compare_dictionaries"),
     output:
         **DICTIONARIES,
         arrays=DICTIONARY_ARRAYS,
@@ -36,7 +35,6 @@ rule plot_dictionaries:
     input:
         **DICTIONARIES,
         arrays=DICTIONARY_ARRAYS,
-        code=code_of("plot_dictionaries"),
     output:
         **drawn("results/figures/dictionaries", DICTIONARY_FIGURES, "Dictionaries"),
     log: "results/logs/plot_dictionaries/plot_dictionaries.log"

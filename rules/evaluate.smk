@@ -10,7 +10,6 @@ rule evaluate_fidelity:
         saes=saes_of_site,
         control=control_of_site,
         neighbour=neighbour_of_site,
-        code=code_of("evaluate_fidelity"),
     output:
         fidelity="results/evaluation/{model}/{site}/fidelity.json",
         densities="results/evaluation/{model}/{site}/densities.npz",
@@ -30,7 +29,6 @@ rule encode_text:
         **MODEL,
         tokens=tokens_of,
         sae=sae_files,
-        code=code_of("encode_text"),
     output:
         codes=CODES,
     log: "results/logs/encode_text/{model}_{site}_{run}.log"
@@ -76,7 +74,6 @@ rule interpret_latents:
         **MODEL,
         tokens=tokens_of,
         sae=sae_files,
-        code=code_of("interpret_latents"),
     output:
         interpretation="results/evaluation/{model}/{site}/{run}/interpretation.json",
         contexts="results/evaluation/{model}/{site}/{run}/contexts.json",

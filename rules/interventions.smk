@@ -6,7 +6,6 @@ rule pin_unit:
     input:
         unpack(pinned_model),
         sae=pinned_sae,
-        code=code_of("pin_unit"),
     output:
         intervention="results/interventions/{intervention}/intervention.json",
     log: "results/logs/pin_unit/{intervention}.log"
@@ -23,7 +22,6 @@ rule show_intervention:
     """Draw an intervention and write it as a page."""
     input:
         intervention="results/interventions/{intervention}/intervention.json",
-        code=code_of("show_intervention"),
     output:
         page="results/interventions/{intervention}/intervention.md",
         **drawn("results/interventions/{intervention}", ["dose-response", "loss-by-token"], "Interventions"),

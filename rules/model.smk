@@ -9,7 +9,6 @@ rule train_language_model:
         tokens=tokens_of,
         tokenizer=f"results/data/{CORPUS}/tokenizer/tokenizer.json",
         tokenizer_config=f"results/data/{CORPUS}/tokenizer/tokenizer_config.json",
-        code=code_of("train_language_model"),
     output:
         **MADE,
         curve="results/models/{model}/training.jsonl",
@@ -31,7 +30,6 @@ rule shuffle_language_model:
     input:
         unpack(source_model),
         tokens=tokens_of,
-        code=code_of("shuffle_language_model"),
     output:
         **MADE,
     log: "results/logs/shuffle_language_model/{model}.log"
@@ -46,8 +44,6 @@ rule shuffle_language_model:
 
 rule link_language_model:
     """Link a pretrained model of this machine into the results."""
-    input:
-        code=code_of("link_language_model"),
     output:
         **MADE,
     log: "results/logs/link_language_model/{model}.log"

@@ -4,8 +4,7 @@
 rule record_environment:
     """Check the environment against the lock and write down versions, machine and commit."""
     input:
-        lock="envs/requirements.lock",
-        code=code_of("record_environment"),
+        lock=local("envs/requirements.lock"),
     output:
         environment="results/environment.json",
     log: "results/logs/record_environment/record_environment.log"
@@ -22,7 +21,6 @@ rule draw_rulegraph:
     """Draw the rules of this workflow as Mermaid text."""
     input:
         rules=["Snakefile", *map(str, sorted(Path("rules").glob("*.smk")))],
-        code=code_of("draw_rulegraph"),
     output:
         graph="results/rulegraph.mmd",
     log: "results/logs/draw_rulegraph/draw_rulegraph.log"

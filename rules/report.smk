@@ -1,5 +1,6 @@
 """Figures, notebooks, claims and the compiled report. Nothing here trains; only notebooks load torch."""
 
+REFERENCE = "paper/reference/run.json"
 ROLES = roles.roles(config, PLAN.language_model)
 BROWSED = outputs_browser.browsed(config, PLAN)
 NOTEBOOKS = outputs.notebooks(config)
@@ -12,7 +13,6 @@ rule plot_models:
     input:
         curves=outputs.curves(PLAN),
         trainings=outputs.trainings(PLAN),
-        code=code_of("plot_models"),
     output:
         **drawn("results/figures/models", outputs.FIGURES["models"], "Language models"),
     log: "results/logs/plot_models/plot_models.log"
@@ -28,7 +28,6 @@ rule plot_fidelity:
         results=outputs.fidelities(PLAN),
         densities=f"{HEADLINE_SITE}/densities.npz",
         curves=outputs.sae_curves(config, PLAN),
-        code=code_of("plot_fidelity"),
     output:
         **drawn("results/figures/fidelity", outputs.FIGURES["fidelity"], "Fidelity"),
     log: "results/logs/plot_fidelity/plot_fidelity.log"
@@ -44,7 +43,6 @@ rule plot_sweeps:
     input:
         fidelity=f"{HEADLINE_SITE}/fidelity.json",
         curves=outputs.sae_curves(config, PLAN),
-        code=code_of("plot_sweeps"),
     output:
         **drawn("results/figures/sweeps", outputs.FIGURES["sweeps"], "Fidelity"),
     log: "results/logs/plot_sweeps/plot_sweeps.log"
@@ -73,10 +71,7 @@ rule plot_interpretation:
 rule run_notebook:
     """Execute a notebook on results; if it fails, the notebook as far as it got is beside the log."""
     input:
-        source="paper/notebooks/{notebook}.py",
         results=lookup("{notebook}/results", within=NOTEBOOKS),
-        code=code_of("run_notebook"),
-        library=lookup("{notebook}/code", within=NOTEBOOKS),
     output:
         notebook="results/notebooks/{notebook}.ipynb",
         html=report("results/notebooks/{notebook}.html", category="Notebooks"),
@@ -87,6 +82,9 @@ rule run_notebook:
     wildcard_constraints:
         notebook=one_of(NOTEBOOKS),
     params:
+        source="paper/notebooks/{notebook}.py",
+        template=contents.digest(["paper/unit_cards.html.j2"]),
+        source_code=lambda wildcards: code_of(f"paper/notebooks/{wildcards.notebook}.py"),
         parameters=lookup("{notebook}/parameters", within=NOTEBOOKS),
     script: "../scripts/run_notebook.py"
 
@@ -119,7 +117,6 @@ rule collect_metrics:
     """Collect every number of the run in one flat table."""
     input:
         results=outputs.results(config, PLAN),
-        code=code_of("collect_metrics"),
     output:
         metrics="results/metrics.json",
     log: "results/logs/collect_metrics/collect_metrics.log"
@@ -131,7 +128,6 @@ rule check_claims:
     """Judge the published claims by their acceptance rules, controls included."""
     input:
         metrics="results/metrics.json",
-        code=code_of("check_claims"),
     output:
         claims="results/claims.json",
     log: "results/logs/check_claims/check_claims.log"
@@ -142,14 +138,32 @@ rule check_claims:
     script: "../scripts/check_claims.py"
 
 
+rule verify_run:
+    """Compare numbers and verdicts with those of the reference run."""
+    input:
+        metrics="results/metrics.json",
+        claims="results/claims.json",
+        environment="results/environment.json",
+    output:
+        agreement="results/agreement.json",
+    log: "results/logs/verify_run/verify_run.log"
+    benchmark: "results/benchmarks/verify_run/verify_run.tsv"
+    params:
+        reference=REFERENCE,
+        contents=contents.digest([REFERENCE]),
+        configuration=sha256_json({key: value for key, value in config.items() if key not in ("device", "threads")}),
+    script: "../scripts/verify_run.py"
+
+
 rule compile_report:
     """Fill the report's template: strict about missing values, figures and numbers typed by hand."""
     input:
-        template="paper/report.md.j2",
-        parts=["paper/toy.md.j2", "paper/gpt2.md.j2"],
-        style="paper/report.css",
+        template=local("paper/report.md.j2"),
+        parts=local(["paper/toy.md.j2", "paper/gpt2.md.j2"]),
+        style=local("paper/report.css"),
         metrics="results/metrics.json",
         claims="results/claims.json",
+        agreement="results/agreement.json",
         rulegraph="results/rulegraph.mmd",
         environment="results/environment.json",
         corpus=outputs.corpus_manifest(config),
@@ -166,7 +180,6 @@ rule compile_report:
             *(path for family in outputs.families(config, PLAN) for path in outputs.figures(family, ".svg")),
         ],
         notebooks=expand("results/notebooks/{notebook}.html", notebook=NOTEBOOKS),
-        code=code_of("compile_report"),
     output:
         markdown="results/report.md",
         html=report("results/report.html", category="Report"),

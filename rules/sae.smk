@@ -5,7 +5,6 @@ rule train_sae:
     """Train one sparse autoencoder on stored activations."""
     input:
         **ACTIVATIONS,
-        code=code_of("train_sae"),
     output:
         weights=SAE,
         cfg="results/sae/{model}/{site}/{run}/cfg.json",
@@ -26,9 +25,7 @@ rule train_sae:
 rule import_sae:
     """Import a pretrained sparse autoencoder, folded so that it acts on raw activations."""
     input:
-        source=ancient(pretrained_sae_files),  # compared by content, see params
         model="results/models/{model}/model.safetensors",
-        code=code_of("import_sae"),
     output:
         weights=SAE,
         cfg="results/sae/{model}/{site}/{run}/cfg.json",

@@ -7,9 +7,6 @@ TOY_FIGURES = outputs_toy.figure_names(config["toy"])
 
 rule run_toy_experiment:
     """Train and grade the toy models of one experiment."""
-    input:
-        code=code_of("run_toy_experiment"),
-        experiment=code_of_experiment,
     output:
         result="results/toy/{experiment}/result.json",
         arrays="results/toy/{experiment}/arrays.npz",
@@ -19,6 +16,7 @@ rule run_toy_experiment:
         experiment=one_of(TOY),
     threads: config["threads"]["toy"]
     params:
+        experiment_code=code_of_experiment,
         toy=toy_settings,
         seed=toy_seed,
         device=config["device"],
@@ -30,24 +28,23 @@ rule plot_toy:
     input:
         results=TOY_RESULTS,
         arrays=expand("results/toy/{experiment}/arrays.npz", experiment=TOY),
-        code=code_of("plot_toy"),
-        panels=code_of_toy_figures(TOY),
     output:
         **drawn("results/figures/toy", TOY_FIGURES, "Toy models"),
     log: "results/logs/plot_toy/plot_toy.log"
     benchmark: "results/benchmarks/plot_toy/plot_toy.tsv"
+    params:
+        panels=code_of_toy_figures(TOY),
     script: "../scripts/plot_toy.py"
 
 
 rule compile_toy_report:
     """Fill the toy chapter's template as a page of its own, with the verdicts on its claims."""
     input:
-        template="paper/toy_alone.md.j2",
-        parts=["paper/toy.md.j2"],
-        style="paper/report.css",
+        template=local("paper/toy_alone.md.j2"),
+        parts=local(["paper/toy.md.j2"]),
+        style=local("paper/report.css"),
         results=TOY_RESULTS,
         figures=svg_files("results/figures/toy", TOY_FIGURES),
-        code=code_of("compile_toy_report"),
     output:
         markdown="results/toy.md",
         html="results/toy.html",

@@ -13,12 +13,11 @@ def main(job: Job) -> None:
     from scripts.monosem.evaluation.documents import to_json
     from scripts.monosem.evaluation.prompts.prompt_sets import compare_sets
 
-    files = zip(job.params.sets, job.input.sets, strict=True)
     document, arrays = compare_sets(
         job.folder("model"),
         Path(job.input.tokenizer),
         job.folder("sae"),
-        {name: yaml.safe_load(Path(path).read_text(encoding="utf-8")) for name, path in files},
+        {name: yaml.safe_load(Path(path).read_text(encoding="utf-8")) for name, path in job.params.sets.items()},
         job.params.prompts["baseline"],
         job.params.prompts,
         job.params.seed,

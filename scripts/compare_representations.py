@@ -19,7 +19,7 @@ def main(job: Job) -> None:
         job.folders("saes"),
         job.folders("peers"),
         job.params.analysis,
-        yaml.safe_load(Path(job.input.words).read_text(encoding="utf-8")),
+        yaml.safe_load(Path(job.params.words).read_text(encoding="utf-8")),
         job.params.seed,
         device,
     )

@@ -18,6 +18,7 @@ def main(job: Job) -> None:
         "roles": roles,
         "settings": job.params.settings,
         "claims": claims,
+        "agreement": artefacts.read_json(inputs.agreement),
         "published": {row["id"]: row["published"] for row in claims["claims"]},
         "corpus": artefacts.read_json(inputs.corpus),
         "environment": artefacts.read_json(inputs.environment),
@@ -39,7 +40,9 @@ def main(job: Job) -> None:
         "tables": tables,
     }
     for path in map(Path, inputs.analyses):
-        context["analyses"].setdefault("/".join(path.parts[2:-1]), {})[path.stem] = artefacts.read_json(path)
+        context["analyses"].setdefault("/".join(Path(artefacts.below_results(path)).parts[1:-1]), {})[path.stem] = (
+            artefacts.read_json(path)
+        )
     values = Values(artefacts.read_json(inputs.metrics), roles)
     template = Path(inputs.template).read_text(encoding="utf-8")
     parts = {Path(path).name: Path(path).read_text(encoding="utf-8") for path in inputs.parts}

@@ -11,7 +11,7 @@ from scripts.monosem.figures import latents, style, unit_scores
 
 def main(job: Job) -> None:
     """Units come from results/evaluation/{model}/…; contexts and histograms are those of the headline's run."""
-    units = {Path(path).parts[2]: artefacts.read_json(path) for path in job.input.units}
+    units = {Path(artefacts.below_results(path)).parts[1]: artefacts.read_json(path) for path in job.input.units}
     scored, histograms = artefacts.read_json(job.input.contexts)["contexts"], np.load(job.input.histograms)
     scores = next(map(artefacts.read_json, job.input.scores), None)
     arrays = next((dict(np.load(path)) for path in job.input.units_scored), {})

@@ -6,7 +6,8 @@ from scripts.monosem.core.job import Job, run
 def main(job: Job) -> None:
     from scripts.monosem.reporting import notebooks
 
-    notebooks.execute(job.input.source, job.params.parameters, job.log.notebook)
+    parameters = {name: notebooks.located(value, job.input.results) for name, value in job.params.parameters.items()}
+    notebooks.execute(job.params.source, parameters, job.log.notebook)
     notebooks.publish(job.log.notebook, job.output.notebook, job.output.html)
 
 

@@ -316,7 +316,17 @@ def toys(root: Path) -> None:
 def make(root: Path) -> None:
     """All of it below a folder `results`."""
     language_models(root)
-    _write(root / "environment.json", {"python": "3.11.9", "packages": {"numpy": "2.0"}, "threads": 2})
+    _write(
+        root / "environment.json",
+        {
+            "python": {"version": "3.11.9"},
+            "packages": {"numpy": "2.0"},
+            "threads": 2,
+            "git": {"commit": "0123"},
+            "hardware": {"cpu": "a processor", "cores": 2},
+            "torch": {"version": "2", "device_name": "a processor"},
+        },
+    )
     counts = {"documents": 10, "characters": 3000, "labelled_characters": 60, "bytes": 3100, "share": 1.0}
     _write(root / "data/made-up/manifest.json", {
         "corpus": "made-up", "documents": 10, "characters": 3000, "bytes": 3100, "planted_share": 0.02,

@@ -248,9 +248,14 @@ def require_disk(folder: str | Path, need_bytes: int, what: str) -> None:
 RESULTS = "results/"
 
 
+def below_results(path: str | Path) -> str:
+    """`results/models/a/training.json` -> `models/a/training.json`, also of a copy of it out of a bucket."""
+    return str(path).rpartition(RESULTS)[2]
+
+
 def key_prefix(path: str | Path) -> str:
     """`results/models/a/training.json` -> `models/a/training`: the part of a key before the colon."""
-    return str(path).removeprefix(RESULTS).removesuffix(".json")
+    return below_results(path).removesuffix(".json")
 
 
 def source_of(key: str) -> str:

@@ -1,12 +1,22 @@
 """Notebooks kept as jupytext percent sources, executed by papermill on results, exported to HTML."""
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from scripts.monosem.core.artefacts import ArtefactError, atomic_path
 
 KERNEL = "python3"
+
+
+def located(value: str, files: Iterable[str]) -> str:
+    """A parameter that names a result, or a folder of some, as the job has it: a copy out of a bucket, perhaps."""
+    for path in files:
+        before, found, after = path.partition(value)
+        if found and (not after or after.startswith("/")):
+            return before + found
+    return value
 
 
 def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:

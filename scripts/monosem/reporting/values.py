@@ -79,7 +79,11 @@ def collect(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
         document = artefacts.read_json(path)
         for name, value in flatten(document | derived_values.derive(document)).items():
             key = f"{artefacts.key_prefix(path)}:{name}"
-            table[key] = {"value": value, "unit": unit_of(key), "source": str(path)}
+            table[key] = {
+                "value": value,
+                "unit": unit_of(key),
+                "source": artefacts.RESULTS + artefacts.below_results(path),
+            }
     return dict(sorted(table.items()))
 
 

@@ -1,10 +1,9 @@
 """Files that the figures, notebooks, metrics and the report of a configuration are made from. Imports no torch."""
 
-from pathlib import Path
 from typing import Any
 
-from scripts.monosem.workflow import code_inputs, outputs_dictionaries, outputs_toy, plan, sweeps
 from scripts.monosem.workflow import outputs_analysis as analysis
+from scripts.monosem.workflow import outputs_dictionaries, outputs_toy, plan, sweeps
 from scripts.monosem.workflow.checks import pretrained_saes
 from scripts.monosem.workflow.plan import Config, Plan
 
@@ -123,10 +122,10 @@ def results(config: Config, the_plan: Plan) -> list[str]:
 
 
 def notebooks(config: Config) -> dict[str, dict[str, Any]]:
-    """Notebook -> the results it reads, the code it is made of, and its parameters."""
+    """Notebook -> the results it reads and its parameters."""
     model, site, run = (headline(config)[name] for name in ("model", "site", "run"))
     sae, read = f"results/sae/{model}/{site}/{run}", f"results/evaluation/{model}/{site}/{run}"
-    made = {
+    return {
         "token_activations": {
             "results": [
                 *(f"results/models/{model}/{name}" for name in ("config.json", "model.safetensors", "tokenizer.json")),
@@ -135,13 +134,10 @@ def notebooks(config: Config) -> dict[str, dict[str, Any]]:
             "parameters": {"model": f"results/models/{model}", "sae": sae, "site": site},
         },
         "latent_browser": {
-            "results": [f"{read}/interpretation.json", f"{read}/contexts.json", "paper/unit_cards.html.j2"],
+            "results": [f"{read}/interpretation.json", f"{read}/contexts.json"],
             "parameters": {"interpretation": f"{read}/interpretation.json", "contexts": f"{read}/contexts.json"},
         },
     }
-    for name, notebook in made.items():
-        notebook["code"] = code_inputs.closure(Path("paper", "notebooks", f"{name}.py"))
-    return made
 
 
 def seeds(config: Config, the_plan: Plan) -> dict[str, int]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import compile_report
+from scripts import compile_report, verify_run
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.artefacts import ArtefactError
 from scripts.monosem.core.timing import times
@@ -180,6 +180,13 @@ def compile_made_up(root: Path, config: dict, pretrained: str | None = None) -> 
         artefacts.write_json(table, "results/metrics.json")
         ledger = judge.check_claims(claims.ALL, Values(table, playing), outputs.stand_ins(the_plan))
         artefacts.write_json(to_json(ledger), "results/claims.json")
+        verify_run.main(
+            job(
+                {name: f"results/{name}.json" for name in ("metrics", "claims", "environment")},
+                {"agreement": "results/agreement.json"},
+                {"reference": "results/none.json", "configuration": ""},
+            )
+        )
         read = f"results/evaluation/first/{report_results.SITE}/wide"
         files = {
             "template": str(repository / "paper/report.md.j2"),
@@ -187,6 +194,7 @@ def compile_made_up(root: Path, config: dict, pretrained: str | None = None) -> 
             "style": str(repository / "paper/report.css"),
             "metrics": "results/metrics.json",
             "claims": "results/claims.json",
+            "agreement": "results/agreement.json",
             "rulegraph": "results/rulegraph.mmd",
             "environment": "results/environment.json",
             "corpus": "results/data/made-up/manifest.json",
