@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{REFERENCE} is this run now")
         return 0
     print("\n".join(document["lines"]))
-    return 0 if document["found"] and document["found"]["holds"] else 1
+    return 0 if document["agreement"] and document["agreement"]["holds"] else 1
 
 
 if __name__ == "__main__":

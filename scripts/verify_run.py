@@ -11,13 +11,13 @@ def main(job: Job) -> None:
     files = (artefacts.read_json(path) for path in (job.input.metrics, job.input.claims, job.input.environment))
     ours = agreement.summary(*files, job.params.configuration)
     reference = artefacts.read_json(job.params.reference) if Path(job.params.reference).is_file() else None
-    found = agreement.compare(reference, ours) if reference else None
-    document = {"run": ours, "reference": None, "found": None, "lines": [f"There is no {job.params.reference}."]}
-    if found:
+    outcome = agreement.compare(reference, ours) if reference else None
+    document = {"run": ours, "reference": None, "agreement": None, "lines": [f"There is no {job.params.reference}."]}
+    if outcome:
         document |= {
             "reference": {"machine": reference["machine"]},
-            "found": agreement.to_json(found),
-            "lines": agreement.lines(reference, ours, found),
+            "agreement": agreement.to_json(outcome),
+            "lines": agreement.lines(reference, ours, outcome),
         }
     artefacts.write_json(document, job.output.agreement)
     for line in document["lines"]:

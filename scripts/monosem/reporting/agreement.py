@@ -24,7 +24,7 @@ CLASSES: tuple[tuple[str, str], ...] = (
     ("exact", r"^data/|:parameters/|/parameters/|:(d_in|d_sae|k|n_layer|n_embd|n_tokens|n_positions|seed)$"),
     ("trained", r""),
 )
-"""Class of a number: the first whose pattern is found in its key."""
+"""Class of a number: the first whose pattern is in its key."""
 RELATIVE, ABSOLUTE = 0.15, 0.03
 """A trained number agrees within this share of the larger of the two, or this difference. Both are wide: the precision
 of one product moved the correlation of a latent with its context by 0.11. Verdicts are what has to agree."""
@@ -139,7 +139,7 @@ def compare(reference: Mapping[str, Any], ours: Mapping[str, Any]) -> Agreement:
 def summary(
     metrics: Mapping[str, Any], claims: Mapping[str, Any], environment: Mapping[str, Any], configuration: str
 ) -> dict:
-    """What of a run is compared: {"configuration", "machine", "verdicts", "numbers"}; numbers have six digits."""
+    """The compared part of a run: {"configuration", "machine", "verdicts", "numbers"}; numbers have six digits."""
     numbers = {key: row["value"] for key, row in metrics.items()}
     return {
         "configuration": configuration,
@@ -161,26 +161,31 @@ def read(folder: Path) -> dict[str, Any]:
     return artefacts.read_json(folder / "run.json")
 
 
-def lines(reference: Mapping[str, Any], ours: Mapping[str, Any], found: Agreement, shown: int = 12) -> list[str]:
+def lines(reference: Mapping[str, Any], ours: Mapping[str, Any], agreement: Agreement, shown: int = 12) -> list[str]:
     """The comparison for a person, worst numbers first."""
 
     def machine(run: Mapping[str, Any]) -> str:
         return "{cpu}, {cores} cores, {device}, torch {torch}, Python {python}".format(**run["machine"])
 
     text = [f"reference: {machine(reference)}", f"this run:  {machine(ours)}"]
-    if not found.same_configuration:
+    if not agreement.same_configuration:
         text.append("The configurations differ, so that numbers and verdicts may.")
-    text.append(f"verdicts: {found.n_claims - len(found.verdicts)} of {found.n_claims} are the same")
-    text += [f"  {each.id}: {each.reference} -> {each.ours}" for each in found.verdicts]
+    text.append(f"verdicts: {agreement.n_claims - len(agreement.verdicts)} of {agreement.n_claims} are the same")
+    text += [f"  {each.id}: {each.reference} -> {each.ours}" for each in agreement.verdicts]
     for kind in ("exact", "trained"):
-        text.append(f"{kind} numbers: {found.agreeing.get(kind, 0):,} of {found.compared.get(kind, 0):,} agree")
-    text.append(f"numbers of one run only: {found.only_reference:,} of the reference, {found.only_ours:,} of this one")
-    text += [f"  {each.kind} {each.key}: {each.reference} -> {each.ours}" for each in found.differences[:shown]]
-    hidden = len(found.differences) - shown
+        text.append(f"{kind} numbers: {agreement.agreeing.get(kind, 0):,} of {agreement.compared.get(kind, 0):,} agree")
+    text.append(
+        f"numbers of one run only: {agreement.only_reference:,} of the reference, {agreement.only_ours:,} of this one"
+    )
+    text += [f"  {each.kind} {each.key}: {each.reference} -> {each.ours}" for each in agreement.differences[:shown]]
+    hidden = len(agreement.differences) - shown
     text += [f"  and {hidden:,} more"] if hidden > 0 else []
-    return [*text, "This run confirms the reference." if found.holds else "This run does not confirm the reference."]
+    return [
+        *text,
+        "This run confirms the reference." if agreement.holds else "This run does not confirm the reference.",
+    ]
 
 
-def to_json(found: Agreement) -> dict[str, Any]:
+def to_json(agreement: Agreement) -> dict[str, Any]:
     """The comparison as results/agreement.json holds it."""
-    return {**asdict(found), "holds": found.holds, "share": SHARE, "relative": RELATIVE, "absolute": ABSOLUTE}
+    return {**asdict(agreement), "holds": agreement.holds, "share": SHARE, "relative": RELATIVE, "absolute": ABSOLUTE}

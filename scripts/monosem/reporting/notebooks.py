@@ -13,9 +13,9 @@ KERNEL = "python3"
 def located(value: str, files: Iterable[str]) -> str:
     """A parameter that names a result, or a folder of some, as the job has it: a copy out of a bucket, perhaps."""
     for path in files:
-        before, found, after = path.partition(value)
-        if found and (not after or after.startswith("/")):
-            return before + found
+        before, name, after = path.partition(value)
+        if name and (not after or after.startswith("/")):
+            return before + name
     return value
 
 
