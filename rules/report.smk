@@ -1,5 +1,6 @@
 """Figures, notebooks, claims and the compiled report. Nothing here trains; only notebooks load torch."""
 
+PAGE = {"template": "paper/browser/page.html", "style": "paper/browser/style.css", "entry": "paper/browser/ui/main.js"}
 REFERENCE = "paper/reference/run.json"
 ROLES = roles.roles(config, PLAN.language_model)
 BROWSED = outputs_browser.browsed(config, PLAN)
@@ -92,22 +93,19 @@ rule run_notebook:
 rule build_browser:
     """Build the feature browser: a page that runs the small models and their autoencoders."""
     input:
-        template="paper/browser/page.html",
-        style="paper/browser/style.css",
-        entry="paper/browser/ui/main.js",
-        modules=sorted(map(str, Path("paper/browser").glob("*/*.js"))),
         models=[f"results/models/{each.model}/config.json" for each in BROWSED],
         tokens=[tokens_of_model(each.model)[0] for each in BROWSED],
         saes=[sae_files_of(each.model, each.site, each.run)[0] for each in BROWSED],
         read=[each.read for each in BROWSED],
         beside=beside_browsed(BROWSED),
-        code=code_of("build_browser"),
     output:
         page=report(outputs_browser.PAGE, category="Report"),
         data=outputs_browser.data_files(config, PLAN),
     log: "results/logs/build_browser/build_browser.log"
     benchmark: "results/benchmarks/build_browser/build_browser.tsv"
     params:
+        **PAGE,
+        contents=contents.digest([*PAGE.values(), *sorted(Path("paper/browser").glob("*/*.js"))], root="."),
         tokens=config["browser"]["tokens"],
         seed=config["seed"],
     script: "../scripts/build_browser.py"

@@ -17,7 +17,7 @@ def main(job: Job) -> None:
         sources,
         job.params.tokens,
         job.params.seed,
-        build.Pieces(Path(inputs.template), Path(inputs.style), Path(inputs.entry)),
+        build.Pieces(*map(Path, (job.params.template, job.params.style, job.params.entry))),
         Path(job.output.page),
     )
 
