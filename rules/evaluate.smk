@@ -52,7 +52,6 @@ rule score_units:
         control_sae=control_sae_of_scores,
         control_codes=control_codes_of_scores,
         judge=judge_of_scores,
-        code=code_of("score_units"),
     output:
         scores="results/evaluation/{model}/{site}/{run}/scores.json",
         explanations="results/evaluation/{model}/{site}/{run}/explanations.json",

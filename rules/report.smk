@@ -59,7 +59,6 @@ rule plot_interpretation:
         histograms=f"{HEADLINE_RUN}/contexts.npz",
         scores=outputs.scored(config, PLAN, "scores.json"),
         units_scored=outputs.scored(config, PLAN, "scores.npz"),
-        code=code_of("plot_interpretation"),
     output:
         **drawn("results/figures/interpretation", outputs.FIGURES["interpretation"], "Latents and neurons"),
     log: "results/logs/plot_interpretation/plot_interpretation.log"
