@@ -134,6 +134,7 @@ MISTAKES = [
     ("models.onelayer-a.train.tokens", 128, "at least one step of batch_size x n_positions = 4096 tokens"),
     ("models.onelayer-a-shuffled.shuffle.of", "onelayer-a-shuffled", "the trained model", "'onelayer-a'"),
     ("chapters.one_layer.control", "onelayer-b", "a model of kind shuffle"),
+    ("chapters.one_layer.without_mlp", "onelayer-b", "a model with architecture.n_inner 0, found 512"),
     ("chapters.language_model.candidates", ["gpt2", "smollm2"], "candidates[1]: the model 'smollm2' does not exist"),
     ("chapters.language_model.model", "gpt-2", "does not exist", "'gpt2'"),
     ("activations.tokens.onelayr-a", 5, "does not exist", "'onelayer-a'"),

@@ -35,6 +35,20 @@ def test_it_learns_a_cycle_that_an_untrained_model_does_not_know(tmp_path):
     assert curve[-1]["loss_nats"] < curve[0]["loss_nats"]
 
 
+def test_a_model_without_mlps_starts_alike_and_learns(tmp_path):
+    """0 neurons: the block adds the output bias of its MLP and nothing else."""
+    shape = replace(SHAPE, n_inner=0)
+    start, full = initialise(shape, 0), initialise(SHAPE, 0)
+    assert all(torch.equal(start[name], full[name]) for name in full if "mlp" not in name)
+    assert start["transformer.h.0.mlp.c_fc.weight"].numel() == 0
+    weights, *_ = run(tmp_path, config=replace(CONFIG, architecture=shape))
+    network = build(asdict(shape), weights, shape.n_layer)[0]
+    assert scores.predict_all(network, CYCLE).mean() < 1.0 < np.log(20)
+    wide = {name: value if value.numel() else torch.zeros_like(full[name]) for name, value in weights.items()}
+    silent = build(asdict(SHAPE), wide, shape.n_layer)[0]  # an MLP of zeros is none
+    assert np.allclose(scores.predict_all(silent, CYCLE), scores.predict_all(network, CYCLE), atol=1e-5)
+
+
 @pytest.mark.parametrize("stop", [1, 57, 199])
 def test_two_halves_equal_one_whole_bit_for_bit(tmp_path, stop):
     whole, _, whole_curve = run(tmp_path, "whole")

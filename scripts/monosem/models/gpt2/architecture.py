@@ -19,7 +19,8 @@ class Architecture:
     n_head: int
     """Attention heads."""
     n_inner: int
-    """Width of the MLP (d_mlp)."""
+    """Width of the MLP (d_mlp); 0 for a model without MLPs, of which their output bias is left (transformers
+    cannot run it)."""
     n_positions: int
     """Longest context, in tokens."""
     activation_function: str

@@ -50,7 +50,7 @@ class Conv1D(nn.Module):
 
     def forward(self, x: Float[Tensor, "*rows d_in"]) -> Float[Tensor, "*rows d_out"]:
         """One product over all rows."""
-        flat = torch.addmm(self.bias, x.reshape(-1, x.shape[-1]), self.weight)
+        flat = torch.addmm(self.bias, x.reshape(x.shape[:-1].numel(), x.shape[-1]), self.weight)
         return flat.view(*x.shape[:-1], -1)
 
 
@@ -111,7 +111,7 @@ class Body(nn.Module):
     def __init__(self, config: dict[str, Any], n_layer: int) -> None:
         super().__init__()
         d_model, epsilon = config["n_embd"], config.get("layer_norm_epsilon", LAYER_NORM_EPSILON)
-        d_mlp = config.get("n_inner") or 4 * d_model
+        d_mlp = config["n_inner"] if config.get("n_inner") is not None else 4 * d_model  # 0: no MLP
         # from_pretrained draws no random weights: normal_ on the meta device imports torch's compiler, over a second
         self.wte, self.wpe = (
             nn.Embedding.from_pretrained(torch.empty(rows, d_model))

@@ -102,6 +102,28 @@ def one_layer_chapter_has_models(config: Config) -> Iterator[str]:
         yield f"chapters.one_layer.control: expected a model of kind shuffle, found '{control}'"
 
 
+def model_without_mlp_differs_in_that_alone(config: Config) -> Iterator[str]:
+    """Its loss says what the MLP of the model under study is worth only if nothing else is different."""
+    chapter, where = config["chapters"]["one_layer"], "chapters.one_layer.without_mlp"
+    models = [config["models"].get(chapter.get(role), {}).get("train") for role in ("model", "without_mlp")]
+    if chapter.get("without_mlp") and chapter["without_mlp"] in config["models"]:
+        if None in models:
+            yield f"{where}: expected that it and chapters.one_layer.model are trained here (kind train)"
+            return
+        ours, twin = (
+            {**train, **{f"architecture.{key}": value for key, value in train["architecture"].items()}}
+            for train in models
+        )
+        if twin["architecture.n_inner"] != 0:
+            yield f"{where}: expected a model with architecture.n_inner 0, found {twin['architecture.n_inner']}"
+        keys = sorted((set(ours) | set(twin)) - {"architecture", "architecture.n_inner"})
+        if different := next((key for key in keys if ours.get(key) != twin.get(key)), None):
+            yield (
+                f"{where}: expected the settings of chapters.one_layer.model in everything but architecture.n_inner, "
+                f"found another {different}: {twin.get(different)} instead of {ours.get(different)}"
+            )
+
+
 def language_model_chapter_has_a_model(config: Config) -> Iterator[str]:
     """Chapter 3 is about a model that exists; `auto` chooses one that is on this machine."""
     chapter, where = config["chapters"]["language_model"], "chapters.language_model"
@@ -128,6 +150,7 @@ CHECKS: tuple[Check, ...] = (
     pretrained_model_has_one_source,
     shuffled_model_has_a_source,
     one_layer_chapter_has_models,
+    model_without_mlp_differs_in_that_alone,
     language_model_chapter_has_a_model,
     token_counts_are_of_models,
 )

@@ -110,8 +110,8 @@ class Architecture:
     """Width of the residual stream."""
     n_head: Count
     """Attention heads; divides n_embd."""
-    n_inner: Count
-    """Neurons of each MLP."""
+    n_inner: Whole
+    """Neurons of each MLP; 0 for a model without MLPs."""
     n_positions: Annotated[int, Ge(2)]
     """Longest window in tokens."""
     activation_function: Literal["relu", "gelu_new"]
@@ -199,6 +199,8 @@ class OneLayer:
     """The same with another seed."""
     control: str | None = None
     """A shuffled model."""
+    without_mlp: str | None = None
+    """The model under study trained in the same way without MLPs: what the MLP is worth is measured against it."""
 
 
 @dataclass(frozen=True, kw_only=True)
