@@ -262,6 +262,14 @@ def neighbour_of_site(wildcards):
     return sae_files_of(model, other, PLAN.references[model, other])
 
 
+def twin_of_site(wildcards):
+    """Files of the same model trained without MLPs, for an MLP of the model of chapter 2; none where there is none."""
+    chapter = config["chapters"]["one_layer"]
+    if wildcards.model != chapter["model"] or ".mlp." not in wildcards.site or not chapter.get("without_mlp"):
+        return []
+    return [path.format(model=chapter["without_mlp"]) for path in (MODEL["model"], MODEL["weights"])]
+
+
 def evaluation_settings(wildcards):
     """Settings of the evaluation, the sweeps of the site, and the run whose L0 the baselines get."""
     place = (wildcards.model, wildcards.site)

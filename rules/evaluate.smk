@@ -10,6 +10,7 @@ rule evaluate_fidelity:
         saes=saes_of_site,
         control=control_of_site,
         neighbour=neighbour_of_site,
+        twin=twin_of_site,
     output:
         fidelity="results/evaluation/{model}/{site}/fidelity.json",
         densities="results/evaluation/{model}/{site}/densities.npz",

@@ -19,6 +19,7 @@ def main(job: Job) -> None:
         job.params.seed,
         device,
         job.folder("neighbour"),
+        job.folder("twin"),
     )
     artefacts.save_npz(job.output.densities, **densities)
     artefacts.write_json(to_json(result), job.output.fidelity)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from scripts.monosem.sae.kernels.select import codes_of, topk_codes
@@ -24,6 +24,8 @@ class Reconstructor:
     """Activations to their reconstruction and the numbers used."""
     d_sae: int | None = None
     """Number of latents, for an SAE."""
+    by_token: Callable[[Int[Tensor, " n"]], Float[Tensor, "n d"]] | None = None
+    """Token ids to reconstructions, for one that reads the tokens instead of the activations."""
 
 
 def zero() -> Reconstructor:

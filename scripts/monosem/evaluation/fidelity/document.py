@@ -66,6 +66,11 @@ class Fidelity:
     ce_increase_nats_high: float | None
     kl_div_with_sae_low: float | None
     kl_div_with_sae_high: float | None
+    mlp_worth_kept: float | None = None
+    """(loss of the model trained without MLPs − loss) / (that loss − clean loss): 1 for the clean model, 0 for what is
+    as good as no MLP. Only at the MLP of a model that has such a twin; not in SAEBench."""
+    mlp_worth_kept_low: float | None = None
+    mlp_worth_kept_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,12 @@ class CleanModel:
     """Mean ‖x‖."""
     activation_rms_norm: float
     """√ of the mean ‖x‖²."""
+    ce_loss_without_mlp: float | None = None
+    """Cross-entropy of the same model trained without MLPs, nats per token; only where there is one."""
+    mlp_worth_nats: float | None = None
+    """That less the clean model's."""
+    mlp_worth_nats_low: float | None = None
+    mlp_worth_nats_high: float | None = None
 
 
 @dataclass(frozen=True)

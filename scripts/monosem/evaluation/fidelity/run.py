@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor, nn
 
 from scripts.monosem.core.job import Progress
@@ -105,6 +105,8 @@ class Batch:
     """Document of each kept position."""
     scored_documents: Integer[np.ndarray, " n_scored"]
     """Document of each scored position."""
+    kept_tokens: Int[Tensor, " n"]
+    """Token of each kept position."""
 
 
 def sae_reconstructor(sae: Sae, what: str) -> Reconstructor:
@@ -139,6 +141,7 @@ def make_batch(
         reference=predictions,
         kept_documents=document[kept.cpu().numpy()],
         scored_documents=document[:, :-1][scored.cpu().numpy()],
+        kept_tokens=tokens[kept],
     )
 
 
@@ -161,7 +164,8 @@ def add_batch(
     n_docs: int,
 ) -> None:
     """Evaluate one reconstructor on one batch and add to its sums."""
-    x_hat, codes = reconstructor.apply(batch.x)
+    by_token = reconstructor.by_token
+    x_hat, codes = reconstructor.apply(batch.x) if by_token is None else (by_token(batch.kept_tokens), None)
     tally.add(fidelity.reconstruction_terms(batch.x, x_hat, centre), batch.kept_documents, n_docs)
     if codes is not None:
         rows = np.repeat(np.arange(len(batch.x)), codes.offsets.diff().cpu().numpy())

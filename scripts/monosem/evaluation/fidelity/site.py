@@ -17,7 +17,9 @@ from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.fidelity import run, seed_pairs
 from scripts.monosem.evaluation.fidelity.baselines import Reconstructor
 from scripts.monosem.evaluation.fidelity.document import BaselineRow, Densities, Fidelity, SaeRow, SiteFidelity
+from scripts.monosem.evaluation.fidelity.mlp_worth import twin_losses
 from scripts.monosem.evaluation.fidelity.summary import summarise
+from scripts.monosem.evaluation.fidelity.token_table import token_table
 from scripts.monosem.metrics import matching
 from scripts.monosem.metrics.fidelity import CONVENTIONS
 from scripts.monosem.models import sites
@@ -25,7 +27,7 @@ from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.models.sites import Site
 from scripts.monosem.sae.model import Sae, load_sae, open_sae
-from scripts.monosem.text.tokens import load_tokens
+from scripts.monosem.text.tokens import TokenStream, load_tokens
 
 SAMPLE_BYTES = 2**27
 """Of training activations, for PCA and the random dictionary."""
@@ -105,12 +107,15 @@ def open_inputs(
 
 
 def baselines_of(
-    inputs: SiteInputs, centre: Float[torch.Tensor, " d"], seed: int, device: str
+    inputs: SiteInputs, train: TokenStream, centre: Float[torch.Tensor, " d"], seed: int, device: str
 ) -> dict[str, Reconstructor]:
-    """The baselines of a site, fitted to a sample of its training activations."""
+    """The baselines of a site, fitted to its training activations."""
     sample = training_sample(inputs.activations, seed).to(device)
     reference = inputs.saes.get(inputs.reference)
-    return run.make_baselines(sample, centre, reference, inputs.control, inputs.neighbour, seed)
+    made = run.make_baselines(sample, centre, reference, inputs.control, inputs.neighbour, seed)
+    if reference is not None:
+        made["token_table"] = token_table(inputs.activations, train, centre, reference.d_sae, seed)
+    return made
 
 
 def latent_arrays(saes: Mapping[str, Sae], tallies: Mapping[str, run.Tally], n_tokens: int) -> dict[str, np.ndarray]:
@@ -147,6 +152,7 @@ def evaluate_site(
     seed: int,
     device: str,
     neighbour_folder: Path | None = None,
+    twin_folder: Path | None = None,
 ) -> tuple[SiteFidelity, dict[str, np.ndarray]]:
     """Evaluate every SAE of a site on held-out text.
 
@@ -154,6 +160,7 @@ def evaluate_site(
         sae_folders: one folder per run, named like the run; may be empty.
         control_folder: SAE of the model with shuffled weights at the same site, or None.
         neighbour_folder: SAE of another layer of this model, or None.
+        twin_folder: the same model trained without MLPs, or None.
         evaluation: {"tokens", "bootstrap", "split", "reference", "sweeps"}; `split` is test where it is not given,
             `reference` names the run whose L0 the baselines get (the first run if it is not among them), `sweeps` the
             runs of each variant by sweep.
@@ -173,11 +180,14 @@ def evaluate_site(
         seed=seed,
     )
     centre = torch.tensor(manifest["mean"], dtype=torch.float32, device=device)
-    baselines = baselines_of(inputs, centre, seed, device)
+    baselines = baselines_of(inputs, load_tokens(tokens_folder, "train"), centre, seed, device)
     evaluated = run.evaluate(
         inputs.model, inputs.site, load_tokens(tokens_folder, split), inputs.saes, baselines, centre, settings
     )
-    summary = summarise(evaluated, settings.bootstrap, derive_seed(seed, "bootstrap"))
+    twin = None
+    if twin_folder:
+        twin = twin_losses(load_model(twin_folder, device=device), load_tokens(tokens_folder, split), settings)
+    summary = summarise(evaluated, settings.bootstrap, derive_seed(seed, "bootstrap"), twin)
     arrays = latent_arrays(inputs.saes, evaluated.tallies, summary.n_tokens)
     rows = {
         name: sae_row(sae, summary.fidelity[name], summary.densities[name], arrays[f"{name}.max_decoder_cosine_sim"])

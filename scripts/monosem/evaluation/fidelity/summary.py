@@ -17,10 +17,19 @@ def present_documents(clean: Tally) -> Integer[np.ndarray, " present"]:
     return np.flatnonzero(clean.documents["n"] > 0)
 
 
-def ratios(column: Mapping[str, Any], clean: Mapping[str, Any], zero: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics that get an interval, from totals or from arrays of resampled totals."""
+def ratios(
+    column: Mapping[str, Any], clean: Mapping[str, Any], zero: Mapping[str, Any], twin: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The metrics that get an interval, from totals or from arrays of resampled totals.
+
+    Args:
+        twin: of the same model trained without MLPs, where there is one.
+    """
     clean_loss, loss, zero_loss = (part["loss"] / clean["n_scored"] for part in (clean, column, zero))
-    return {
+    worth = {}
+    if twin is not None:
+        worth = {"mlp_worth_kept": fidelity.ce_loss_score(clean_loss, loss, twin["loss"] / clean["n_scored"])}
+    return worth | {
         "explained_variance": 1 - column["squared_error"] / column["variance"],
         "l0": column["l0"] / column["n"],
         "ce_loss_with_sae": loss,
@@ -36,19 +45,22 @@ def intervals(
     """Bootstrap intervals of every reconstructor, all on the same resampled documents: `{name: {metric_low: …}}`.
 
     Args:
-        documents: per name ("clean" among them) the sums per document.
+        documents: per name ("clean" among them, "twin" where there is one) the sums per document.
     """
     flat = {f"{name}\0{term}": column for name, terms in documents.items() for term, column in terms.items()}
     resampled: dict[str, dict[str, np.ndarray]] = {}
     for key, totals in bootstrap.bootstrap_totals(flat, resamplings, seed).items():
         name, term = key.split("\0")
         resampled.setdefault(name, {})[term] = totals
-    clean, result = resampled.pop("clean"), {}
+    clean, twin, result = resampled.pop("clean"), resampled.pop("twin", None), {}
     low, high = bootstrap.interval(clean["loss"] / clean["n_scored"])
     result["clean"] = {"ce_loss_without_sae_low": low, "ce_loss_without_sae_high": high}
+    if twin is not None:
+        low, high = bootstrap.interval((twin["loss"] - clean["loss"]) / clean["n_scored"])
+        result["clean"] |= {"mlp_worth_nats_low": low, "mlp_worth_nats_high": high}
     for name, terms in resampled.items():
         result[name] = {}
-        for metric, samples in ratios(terms, clean, resampled["zero_ablation"]).items():
+        for metric, samples in ratios(terms, clean, resampled["zero_ablation"], twin).items():
             low, high = bootstrap.interval(samples)
             finite = np.isfinite([low, high]).all()
             result[name] |= {f"{metric}_low": low if finite else None, f"{metric}_high": high if finite else None}
@@ -102,8 +114,12 @@ def loss_metrics(loss: float, kl: float, clean: float, zero: float, zero_kl: flo
     }
 
 
-def summarise(evaluated: Evaluated, resamplings: int, seed: int) -> Summary:
-    """Metrics of the clean model and of every reconstructor."""
+def summarise(evaluated: Evaluated, resamplings: int, seed: int, twin: Tally | None = None) -> Summary:
+    """Metrics of the clean model and of every reconstructor.
+
+    Args:
+        twin: losses of the same model trained without MLPs, where there is one.
+    """
     clean, drift = evaluated.clean, evaluated.drift
     present = present_documents(clean)
     clean_columns = {name: column[present] for name, column in clean.documents.items()}
@@ -113,19 +129,25 @@ def summarise(evaluated: Evaluated, resamplings: int, seed: int) -> Summary:
     columns = {name: _columns(tally, present, spread) for name, tally in evaluated.tallies.items()}
     totals = {name: {term: column.sum() for term, column in terms.items()} for name, terms in columns.items()}
     needed = ("n", "squared_error", "variance", "l0", "loss", "kl")
+    extra = {} if twin is None else {"twin": {"loss": twin.documents["loss"][present]}}
     bounds = intervals(
-        {"clean": clean_columns} | {name: {term: terms[term] for term in needed} for name, terms in columns.items()},
+        {"clean": clean_columns}
+        | extra
+        | {name: {term: terms[term] for term in needed} for name, terms in columns.items()},
         resamplings,
         seed,
     )
     nats = {name: (float(total["loss"] / n_scored), float(total["kl"] / n_scored)) for name, total in totals.items()}
     clean_loss = float(clean_totals["loss"] / n_scored)
+    twin_loss = None if twin is None else float(extra["twin"]["loss"].sum() / n_scored)
     return Summary(
         clean=CleanModel(
             ce_loss_without_sae=clean_loss,
             **bounds["clean"],
             activation_mean_norm=float(clean_totals["norm"] / n),
             activation_rms_norm=float((clean_totals["square"] / n) ** 0.5),
+            ce_loss_without_mlp=twin_loss,
+            mlp_worth_nats=None if twin_loss is None else twin_loss - clean_loss,
         ),
         fidelity={
             name: Fidelity(
@@ -134,6 +156,7 @@ def summarise(evaluated: Evaluated, resamplings: int, seed: int) -> Summary:
                 l1=float(total["l1"] / n),
                 **loss_metrics(*nats[name], clean_loss, *nats["zero_ablation"], nats["mean_ablation"][0]),
                 **bounds[name],
+                mlp_worth_kept=None if twin is None else fidelity.ce_loss_score(clean_loss, nats[name][0], twin_loss),
             )
             for name, total in totals.items()
         },
