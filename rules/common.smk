@@ -245,14 +245,6 @@ def saes_of_site(wildcards):
     return [path for run in PLAN.sites[model, site] for path in sae_files_of(model, site, run)]
 
 
-def control_of_site(wildcards):
-    """Files of the shuffled model's autoencoder for a site; none where there is none."""
-    place = (wildcards.model, wildcards.site)
-    if place not in PLAN.controls:
-        return []
-    return sae_files_of(PLAN.controls[place], wildcards.site, PLAN.references[place])
-
-
 def neighbour_of_site(wildcards):
     """Files of the autoencoder of another layer; none where there is none."""
     model, place = wildcards.model, (wildcards.model, wildcards.site)

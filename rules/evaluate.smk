@@ -8,7 +8,6 @@ rule evaluate_fidelity:
         tokens=tokens_of,
         **ACTIVATIONS,
         saes=saes_of_site,
-        control=control_of_site,
         neighbour=neighbour_of_site,
         twin=twin_of_site,
     output:

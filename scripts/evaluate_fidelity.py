@@ -14,7 +14,6 @@ def main(job: Job) -> None:
         job.folder("tokens"),
         job.folder("activations"),
         job.folders("saes"),
-        job.folder("control"),
         job.params.evaluation,
         job.params.seed,
         device,

@@ -28,7 +28,7 @@ def main(job: Job) -> None:
     of_run = (arrays[f"{run_name}.{key}"] for key in ("density", "encoder_bias", "encoder_decoder_cosine_sim"))
     drawn = {
         "frontier": lambda: frontier.frontier(frontier.points(headline)),
-        "baselines": lambda: fidelity.baselines(fidelity.bars(headline, run_name)),
+        "baselines": lambda: fidelity.baselines(headline, run_name),
         "sites": lambda: fidelity.sites(documents),
         "layers": lambda: fidelity_by_layer.layers(layers),
         "density": lambda: latent_density.density(densities, int(arrays["n_tokens"])),

@@ -129,7 +129,7 @@ def language_models(root: Path) -> None:
         _write(root / f"models/{name}/training.json", summary)
 
 
-def _fidelity_row(rng: np.random.Generator, l0: float, added: float, zero: float, variance: float) -> dict:
+def _fidelity_row(rng: np.random.Generator, l0: float, added: float, zero: float, variance: float, twin: bool) -> dict:
     score = 1 - added / zero
     row = {
         "explained_variance": variance, "explained_variance_legacy": variance, "mse": 1 - variance, "cossim": 0.9,
@@ -139,13 +139,17 @@ def _fidelity_row(rng: np.random.Generator, l0: float, added: float, zero: float
         "ce_loss_score_mean_ablation": 1 - added / 0.8, "ce_increase_nats": added, "kl_div_with_sae": added,
         "kl_div_with_ablation": zero, "kl_div_score": score,
     }  # fmt: skip
-    for key in ("explained_variance", "l0", "ce_loss_with_sae", "ce_loss_score", "ce_increase_nats", "kl_div_with_sae"):
+    with_interval = ["explained_variance", "l0", "ce_loss_with_sae", "ce_loss_score", "ce_increase_nats"]
+    if twin:
+        row["mlp_worth_kept"] = 1 - added / 0.7
+        with_interval.append("mlp_worth_kept")
+    for key in (*with_interval, "kl_div_with_sae"):
         spread = 0.03 * abs(row[key]) * rng.uniform(0.5, 1)
         row |= {f"{key}_low": row[key] - spread, f"{key}_high": row[key] + spread}
     return row
 
 
-def fidelity(root: Path, model: str, site: str, runs: list[str], control: bool) -> None:
+def fidelity(root: Path, model: str, site: str, runs: list[str], twin: bool) -> None:
     """fidelity.json and densities.npz of one site, and the training curves of its autoencoders."""
     rng, zero = np.random.default_rng(len(model)), 6.0
     described, densities = {}, {"n_tokens": np.array(50_000)}
@@ -154,7 +158,7 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], control: bool) 
         l0 = k or 11.3
         added = 1.4 / (l0**0.7 * width**0.2)
         density = 10 ** rng.normal(-2.5, 0.8, width) * (rng.random(width) > 0.1)
-        described[name] = _fidelity_row(rng, l0, added, zero, 0.6 + 0.02 * l0) | {
+        described[name] = _fidelity_row(rng, l0, added, zero, 0.6 + 0.02 * l0, twin) | {
             "architecture": kind, "d_in": 32, "d_sae": width, "k": k, "vectors": 1_000_000,
             "l1_coefficient": 1.0 if kind == "relu" else None, "frac_alive": float((density > 0).mean()),
             "freq_over_1_percent": 0.05, "freq_over_10_percent": 0.0, "average_max_decoder_cosine_sim": 0.4,
@@ -185,16 +189,20 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], control: bool) 
     ways = {
         "zero_ablation": (0, zero, -0.5), "mean_ablation": (0, 0.8, 0.0), "top_neurons_about_mean": (8, 0.5, 0.4),
         "top_neurons": (8, 3.2, -0.1), "pca": (8, 0.45, 0.5), "random_dictionary": (8, 0.7, 0.2),
+        "token_table": (0, 0.6, 0.3),
     }  # fmt: skip
-    if control:
-        ways["shuffled_control_sae"] = (8, 2.0, 0.1)
     if model == "deep" and "mlp" in site:
         ways["other_layer_sae"] = (8, 5.0, -0.4)
+    clean = {"ce_loss_without_sae": 3.6, "activation_mean_norm": 3.0}
+    if twin:
+        clean |= {
+            "ce_loss_without_mlp": 4.3, "mlp_worth_nats": 0.7, "mlp_worth_nats_low": 0.65, "mlp_worth_nats_high": 0.75
+        }  # fmt: skip
     document = {
         "model": model, "site": site, "reference": runs[0], "split": "test", "context": 64, "conventions": {},
         "drop_first_position": True, "bootstrap_resamplings": 100, "n_tokens": 50_000, "n_scored_tokens": 49_000,
-        "n_documents": 300, "clean": {"ce_loss_without_sae": 3.6, "activation_mean_norm": 3.0}, "runs": described,
-        "baselines": {n: {"what": f"what {n} is"} | _fidelity_row(rng, *numbers[:1], numbers[1], zero, numbers[2])
+        "n_documents": 300, "clean": clean, "runs": described,
+        "baselines": {n: {"what": f"what {n} is"} | _fidelity_row(rng, *numbers[:1], numbers[1], zero, numbers[2], twin)
                       for n, numbers in ways.items()},
         "identities": {"sae_plus_error_ce_change_nats": 1e-7, "zero_reconstruction_recovered": 0.0,
                        "identity_recovered": 1.0, "identity_kl_nats": 1e-9, "n_tokens": 4096},
@@ -337,7 +345,7 @@ def make(root: Path) -> None:
     toys(root)
     for use in CONFIG["sae"]["use"]:
         model = use["model"].replace("chapters.language_model", "deep")
-        fidelity(root, model, use["site"], use["runs"], control=model == "first")
+        fidelity(root, model, use["site"], use["runs"], twin=model == "first")
     for model in ("first", "permuted"):
         interpretation(root, model)
     unit_scores(root)

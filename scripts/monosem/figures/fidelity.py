@@ -20,20 +20,21 @@ BASELINES = {
     "top_neurons": "largest neurons, others zero",
     "pca": "principal components",
     "random_dictionary": "random dictionary",
-    "shuffled_control_sae": "dictionary of permuted model",
+    "token_table": "mean of the current token",
     "other_layer_sae": "dictionary of another layer",
 }
 
 
 @dataclass(frozen=True)
 class Bar:
-    """Loss recovered and loss added by one way to replace the activations, with 95 % intervals."""
+    """Share kept and loss added by one way to replace the activations, with 95 % intervals."""
 
     name: str
     l0: float | None
     """None if nothing is kept."""
-    recovered: float | None
-    recovered_interval: tuple[float, float] | None
+    kept: float | None
+    """Of the MLP's worth; without a model that has no MLP, of the loss that zero ablation adds."""
+    kept_interval: tuple[float, float] | None
     added_nats: float
     added_interval: tuple[float, float] | None
     ours: bool
@@ -45,33 +46,40 @@ def _interval(row: Mapping[str, Any], key: str) -> tuple[float, float] | None:
     return None if None in ends else ends
 
 
-def bar(name: str, row: Mapping[str, Any], ours: bool) -> Bar:
-    """A bar from one entry of a fidelity.json."""
-    recovered, added = _interval(row, "ce_loss_score"), _interval(row, "ce_increase_nats")
-    return Bar(name, row["l0"] or None, row["ce_loss_score"], recovered, row["ce_increase_nats"], added, ours)
+def bar(name: str, row: Mapping[str, Any], key: str, ours: bool) -> Bar:
+    """A bar from one entry of a fidelity.json; `key` is the share that is shown."""
+    kept, added = _interval(row, key), _interval(row, "ce_increase_nats")
+    return Bar(name, row["l0"] or None, row[key], kept, row["ce_increase_nats"], added, ours)
 
 
 def bars(document: Mapping[str, Any], run: str) -> list[Bar]:
     """The headline's autoencoder and all baselines of a fidelity.json."""
-    others = [bar(BASELINES[key], row, ours=False) for key, row in document["baselines"].items()]
-    return [bar(f"autoencoder {run}", document["runs"][run], ours=True), *others]
+    share = share_of(document, run)[0]
+    others = [bar(BASELINES[key], row, share, ours=False) for key, row in document["baselines"].items()]
+    return [bar(f"autoencoder {run}", document["runs"][run], share, ours=True), *others]
 
 
-def baselines(bars: Sequence[Bar]) -> Figure:
-    """Loss recovered (left) and, on a logarithmic axis, loss added (right) of the autoencoder and of each baseline."""
-    figure = style.new_figure(height=0.9 + 0.34 * len(bars))
+def share_of(document: Mapping[str, Any], run: str) -> tuple[str, str]:
+    """The share that a figure shows, and the model that counts as keeping nothing: one without MLPs if there is one."""
+    worth = "mlp_worth_kept" in document["runs"][run]
+    return ("mlp_worth_kept", "model without MLP") if worth else ("ce_loss_score", "zero ablation")
+
+
+def baselines(document: Mapping[str, Any], run: str) -> Figure:
+    """Share kept (left) and, on a logarithmic axis, loss added (right) of the autoencoder and of each baseline."""
+    rows = sorted(bars(document, run), key=lambda bar: bar.added_nats)
+    figure = style.new_figure(height=0.9 + 0.34 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True)
-    bars = sorted(bars, key=lambda bar: bar.added_nats)
-    lowest = max(-0.5, min([0.0, *(bar.recovered for bar in bars if bar.recovered is not None)]))
+    lowest = max(-0.5, min([0.0, *(bar.kept for bar in rows if bar.kept is not None)]))
     left.set_xlim(lowest, 1.25)
-    for row, bar in enumerate(bars):
+    for row, bar in enumerate(rows):
         colour = style.OURS if bar.ours else style.BASELINE
-        if bar.recovered is not None:
-            left.barh(row, bar.recovered, color=colour, height=0.66)
-            ends = np.clip(bar.recovered_interval or (bar.recovered,) * 2, lowest, 1.25)
+        if bar.kept is not None:
+            left.barh(row, bar.kept, color=colour, height=0.66)
+            ends = np.clip(bar.kept_interval or (bar.kept,) * 2, lowest, 1.25)
             left.plot(ends, [row, row], color="black", lw=1.4, solid_capstyle="butt")
             left.annotate(
-                f"{100 * bar.recovered:.1f} %", (max(ends[1], 0), row), xytext=(5, 0), textcoords="offset points",
+                f"{100 * bar.kept:.1f} %", (max(ends[1], 0), row), xytext=(5, 0), textcoords="offset points",
                 va="center",
             )  # fmt: skip
         if bar.added_nats > 0:
@@ -82,11 +90,11 @@ def baselines(bars: Sequence[Bar]) -> Figure:
                 f"{bar.added_nats:.3f}", (max(high, bar.added_nats), row), xytext=(8, 0), textcoords="offset points",
                 va="center",
             )  # fmt: skip
-    left.set_yticks(range(len(bars)), [bar.name + (f"  (L0 {bar.l0:.0f})" if bar.l0 else "") for bar in bars])
+    left.set_yticks(range(len(rows)), [bar.name + (f"  (L0 {bar.l0:.0f})" if bar.l0 else "") for bar in rows])
     left.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    left.set(xlabel="loss recovered (zero ablation = 0)", ylim=(len(bars) - 0.4, -0.6))
+    left.set(xlabel=f"kept ({share_of(document, run)[1]} = 0)", ylim=(len(rows) - 0.4, -0.6))
     right.set(xlabel="loss added (nats per token)", xscale="log")
-    positive = [bar.added_nats for bar in bars if bar.added_nats > 0] or [1.0]
+    positive = [bar.added_nats for bar in rows if bar.added_nats > 0] or [1.0]
     right.set_xlim(min(positive) / 2, max(positive) * 5)
     style.log_axis(right.xaxis)
     for axis in (left, right):

@@ -48,9 +48,9 @@ def render(
 ) -> tuple[str, list[str]]:
     """Fill the template: (Markdown, warnings about unused values and figures).
 
-    In the template `v("key")` is a number of results/metrics.json, `minus(key, key)` a difference,
-    `figure(name, title)` an image, and `num`, `pct`, `nats`, `fixed`, `count`, `code` are filters.
-    `parts` are templates that it may include, by file name.
+    In the template `v("key")` is a number of results/metrics.json, `has("key")` tells if it is there,
+    `minus(key, key)` a difference, `figure(name, title)` an image, and `num`, `pct`, `nats`, `fixed`, `count`, `code`
+    are filters. `parts` are templates that it may include, by file name.
     Raises: ArtefactError for digits typed into prose, undeclared names, missing values or figures: all at once.
     """
     problems, parts = [], dict(parts or {})
@@ -65,7 +65,7 @@ def render(
         loader=jinja2.DictLoader(parts),
     )  # fmt: skip
     environment.filters |= formats.FILTERS
-    given = {"v": values.get, "minus": values.minus, "figure": figures, **context}
+    given = {"v": values.get, "has": values.__contains__, "minus": values.minus, "figure": figures, **context}
     names = (jinja2.meta.find_undeclared_variables(environment.parse(text)) for text in (source, *parts.values()))
     undeclared = set().union(*names) - set(given)
     if undeclared:

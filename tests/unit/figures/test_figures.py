@@ -70,7 +70,7 @@ def test_frontier_separates_autoencoders_and_baselines(results):
 
 def test_bars_are_ordered_by_loss_added(results):
     document = artefacts.read_json(results / f"evaluation/first/{SITE}/fidelity.json")
-    figure = fidelity.baselines(fidelity.bars(document, "wide"))
+    figure = fidelity.baselines(document, "wide")
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels[0].startswith("autoencoder wide") and labels[-1] == "zero ablation"
 

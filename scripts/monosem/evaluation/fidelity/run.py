@@ -233,9 +233,8 @@ def mean_l0(sae: Sae, x: Float[Tensor, "n d"]) -> float:
 
 
 def make_baselines(
-    sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], reference: Sae | None, control: Sae | None,
-    neighbour: Sae | None, seed: int,
-) -> dict[str, Reconstructor]:  # fmt: skip
+    sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], reference: Sae | None, neighbour: Sae | None, seed: int
+) -> dict[str, Reconstructor]:
     """The baselines of a site; those that spend numbers spend as many per token as the reference SAE's L0."""
     made = {"zero_ablation": baselines.zero(), "mean_ablation": baselines.mean(centre)}
     if reference is not None:
@@ -248,10 +247,6 @@ def make_baselines(
                 sample, centre, reference.d_sae, min(k, reference.d_sae), derive_seed(seed, "dictionary")
             ),
         }
-    if control is not None:
-        made["shuffled_control_sae"] = sae_reconstructor(
-            control, "the SAE of the model with shuffled weights, applied to this model; at its own L0"
-        )
     if neighbour is not None:
         hook = neighbour.cfg["metadata"]["hook_name"]
         made["other_layer_sae"] = sae_reconstructor(neighbour, f"the SAE of {hook}, applied here; at its own L0")

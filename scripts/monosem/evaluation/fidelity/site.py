@@ -67,8 +67,6 @@ class SiteInputs:
     site: Site
     saes: dict[str, Sae]
     """By run."""
-    control: Sae | None
-    """Of the model with shuffled weights, at the same site."""
     neighbour: Sae | None
     """Of another layer of this model."""
     reference: str | None
@@ -78,8 +76,8 @@ class SiteInputs:
 
 
 def open_inputs(
-    model_folder: Path, activations_folder: Path, sae_folders: list[Path], control_folder: Path | None,
-    neighbour_folder: Path | None, reference: str | None, device: str,
+    model_folder: Path, activations_folder: Path, sae_folders: list[Path], neighbour_folder: Path | None,
+    reference: str | None, device: str,
 ) -> SiteInputs:  # fmt: skip
     """Open model, activations and autoencoders.
 
@@ -99,7 +97,6 @@ def open_inputs(
         model=model,
         site=site,
         saes=saes,
-        control=open_sae(control_folder, site.name, site.d, device) if control_folder else None,
         neighbour=load_sae(neighbour_folder, digest, site.d, device) if neighbour_folder else None,
         reference=reference if reference in saes else next(iter(saes), None),
         activations=activations,
@@ -112,7 +109,7 @@ def baselines_of(
     """The baselines of a site, fitted to its training activations."""
     sample = training_sample(inputs.activations, seed).to(device)
     reference = inputs.saes.get(inputs.reference)
-    made = run.make_baselines(sample, centre, reference, inputs.control, inputs.neighbour, seed)
+    made = run.make_baselines(sample, centre, reference, inputs.neighbour, seed)
     if reference is not None:
         made["token_table"] = token_table(inputs.activations, train, centre, reference.d_sae, seed)
     return made
@@ -147,7 +144,6 @@ def evaluate_site(
     tokens_folder: Path,
     activations_folder: Path,
     sae_folders: list[Path],
-    control_folder: Path | None,
     evaluation: dict[str, Any],
     seed: int,
     device: str,
@@ -158,7 +154,6 @@ def evaluate_site(
 
     Args:
         sae_folders: one folder per run, named like the run; may be empty.
-        control_folder: SAE of the model with shuffled weights at the same site, or None.
         neighbour_folder: SAE of another layer of this model, or None.
         twin_folder: the same model trained without MLPs, or None.
         evaluation: {"tokens", "bootstrap", "split", "reference", "sweeps"}; `split` is test where it is not given,
@@ -168,9 +163,8 @@ def evaluate_site(
     Raises: ArtefactError for files that do not belong together; IdentityViolated.
     """
     inputs = open_inputs(
-        model_folder, activations_folder, sae_folders, control_folder, neighbour_folder, evaluation.get("reference"),
-        device,
-    )  # fmt: skip
+        model_folder, activations_folder, sae_folders, neighbour_folder, evaluation.get("reference"), device
+    )
     manifest, split = inputs.activations.manifest, evaluation.get("split", "test")
     settings = run.Settings(
         tokens=evaluation["tokens"],

@@ -1,6 +1,6 @@
 """Claims of chapter 2 on the one-layer model and its dictionaries."""
 
-from scripts.monosem.reporting.ledger.claim import Control, Measured, Part, Subject, claim, in_words, printed
+from scripts.monosem.reporting.ledger.claim import Control, Measured, Part, Subject, claim, derived, in_words, printed
 from scripts.monosem.reporting.ledger.estimates import above, at_least, at_most, minus, negative
 
 BRICKEN = {"work": "Bricken et al. 2023", "chapter": "one_layer"}
@@ -51,6 +51,38 @@ def mlp_matters(of: Measured) -> list[Part]:
 
 
 RECOVERED, ADDED = "loss recovered, of that which zeroing costs", "loss added"
+KEPT = "share of the MLP's worth that is kept"
+BEYOND_TOKENS = "nats added less than by the mean of each token"
+TWIN = "a model without MLPs"
+
+
+@claim(
+    **BRICKEN,
+    sentence="A dictionary keeps most of what the MLP contributes: of the loss by which the same model trained "
+    "without an MLP is worse, and at equal L0 no baseline does.",
+    section=f"{HOW_MUCH} (another denominator)",
+    optional=TWIN,
+    published=(derived("share kept", 0.79, "percent", "the paper's share of the loss that zero ablation costs"),),
+    subject=OURS,
+    controls=baselines("fidelity", (KEPT,)),
+)
+def mlp_worth_kept(of: Measured) -> list[Part]:
+    return [Part(KEPT, of("mlp_worth_kept", "documents"), at_least(0.79), "percent")]
+
+
+@claim(
+    **BRICKEN,
+    sentence="A dictionary carries more than the current token: it adds less loss than the mean activation of each "
+    "token does, with as many vectors.",
+    section=f"{HOW_MUCH} (our control)",
+    published=(in_words("features respond to contexts, not to single tokens alone"),),
+    subject=OURS,
+    controls=baselines("fidelity", (BEYOND_TOKENS,)),
+    explanation="Where the table adds less, what a dictionary gets right may be the current token.",
+)
+def beyond_the_token(of: Measured) -> list[Part]:
+    table = of.at("{fidelity}:baselines/token_table/ce_increase_nats", "documents")
+    return [Part(BEYOND_TOKENS, minus(table, of("ce_increase_nats", "documents")), above(0), "nats")]
 
 
 @claim(

@@ -54,20 +54,21 @@ def sweep(variants: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def baselines(document: Mapping[str, Any], run: str) -> str:
-    """The autoencoder of a run beside every baseline of its site: raw losses, and recovery."""
+    """The autoencoder of a run beside every baseline of its site: losses, and the share of the MLP's worth that is kept."""
     rows = {f"**{run}** (autoencoder)": document["runs"][run]}
     rows |= {f"{cell(row['what'])}": row for row in document["baselines"].values()}
+    worth = "mlp_worth_kept" in document["runs"][run]
     lines = [
         [
             name, fixed(row["l0"], 1), fixed(row["ce_loss_with_sae"]), _with_interval(row, "ce_increase_nats", fixed),
-            _with_interval(row, "ce_loss_score", percent), percent(row["ce_loss_score_mean_ablation"]),
-            fixed(row["explained_variance"]),
+            *([_with_interval(row, "mlp_worth_kept", percent)] if worth else []),
+            _with_interval(row, "ce_loss_score", percent), fixed(row["explained_variance"]),
         ]
         for name, row in rows.items()
     ]  # fmt: skip
     header = [
-        "activations replaced by", "L0", "loss (nats)", "loss added (nats)", "recovered, against zero ablation",
-        "against mean ablation", "variance explained",
+        "activations replaced by", "L0", "loss (nats)", "loss added (nats)", *(["MLP's worth kept"] if worth else []),
+        "recovered, against zero ablation", "variance explained",
     ]  # fmt: skip
     return table(header, lines)
 

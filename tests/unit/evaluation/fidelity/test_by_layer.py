@@ -63,7 +63,7 @@ def test_the_autoencoder_of_another_layer_fails_where_the_own_one_is_exact(tmp_p
     other = world.make_sae(tmp_path / "other", "blocks.1.mlp.hook_post", digest, 7, b_dec=centre)
     settings = {"tokens": 1600, "bootstrap": 50, "reference": "exact"}
     result, _ = fidelity_site.evaluate_site(
-        folders["model"], folders["tokens"], folders["activations"], [folders["exact"]], None, settings, 0, "cpu", other
+        folders["model"], folders["tokens"], folders["activations"], [folders["exact"]], settings, 0, "cpu", other
     )
     result = to_json(result)
     control = result["baselines"]["other_layer_sae"]
@@ -78,7 +78,7 @@ def test_an_autoencoder_of_another_model_is_no_control(tmp_path):
     settings = {"tokens": 600, "bootstrap": 10, "reference": "exact"}
     with pytest.raises(artefacts.ArtefactError, match="was trained on model"):
         fidelity_site.evaluate_site(
-            folders["model"], folders["tokens"], folders["activations"], [], None, settings, 0, "cpu", other
+            folders["model"], folders["tokens"], folders["activations"], [], settings, 0, "cpu", other
         )
 
 
