@@ -54,7 +54,7 @@ def sweep(variants: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def baselines(document: Mapping[str, Any], run: str) -> str:
-    """The autoencoder of a run beside every baseline of its site: losses, and the share of the MLP's worth that is kept."""
+    """The autoencoder of a run beside every baseline of its site: losses, and the share of the MLP's worth kept."""
     rows = {f"**{run}** (autoencoder)": document["runs"][run]}
     rows |= {f"{cell(row['what'])}": row for row in document["baselines"].values()}
     worth = "mlp_worth_kept" in document["runs"][run]
