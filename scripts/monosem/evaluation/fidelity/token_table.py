@@ -66,7 +66,7 @@ def tokens_of_rows(activations: Activations, stream: TokenStream, seed: int) -> 
 def token_table(
     activations: Activations, stream: TokenStream, centre: Float[Tensor, " d"], size: int, seed: int
 ) -> Reconstructor:
-    """Every activation replaced by the training mean of its token; of the `size` most frequent tokens, else by the mean.
+    """Every activation replaced by the training mean of its token, or by the mean for all but `size` frequent tokens.
 
     As many vectors as a dictionary of that size has, chosen by the token alone: what it adds less than a dictionary
     is no business of the context.
