@@ -44,6 +44,8 @@ class Plan:
     """(model, site, run) of the autoencoders whose latents are scored -> model and site of the judge."""
     references: dict[Place, str]
     """(model, site) -> the run whose L0 the baselines get: the headline's run where it is trained, else the first."""
+    controls: dict[Place, str]
+    """(model, site) -> the shuffled model whose autoencoder of the reference run serves as control there."""
     neighbours: dict[Place, str]
     """(model, site) -> the site of the next layer with an autoencoder (of the last layer: of the one before)."""
     analysed: dict[str, tuple[str, ...]]
@@ -226,6 +228,17 @@ def _used_models(config: Config, names: Iterable[str]) -> dict[str, str]:
     return models
 
 
+def _controls(config: Config, sites: dict[Place, tuple[str, ...]], references: dict[Place, str]) -> dict[Place, str]:
+    """(model, site) -> the shuffled model that has an autoencoder of the reference run there."""
+    controls = {}
+    for model, site in sites:
+        if kind_of(config, model) == "shuffle":
+            place = (config["models"][model]["shuffle"]["of"], site)
+            if references.get(place) in sites[model, site]:
+                controls[place] = model
+    return controls
+
+
 def _autoencoders(config: Config, section: str) -> tuple[tuple[str, str, str], ...]:
     """(model, site, run) of the autoencoders that a section uses."""
     entries = uses(config, section)
@@ -270,6 +283,7 @@ def make_plan(config: Config) -> Plan:
         interpreted=_autoencoders(config, "interpretation"),
         scored=scored,
         references=references,
+        controls=_controls(config, sites, references),
         neighbours=neighbours_of(sites),
         analysed=analysed,
         browsed=_browsed(config),

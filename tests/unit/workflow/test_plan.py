@@ -86,7 +86,7 @@ def test_a_named_model_is_taken_whatever_is_on_this_machine(config, gpt2_folder)
     assert plan.make_plan(config).language_model == "mini"
 
 
-def test_a_shuffled_model_brings_its_source(config):
+def test_a_shuffled_model_brings_its_source_and_serves_as_control(config):
     config["sae"]["use"] = [
         {"model": "a-shuffled", "site": POST, "runs": ["one"]},
         {"model": "a", "site": POST, "runs": ["two", "one"]},
@@ -94,6 +94,15 @@ def test_a_shuffled_model_brings_its_source(config):
     made = plan.make_plan(config)
     assert list(made.models.items())[:2] == [("a", "train"), ("a-shuffled", "shuffle")]
     assert made.references == {("a-shuffled", POST): "one", ("a", POST): "one"}
+    assert made.controls == {("a", POST): "a-shuffled"}
+
+
+def test_no_control_without_the_reference_run(config):
+    config["sae"]["use"] = [
+        {"model": "a", "site": POST, "runs": ["one"]},
+        {"model": "a-shuffled", "site": POST, "runs": ["two"]},
+    ]
+    assert plan.make_plan(config).controls == {}
 
 
 def test_uses_of_one_site_are_merged(config):
