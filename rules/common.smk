@@ -451,7 +451,6 @@ def final_outputs():
         *outputs_browser.pages(PLAN),
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
-        *svg_files("results/figures/dictionaries", DICTIONARY_FIGURES),
         *expand("results/evaluation/{sae}/scores.json", sae=SCORED),
         *expand("results/interventions/{name}/intervention.md", name=interventions.entries(config)),
     ]

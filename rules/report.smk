@@ -156,7 +156,7 @@ rule compile_report:
     """Fill the report's template: strict about missing values, figures and numbers typed by hand."""
     input:
         template=local("paper/report.md.j2"),
-        parts=local(["paper/toy.md.j2", "paper/gpt2.md.j2"]),
+        parts=local(["paper/toy.md.j2", "paper/dictionaries.md.j2", "paper/gpt2.md.j2"]),
         style=local("paper/report.css"),
         metrics="results/metrics.json",
         claims="results/claims.json",
@@ -171,8 +171,10 @@ rule compile_report:
         contexts=f"{HEADLINE_RUN}/contexts.json",
         scores=outputs.scored(config, PLAN, "scores.json"),
         analyses=outputs_analysis.results(PLAN),
+        dictionaries=list(DICTIONARIES.values()),
         figures=[
             *svg_files("results/figures/toy", TOY_FIGURES),
+            *svg_files("results/figures/dictionaries", DICTIONARY_FIGURES),
             *svg_files("results/figures/analysis", ANALYSIS_FIGURES),
             *(path for family in outputs.families(config, PLAN) for path in outputs.figures(family, ".svg")),
         ],

@@ -31,6 +31,7 @@ def main(job: Job) -> None:
             for column in by_layer.columns([site for site in sites if site["model"] == roles["gpt2"]])
         ],
         "analyses": {},
+        "dictionaries": {Path(path).stem: artefacts.read_json(path) for path in inputs.dictionaries},
         "interpretation": artefacts.read_json(inputs.interpretation),
         "contexts": artefacts.read_json(inputs.contexts)["contexts"],
         "scores": next(map(artefacts.read_json, inputs.scores), None),

@@ -50,12 +50,12 @@ def children(document: Mapping[str, Any]) -> Figure:
 
 def context_latents(document: Mapping[str, Any]) -> Figure:
     """Latents that fire mostly within a context, by the width of the dictionary."""
-    if not document["contexts"]:
+    if not document["context_latents"]:
         return style.empty_figure("no labelled context occurs in the evaluated text")
     figure = style.new_figure(height=2.9)
     axes = figure.subplots()
     widths = {row["run"]: row["d_sae"] for row in document["widths"]}
-    for number, (name, rows) in enumerate(document["contexts"].items()):
+    for number, (name, rows) in enumerate(document["context_latents"].items()):
         drawn = [(widths[run], rows[run]["count"]) for run in widths]
         spread = 1 + 0.03 * (number - 1.5)
         x = np.array([width for width, _ in drawn]) * spread
@@ -113,7 +113,7 @@ def planar_map(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
         row, chosen = document["widths"][number], dictionary == number
         label = f"{row['d_sae']:,} latents"
         axes.scatter(*places[chosen].T, s=sizes[number], color=colours[number], lw=0, label=label, rasterized=True)
-        for name, rows in document["contexts"].items():
+        for name, rows in document["context_latents"].items():
             its = chosen & np.isin(latent, rows[row["run"]]["latents"])
             colour = style.LABELS.get(name, style.GREY)
             label = name if number == 0 else None

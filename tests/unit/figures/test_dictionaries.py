@@ -55,7 +55,7 @@ def test_nothing_to_show_is_a_sentence(made):
     universal, split = made["universality"][0] | {"cases": {}}, made["splitting"][0]
     empty = [
         universality.matched_contexts(universal, {}),
-        splitting.context_latents(split | {"contexts": {}}),
+        splitting.context_latents(split | {"context_latents": {}}),
         splitting.families(split | {"families": []}),
         splitting.logit_scatter(split | {"scatter": None}, {}),
         automata.graphs({"automata": []}),

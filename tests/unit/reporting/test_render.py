@@ -19,9 +19,9 @@ from scripts.monosem.reporting.prose_lint import lint
 from scripts.monosem.reporting.render import Figures, html, render
 from scripts.monosem.reporting.values import Values
 from scripts.monosem.text.visible import visible
-from scripts.monosem.workflow import outputs, outputs_toy, plan, roles
+from scripts.monosem.workflow import outputs, outputs_dictionaries, outputs_toy, plan, roles
 from scripts.monosem.workflow import outputs_analysis as analysis_catalogue
-from tests.helpers import report_results
+from tests.helpers import dictionary_results, report_results
 from tests.helpers.running import job
 
 
@@ -167,6 +167,9 @@ def compile_made_up(root: Path, config: dict, pretrained: str | None = None) -> 
     analysed = analysis_catalogue.figure_names(config, the_plan)
     names = [("toy", name) for name in TOY_FIGURES] + [("analysis", name) for name in analysed]
     names += [(family, name) for family, all_of_it in outputs.FIGURES.items() for name in all_of_it]
+    names += [("dictionaries", name) for name in outputs_dictionaries.figure_names(config)]
+    for part, document in dictionary_results.made()[0].items():
+        artefacts.write_json(document, root / outputs_dictionaries.results(config)[part])
     for family, name in names:
         path = folder / f"figures/{family}/{name}.svg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -190,7 +193,7 @@ def compile_made_up(root: Path, config: dict, pretrained: str | None = None) -> 
         read = f"results/evaluation/first/{report_results.SITE}/wide"
         files = {
             "template": str(repository / "paper/report.md.j2"),
-            "parts": [str(repository / f"paper/{name}.md.j2") for name in ("toy", "gpt2")],
+            "parts": [str(repository / f"paper/{name}.md.j2") for name in ("toy", "dictionaries", "gpt2")],
             "style": str(repository / "paper/report.css"),
             "metrics": "results/metrics.json",
             "claims": "results/claims.json",
@@ -202,6 +205,7 @@ def compile_made_up(root: Path, config: dict, pretrained: str | None = None) -> 
             "trainings": outputs.trainings(the_plan),
             "fidelities": outputs.fidelities(the_plan),
             "analyses": analysis_catalogue.results(the_plan),
+            "dictionaries": list(outputs_dictionaries.results(config).values()),
             "interpretation": f"{read}/interpretation.json",
             "contexts": f"{read}/contexts.json",
             "scores": outputs.scored(config, the_plan, "scores.json"),
@@ -247,6 +251,9 @@ def test_the_report_compiles_for_another_configuration(compiled):
     page = (compiled / "report.html").read_text(encoding="utf-8")
     others = analysis_catalogue.figure_names(report_results.CONFIG, plan.make_plan(report_results.CONFIG))
     drawn = len(TOY_FIGURES) + len(others) + sum(map(len, outputs.FIGURES.values()))
+    of_dictionaries = markdown.count("](figures/dictionaries/")
+    assert of_dictionaries >= 7
+    drawn += of_dictionaries
     assert page.count("data:image/svg+xml") == drawn
     assert '<svg class="graph"' in page and "<table>" in page
 

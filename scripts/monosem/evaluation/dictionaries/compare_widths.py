@@ -126,7 +126,7 @@ def splitting_part(world: World, others: Sequence[Dictionary], seed: int) -> tup
         conventions=splitting.CONVENTIONS,
         widths=tuple(splitting.width(units, tokens) for units in dictionaries),
         subjects=subjects,
-        contexts=contexts,
+        context_latents=contexts,
         growth=growth,
         scatter=scatter,
         families=_families(world, dictionaries, steps, gains, contexts) if len(gains) else (),

@@ -168,7 +168,7 @@ class Splitting:
     widths: tuple[Width, ...]
     subjects: dict[str, Children]
     """`widest` and `step_0`, …: parents and their children; `random_pairing` and `permuted_model` are controls."""
-    contexts: dict[str, dict[str, ContextLatents]]
+    context_latents: dict[str, dict[str, ContextLatents]]
     """Context -> run -> its latents; `permuted_labels` for the widest dictionary with labels permuted over documents,
     `permuted_model` for the dictionary of the permuted model."""
     growth: dict[str, Estimate]

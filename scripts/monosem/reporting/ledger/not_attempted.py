@@ -1,6 +1,6 @@
 """Claims that this reproduction does not attempt, and why."""
 
-from scripts.monosem.reporting.ledger.claim import Claim, Published, in_words, printed
+from scripts.monosem.reporting.ledger.claim import Claim, Published, printed
 
 
 def _not_attempted(id: str, sentence: str, section: str, published: tuple[Published, ...], reason: str) -> Claim:
@@ -23,25 +23,4 @@ widest_dictionary = _not_attempted(
     "How much of the model does our interpretation explain?",
     (printed("loss recovered", 0.945, "percent", "131,072 features, 8 billion vectors"),),
     "needs billions of vectors; the frontier shows the direction at our widths",
-)
-universality = _not_attempted(
-    "universality",
-    "Features of two models match each other better than their neurons do.",
-    "Universality",
-    (printed("median best correlation, features", 0.72), printed("neurons", 0.46)),
-    "both models and dictionaries are trained here, but they are not compared yet",
-)
-feature_splitting = _not_attempted(
-    "feature-splitting",
-    "Wider dictionaries split features; base64 has one feature in A/0 and three in A/1.",
-    "Feature Splitting",
-    (in_words("one base64 feature becomes three"),),
-    "the dictionaries of several widths are trained here, but not yet compared feature by feature",
-)
-automata = _not_attempted(
-    "automata",
-    "Features form finite-state automata.",
-    '"Finite State Automata"',
-    (in_words("base64, DNA and HTML automata"),),
-    "transitions between features are not measured in this version",
 )

@@ -1,5 +1,6 @@
 """Tables of the report: results in, Markdown out. Templates write `tables.<name>(...)`."""
 
+from scripts.monosem.reporting.tables.dictionaries import matched_cases, matches, splits_of_latents, transitions
 from scripts.monosem.reporting.tables.fidelity import baselines, by_layer, saes, sweep
 from scripts.monosem.reporting.tables.language_models import models
 from scripts.monosem.reporting.tables.latents import cards, contexts, entropies
@@ -20,12 +21,16 @@ __all__ = [
     "environment",
     "facts",
     "left_out",
+    "matched_cases",
+    "matches",
     "models",
     "published_scores",
     "saes",
     "scores",
     "sources",
     "splits",
+    "splits_of_latents",
     "sweep",
     "times",
+    "transitions",
 ]
