@@ -23,8 +23,11 @@ rule compare_dictionaries:
     log: "results/logs/compare_dictionaries/compare_dictionaries.log"
     benchmark: "results/benchmarks/compare_dictionaries/compare_dictionaries.tsv"
     threads: config["threads"]["evaluation"]
+    resources:
+        mem_mb=3500,
     params:
         parts=list(DICTIONARIES),
+        tokens=config["dictionaries"]["tokens"],
         seed=config["seed"],
         device=plan.device_of(config, config["evaluation"]["headline"]["model"]),
     script: "../scripts/compare_dictionaries.py"

@@ -27,6 +27,7 @@ def main(job: Job) -> None:
         Path(job.input.tokenizer),
         {name: row["latent"]["index"] for name, row in contexts.items()},
         job.params.parts,
+        job.params.tokens,
         job.params.seed,
         device,
     )

@@ -38,6 +38,6 @@ def made() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         documents, arrays = compare_dictionaries(
             place, place, place, {codes["exact"]: folders["exact"]}, folders["tokens"],
             made_tokenizer(Path(root) / "tokenizer.json"), {"arabic": 0, "dna": 1},
-            ("universality", "splitting", "automata"), 0, "cpu",
+            ("universality", "splitting", "automata"), 1500, 0, "cpu",
         )  # fmt: skip
     return {part: to_json(document) for part, document in documents.items()}, arrays

@@ -57,7 +57,7 @@ CONFIG = {
             {"model": "permuted", "site": SITE, "run": "wide"},
         ],
     },
-    "dictionaries": {"narrower": ["narrow"]},
+    "dictionaries": {"narrower": ["narrow"], "tokens": 1000},
     "scores": {
         "units": 8,
         "use": [{"model": "first", "site": SITE, "run": "wide", "judge": {"model": "other", "site": SITE}}],

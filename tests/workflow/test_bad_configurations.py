@@ -32,7 +32,7 @@ SENTENCES = {
         "zzz",
         1,
         "zzz is no known key; known are seed, device, threads, corpus, tokenizer, models, chapters, activations, sae, "
-        "evaluation, interpretation, analysis, prompts, interventions, toy",
+        "evaluation, interpretation, dictionaries, analysis, prompts, interventions, toy",
     ),
     "missing key": ("evaluation.bootstrap", GONE, "evaluation.bootstrap is missing"),
     "text for a number": (
@@ -166,6 +166,8 @@ MISTAKES = [
     ("corpus.installed", {"packages": [], "standard_library": False}, "packages or standard_library", "found neither"),
     # evaluation
     ("evaluation.headline.run", "topk-1024", f"for 'onelayer-a' at {POST}, the run", "did you mean"),
+    ("dictionaries.narrower", ["relu-409"], f"for 'onelayer-a' at {POST}, the run", "did you mean"),
+    ("dictionaries.narrower", ["topk-4096"], "another run than that of evaluation.headline"),
     ("evaluation.headline.model", "chapters.language_model", "a name under models"),
     ("interpretation.use", use(run="topk-1024"), "the run 'topk-1024' does not exist", "did you mean"),
     ("analysis.use", [{"model": "onelayer-c"}], "does not exist", "'onelayer-"),

@@ -16,7 +16,7 @@ from scripts.monosem.evaluation.dictionaries.world import Place, narrower_dictio
 
 def compare_dictionaries(
     model: Place, second: Place | None, control: Place | None, narrower: Mapping[Path, Path], tokens_folder: Path,
-    tokenizer_path: Path, case_latents: Mapping[str, int], parts: Sequence[str], seed: int, device: str,
+    tokenizer_path: Path, case_latents: Mapping[str, int], parts: Sequence[str], n_tokens: int, seed: int, device: str,
 ) -> tuple[dict[str, Universality | Splitting | Automata], dict[str, np.ndarray]]:  # fmt: skip
     """Compare a dictionary with that of another seed, with narrower ones, and with itself one token later.
 
@@ -25,10 +25,11 @@ def compare_dictionaries(
         narrower: codes.npz of narrower dictionaries of the model's site -> folder of the dictionary.
         case_latents: context -> the latent that detects it.
         parts: of "universality", "splitting" and "automata", those that are made.
+        n_tokens: of each of validation and test, among those of the codes.
     Returns: part -> contents of its JSON file; arrays for figures, keyed `part/…`.
     Raises: ArtefactError for files that do not belong together.
     """
-    world = read_world(model, second, control, tokens_folder, tokenizer_path, seed, device)
+    world = read_world(model, second, control, tokens_folder, tokenizer_path, n_tokens, seed, device)
     documents: dict[str, Universality | Splitting | Automata] = {}
     arrays: dict[str, dict[str, np.ndarray]] = {}
     if "universality" in parts:

@@ -54,6 +54,8 @@ class Text:
     place: Integer[np.ndarray, " n"]
     scored: Bool[np.ndarray, " n"]
     """True for places of the test split."""
+    rows: Bool[np.ndarray, " stored"]
+    """True for the rows of codes.npz, both splits, that are these places."""
 
 
 @dataclass(frozen=True)
@@ -130,17 +132,24 @@ def narrower_dictionary(world: World, codes: Path, sae_folder: Path) -> Dictiona
     return Dictionary(latents_of(codes, world.text), sae.W_dec.numpy())
 
 
-def read_text(tokens_folder: Path, codes: CodesOfText) -> Text:
-    """The text that a dictionary was read on."""
+def read_text(tokens_folder: Path, codes: CodesOfText, n_tokens: int, seed: int) -> Text:
+    """Some windows of either split among those that a dictionary was read on.
+
+    Args: n_tokens: of each split, at most.
+    """
     streams = [load_tokens(tokens_folder, split) for split in SPLITS]
-    ends = [0, len(streams[0].tokens)]
-    stored = [codes.splits[split] for split in SPLITS]
-    return Text(
-        join(streams),
-        np.concatenate([each.starts + end for each, end in zip(stored, ends, strict=True)]),
-        np.concatenate([each.places + end for each, end in zip(stored, ends, strict=True)]),
-        np.repeat([False, True], [len(each.places) for each in stored]),
-    )
+    starts, places, rows, end = [], [], [], 0
+    for split, stream in zip(SPLITS, streams, strict=True):
+        stored = codes.splits[split]
+        order = np.random.default_rng(derive_seed(seed, "dictionary windows", split)).permutation(len(stored.starts))
+        chosen = np.sort(stored.starts[order[: -(-n_tokens // codes.context)]])
+        window = stored.starts[np.searchsorted(stored.starts, stored.places, side="right") - 1]
+        rows.append(np.isin(window, chosen))
+        starts.append(chosen + end)
+        places.append(stored.places[rows[-1]] + end)
+        end += len(stream.tokens)
+    scored = np.repeat([False, True], [len(each) for each in places])
+    return Text(join(streams), np.concatenate(starts), np.concatenate(places), scored, np.concatenate(rows))
 
 
 def latents_of(path: Path, text: Text) -> Units:
@@ -151,12 +160,12 @@ def latents_of(path: Path, text: Text) -> Units:
     codes = stored_codes.load(path)
     places = np.concatenate([codes.splits[split].places for split in SPLITS])
     n_validation = int((~text.scored).sum())
-    if len(places) != len(text.place) or (places[:n_validation] != text.place[:n_validation]).any():
+    if len(places) != len(text.rows) or (places[text.rows][:n_validation] != text.place[:n_validation]).any():
         raise artefacts.ArtefactError(
             f"{path}: codes of other text than the other dictionaries'; delete it and run again"
         )
-    matrix = sparse.vstack([codes.matrix(split) for split in SPLITS], format="csr").astype(np.float64)
-    return Units(path.parent.name, matrix)
+    matrix = sparse.vstack([codes.matrix(split) for split in SPLITS], format="csr")[text.rows]
+    return Units(path.parent.name, matrix.astype(np.float64))
 
 
 def _read_model(place: Place, text: Text, usual: Bool[np.ndarray, " vocab"], device: str) -> Model:
@@ -175,14 +184,14 @@ def _read_model(place: Place, text: Text, usual: Bool[np.ndarray, " vocab"], dev
 
 def read_world(
     model: Place, second: Place | None, control: Place | None, tokens_folder: Path, tokenizer_path: Path,
-    seed: int, device: str,
+    n_tokens: int, seed: int, device: str,
 ) -> World:  # fmt: skip
-    """Read models and dictionaries on the text of their codes.
+    """Read models and dictionaries on text of their codes.
 
-    Args: second: another seed; control: permuted weights.
+    Args: second: another seed; control: permuted weights; n_tokens: of each split.
     Raises: ArtefactError for files that do not belong together.
     """
-    text = read_text(tokens_folder, stored_codes.load(model.codes))
+    text = read_text(tokens_folder, stored_codes.load(model.codes), n_tokens, seed)
     train, stream = load_tokens(tokens_folder, "train"), text.stream
     usual = np.bincount(train.tokens, minlength=stream.vocab_size) >= RAREST
     usual[stream.eos_token_id] = False

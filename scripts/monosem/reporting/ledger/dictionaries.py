@@ -87,8 +87,8 @@ GROWTH = "latents for the labelled contexts, widest less narrowest dictionary"
         ),
         Control(Subject("permuted labels", {"growth": "{splitting}:growth/permuted_labels"}), (GROWTH,)),
     ),
-    explanation="A latent counts as split if several latents of the widest dictionary together fire on its tokens, with "
-    "a Jaccard index above a half, and better than any one of them alone.",
+    explanation="A latent counts as split if several latents of the widest dictionary together fire on its tokens, "
+    "with a Jaccard index above a half, and better than any one of them alone.",
 )
 def feature_splitting(of: Measured) -> list[Part]:
     return [

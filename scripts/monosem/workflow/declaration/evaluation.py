@@ -54,6 +54,8 @@ class Dictionaries:
 
     narrower: Annotated[tuple[str, ...], UNIQUE]
     """Runs at the headline's site whose latents split into those of the headline; may be empty."""
+    tokens: Count
+    """Of each of validation and test, among interpretation.tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)

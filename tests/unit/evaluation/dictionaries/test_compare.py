@@ -80,7 +80,7 @@ def test_codes_of_other_text_are_refused(tmp_path):
         shift: stored_codes.CodesOfText(4, 16, dict.fromkeys(stored_codes.SPLITS, each))
         for shift, each in stored.items()
     }
-    text = world.read_text(tmp_path, codes[0])
+    text = world.read_text(tmp_path, codes[0], 100, seed=0)
     for shift, each in codes.items():
         stored_codes.save(each, tmp_path / f"{shift}.npz")
     assert world.latents_of(tmp_path / "0.npz", text).activations.shape == (16, 4)
