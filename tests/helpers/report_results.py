@@ -111,6 +111,11 @@ def language_models(root: Path) -> None:
                 "model": _score(whole),
                 "mlp_zeroed": _score(whole + 0.4),
                 "planted_nats_per_token": 2.0,
+                "overlap": {
+                    "verbatim_share": 0.03,
+                    "model": {"verbatim": whole - 1, "clean": whole + 0.03},
+                    "trigram": {"verbatim": 1.5, "clean": 4.3},
+                },
                 **{gram: _score(nats) for gram, nats in (("unigram", 6.5), ("bigram", 4.4), ("trigram", 4.2))},
             },
         }
@@ -341,6 +346,12 @@ def make(root: Path) -> None:
         "splits": {"train": counts, "test": counts}, "sources": {"numpy": counts}, "documents_sha256": "0" * 64,
         "left_out": [{"reason": "shorter than corpus.min_characters (60)", "texts": 3, "characters": 90}],
         "labelled_by_rule": {"hebrew": {"characters": 1234}},
+        "overlap": {"words_of_a_run": 16, "near_duplicate_above": 0.5, "one_group_above": 0.2, "groups": 9,
+                    "largest_group_share": 0.1, "held_out_up_to": 0.1, "may_be_held_out_share": 0.4},
+    })  # fmt: skip
+    verbatim = {"verbatim_in_train": {"run_tokens": 16, "n_tokens": 3, "share": 0.03}, "labelled_share": 0.04}
+    _write(root / "data/made-up/tokens/bpe-300/manifest.json", {
+        "splits": {"train": {"labelled_share": 0.04}, "validation": verbatim, "test": verbatim},
     })  # fmt: skip
     toys(root)
     for use in CONFIG["sae"]["use"]:

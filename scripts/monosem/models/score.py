@@ -16,6 +16,7 @@ from torch import Tensor
 from scripts.monosem.models import ngrams
 from scripts.monosem.models.gpt2.modules import Gpt2Network, without_mlps
 from scripts.monosem.models.train import batch_at
+from scripts.monosem.text import overlap
 from scripts.monosem.text.tokens import TokenStream
 
 
@@ -66,12 +67,21 @@ def summarise(
     return {"nats_per_token": total / int(chosen.sum()), "bits_per_character": total / math.log(2) / n_characters}
 
 
+def seen_and_unseen(
+    nats: Float[np.ndarray, " sample"], natural: Bool[np.ndarray, " sample"], verbatim: Bool[np.ndarray, " sample"]
+) -> dict[str, float | None]:
+    """Mean nats per token of natural tokens in runs that stand in train (`verbatim`), and of the others (`clean`)."""
+    parts = {"verbatim": natural & verbatim, "clean": natural & ~verbatim}
+    return {name: float(nats[chosen].mean()) if chosen.any() else None for name, chosen in parts.items()}
+
+
 def score(network: Gpt2Network, train: TokenStream, test: TokenStream, n_tokens: int) -> dict[str, Any]:
     """Scores of the model, of the model without its MLPs, and of uni-, bi- and trigram models of the train split.
 
     All are means over the same natural tokens of the first documents of the test split; `planted` holds the model's
-    nats per token on planted documents. Document ends are predicted too; the very first two tokens of the split,
-    which a trigram model cannot predict, are left out for all.
+    nats per token on planted documents, and `overlap` tells natural tokens in runs that stand in train from the others,
+    for the model and the trigram model. Document ends are predicted too; the very first two tokens of the split, which
+    a trigram model cannot predict, are left out for all.
     """
     n_documents = documents_within(test, n_tokens)
     tokens = np.asarray(test.tokens[: test.documents[n_documents]])
@@ -86,8 +96,15 @@ def score(network: Gpt2Network, train: TokenStream, test: TokenStream, n_tokens:
         "mlp_zeroed": summarise(predict_all(without_mlps(network), tokens)[1:], natural, n_characters),
         "planted_nats_per_token": float(model[~natural].mean()) if (~natural).any() else None,
     }
+    starts = test.documents[:n_documents]
+    verbatim = overlap.verbatim(np.asarray(train.tokens), train.documents[:-1], tokens, starts)[2:]
+    result["overlap"] = {
+        "verbatim_share": float(verbatim[natural].mean()),
+        "model": seen_and_unseen(model, natural, verbatim),
+    }
     for order, name in ((1, "unigram"), (2, "bigram"), (3, "trigram")):
         counted = ngrams.count(np.asarray(train.tokens), order, network.config.vocab_size)
         nats = ngrams.token_nats(counted, tokens)[3 - order :]
         result[name] = summarise(nats, natural, n_characters)
+    result["overlap"]["trigram"] = seen_and_unseen(nats, natural, verbatim)
     return result

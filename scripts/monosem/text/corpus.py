@@ -1,13 +1,13 @@
 """The corpus: normalise text, remove duplicates, cut, split, plant labelled contexts, write, describe.
 
-A document is one text with a source, a split and the character spans of planted contexts. Natural documents are split
-by a hash of their text, so that a document keeps its split when others come or go; a text too long for that is cut into
-documents first. Planted documents (planted/) are generated for each split. Natural text of one's own that is in a
-planted context is labelled by rule (contexts.py); of the installed documentation it is left out. Documents are stored
-in the order of their hash: any prefix of a split is a fair sample.
+A document is one text with a source, a split and the character spans of planted contexts. Near-duplicates are left out,
+natural texts that share much go to one split, and only text that hardly stands elsewhere is held out (splits.py); a
+text of one's own that is too long for a split is cut into documents first. Planted documents (planted/) are generated
+for each split. Natural text of one's own that is in a planted context is labelled by rule (contexts.py); of the
+installed documentation it is left out. Documents are stored in the order of their hash: any prefix of a split is a fair
+sample.
 """
 
-import hashlib
 import json
 import platform
 import time
@@ -19,15 +19,13 @@ from pathlib import Path
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.text import contexts as by_rule
-from scripts.monosem.text import docstrings, external, splits
-from scripts.monosem.text.normalise import digest, near_key
+from scripts.monosem.text import docstrings, external, overlap, splits
+from scripts.monosem.text.normalise import digest
 from scripts.monosem.text.planted import documents as planted
 from scripts.monosem.text.splits import SPLITS
 
 LABELS = ("natural", *by_rule.CONTEXTS)
 PLANTED = "planted"
-REPEATED = 0.7
-"""Share of a text's characters in lines of earlier texts above which it is a near-duplicate."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,8 @@ class Text:
     """A package, `stdlib`, the name of a folder or of a data set."""
     text: str
     """Normalised text."""
-    key: str
-    """Its hash decides the split; pieces of one file share it."""
+    is_part: bool = False
+    """Cut from a text that is too long for a split; its other parts may go elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -56,39 +54,10 @@ class Document:
     """Character spans [start, end) of planted contexts; in natural text by rule."""
 
 
-def drop_duplicates(texts: Iterable[Text]) -> tuple[list[Text], Counter, list[Text]]:
-    """Keep the first of equal texts, and drop near-duplicates: texts most of whose lines came in earlier ones.
-
-    Returns: the texts kept, in order; counts of `exact` and `near` duplicates; the texts dropped.
-    """
-    kept: list[Text] = []
-    duplicates: list[Text] = []
-    seen_texts: set[bytes] = set()
-    seen_lines: set[int] = set()
-    dropped: Counter = Counter(exact=0, near=0)
-    for item in texts:
-        mark = digest(item.text)
-        if mark in seen_texts:
-            dropped["exact"] += 1
-            duplicates.append(item)
-            continue
-        seen_texts.add(mark)
-        lines = [line.strip() for line in item.text.split("\n")]
-        marks = [int.from_bytes(hashlib.blake2b(line.encode(), digest_size=8).digest(), "big") for line in lines]
-        repeated = sum(len(line) for line, mark in zip(lines, marks, strict=True) if mark in seen_lines)
-        if repeated > REPEATED * sum(map(len, lines)):
-            dropped["near"] += 1
-            duplicates.append(item)
-            continue
-        seen_lines.update(marks)
-        kept.append(item)
-    return kept, dropped, duplicates
-
-
 def _installed(config: dict, threads: int) -> tuple[list[Text], dict]:
     packages, standard_library = config["packages"], config["standard_library"]
     files = docstrings.collect(packages, standard_library, threads)
-    texts = [Text(file.source, text, near_key(text)) for file in files for text in file.texts]
+    texts = [Text(file.source, text) for file in files for text in file.texts]
     skipped = [f"{file.source}: {file.file}: {file.problem}" for file in files if file.problem]
     facts = {
         "kind": "installed",
@@ -103,7 +72,7 @@ def _installed(config: dict, threads: int) -> tuple[list[Text], dict]:
 
 def _external(kind: str, config: dict | str) -> tuple[list[Text], dict]:
     raw, facts = external.read_folder(config) if kind == "folder" else external.read_hub(config)
-    texts = [Text(source if source != PLANTED else f"{kind} {source}", text, text) for source, text in raw]
+    texts = [Text(source if source != PLANTED else f"{kind} {source}", text) for source, text in raw]
     return texts, {"kind": kind} | facts
 
 
@@ -138,55 +107,79 @@ def _left_out(reasons: dict[str, list[Text]], n_characters: int) -> list[dict]:
 def natural_texts(config: dict, threads: int = 1) -> tuple[list[Text], dict]:
     """Natural text of the corpus that `config` asks for.
 
-    Of installed documentation, texts that are in a planted context are left out; one's own text is kept.
-    Returns: normalised texts with duplicates removed, and facts for the manifest.
+    Of installed documentation, texts that are in a planted context are left out; one's own text is kept, and cut where
+    it is long beside the splits.
+    Returns: normalised texts, each once, and facts for the manifest; `left_out` holds what is not among them.
     """
     kind = kind_of(config)
     texts, facts = _installed(config[kind], threads) if kind == "installed" else _external(kind, config[kind])
     n_characters = sum(len(item.text) for item in texts)
     job.say(f"{len(texts):,} texts, {n_characters / 1e6:.1f} M characters read")
     shortest = max(1, config["min_characters"])
-    long_enough = [item for item in texts if len(item.text) >= shortest]
     contexts = labelled_contexts(config) if kind == "installed" else ()
-    in_context = [item for item in long_enough if by_rule.occurs(item.text, contexts)]
-    skip = set(map(id, in_context))
-    kept, dropped, duplicates = drop_duplicates(item for item in long_enough if id(item) not in skip)
+    longest = splits.longest_whole([item.text for item in texts], config["split"])
     reasons = {
-        f"shorter than corpus.min_characters ({shortest})": [i for i in texts if len(i.text) < shortest],
-        f"natural {', '.join(contexts)}, of which planted documents have the labels": in_context,
-        "equal to an earlier text, or most of its lines are in earlier ones": duplicates,
+        "short": f"shorter than corpus.min_characters ({shortest})",
+        "context": f"natural {', '.join(contexts)}, of which planted documents have the labels",
+        "equal": "equal to an earlier text",
     }
+    left_out: dict[str, list[Text]] = {reason: [] for reason in reasons.values()}
+    kept: dict[bytes, Text] = {}
+    for item in texts:
+        if len(item.text) < shortest:
+            left_out[reasons["short"]].append(item)
+        elif by_rule.occurs(item.text, contexts):
+            left_out[reasons["context"]].append(item)
+        elif kind == "installed" or len(item.text) <= longest:
+            if kept.setdefault(digest(item.text), item) is not item:
+                left_out[reasons["equal"]].append(item)
+        else:
+            for piece in splits.cut(item.text, min(longest, config["max_characters"])):
+                part = Text(item.source, piece, is_part=True)
+                if kept.setdefault(digest(piece), part) is not part:
+                    left_out[reasons["equal"]].append(part)
     facts |= {
         "texts": len(texts),
-        "texts_too_short": len(texts) - len(long_enough),
-        "texts_with_a_planted_context": len(in_context),
-        "duplicates_removed": dict(dropped),
-        "left_out": _left_out(reasons, n_characters),
+        "texts_too_short": len(left_out[reasons["short"]]),
+        "texts_with_a_planted_context": len(left_out[reasons["context"]]),
+        "left_out": _left_out(left_out, n_characters),
     }
     if not kept:
         why = "; ".join(f"{row['texts']} {row['reason']}" for row in facts["left_out"])
         raise artefacts.ArtefactError(
             f"corpus: all {len(texts)} texts are left out ({why}); give other text, or change corpus in config.yaml"
         )
-    return kept, facts
+    return list(kept.values()), facts
 
 
-def own_documents(texts: list[Text], config: dict) -> list[Document]:
-    """Documents of one's own texts, with labels by rule."""
-    contexts = labelled_contexts(config)
-    pieces = splits.documents_of([item.text for item in texts], config["split"], config["max_characters"])
-    return [
-        Document(texts[number].source, split, piece, by_rule.spans(piece, contexts)) for number, split, piece in pieces
+def natural_documents(texts: list[Text], config: dict) -> tuple[list[Document], dict]:
+    """Documents of natural texts without near-duplicates, and facts for the manifest.
+
+    One's own texts have labels by rule; all documents of a text that is longer than a document go to its split.
+    """
+    dealt = splits.deal([item.text for item in texts], [item.is_part for item in texts], config["split"])
+    contexts = labelled_contexts(config) if kind_of(config) != "installed" else ()
+    documents = [
+        Document(item.source, split, piece, by_rule.spans(piece, contexts))
+        for item, split in zip(texts, dealt.splits, strict=True)
+        if split is not None
+        for piece in splits.cut(item.text, config["max_characters"])
     ]
-
-
-def natural_documents(texts: Iterable[Text], shares: dict[str, float], max_characters: int) -> list[Document]:
-    """Cut and split texts: all pieces of a text go to the split of its key."""
-    return [
-        Document(item.source, splits.assign_split(item.key, shares), piece)
-        for item in texts
-        for piece in splits.cut(item.text, max_characters)
-    ]
+    repeated = [item for item, split in zip(texts, dealt.splits, strict=True) if split is None]
+    reason = f"near-duplicate: {splits.REPEATED:.0%} of its runs of {overlap.N} words are in earlier texts"
+    left_out = _left_out({reason: repeated}, sum(len(item.text) for item in texts))
+    facts = dealt.facts
+    job.say(
+        f"{facts['groups']:,} groups of texts; the largest has {facts['largest_group_share']:.1%} of the characters; "
+        f"{facts['may_be_held_out_share']:.1%} may be held out: at most {facts['held_out_up_to']:.0%} of their words "
+        f"are in runs of {overlap.N} that other groups have"
+    )
+    if facts["held_out_up_to"] > splits.HELD_OUT:
+        job.say(
+            f"too little text stands only once for a bar of {splits.HELD_OUT:.0%}: held-out losses are lower than on "
+            "new text; how much of it stands in train is in the manifest of the tokens"
+        )
+    return documents, {"left_out": left_out, "overlap": facts}
 
 
 def _sizes(documents: list[Document], shares: dict[str, float]) -> Counter:
@@ -226,16 +219,9 @@ def build(config: dict, seed: int, threads: int = 1) -> tuple[list[Document], di
     Raises: ArtefactError for a package that is not installed, a folder that is missing or empty, too few documents.
     """
     texts, facts = natural_texts(config, threads)
-    shares = config["split"]
-    if kind_of(config) == "installed":
-        documents = natural_documents(texts, shares, config["max_characters"])
-    else:
-        documents = own_documents(texts, config)
-        repeated = sum(len(item.text) for item in texts) - sum(len(document.text) for document in documents)
-        facts["repeated_characters_of_long_texts"] = repeated
-        if repeated:
-            job.say(f"left out: {repeated:,} characters of long texts: documents of them that are equal to another one")
-    sizes = _sizes(documents, shares)
+    documents, dealt = natural_documents(texts, config)
+    facts |= dealt | {"left_out": facts["left_out"] + dealt["left_out"]}
+    sizes = _sizes(documents, config["split"])
     _announce_labels(documents)
     contexts, share = config["planted"]["contexts"], config["planted"]["share"]
     for split in SPLITS:

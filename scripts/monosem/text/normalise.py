@@ -1,16 +1,12 @@
-"""Unicode normalisation of text, and keys by which texts are split and compared."""
+"""Unicode normalisation of text, and the hash by which texts are split and compared."""
 
 import hashlib
 import re
 import unicodedata
 
-KEY_WORDS = 24
-"""Plain words at the start of a text whose hash decides its split: copies with other names share them."""
-
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{4,}")
-_WORD = re.compile(r"\w+")
 
 
 def normalise(text: str) -> str:
@@ -28,18 +24,3 @@ def normalise(text: str) -> str:
 def digest(text: str) -> bytes:
     """sha256 of a text's UTF-8 bytes."""
     return hashlib.sha256(text.encode()).digest()
-
-
-def near_key(text: str) -> str:
-    """The first plain lower-case words of a text: equal for copies that differ in names, numbers and layout.
-
-    A text with fewer such words is its own key.
-    """
-    words: list[str] = []
-    for match in _WORD.finditer(text):
-        word = match.group()
-        if word.isalpha() and word == word.lower():
-            words.append(word)
-            if len(words) == KEY_WORDS:
-                return " ".join(words)
-    return text

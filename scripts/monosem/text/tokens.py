@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Integer, UInt8
 
 from scripts.monosem.core import artefacts, job
-from scripts.monosem.text import bpe, corpus
+from scripts.monosem.text import bpe, corpus, overlap
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -166,7 +166,19 @@ def _counts(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         "n_natural_tokens": int(np.diff(arrays["documents"])[natural].sum()),
         "n_natural_characters": int(characters[natural].sum()),
         "n_labelled_tokens": dict(zip(corpus.LABELS, labelled, strict=True)),
+        "labelled_share": sum(labelled[1:]) / len(arrays["labels"]),
     }
+
+
+def _verbatim_in_train(train: dict[str, np.ndarray], held_out: dict[str, np.ndarray]) -> dict[str, Any]:
+    """How many natural tokens of a held-out split lie in a run of N tokens that stands in the train split."""
+    starts = held_out["documents"]
+    found = overlap.verbatim(train["tokens"], train["documents"][:-1], held_out["tokens"], starts[:-1])
+    natural = np.repeat(held_out["natural"], np.diff(starts))
+    natural[starts[:-1]] = False
+    n_tokens = int(natural.sum())
+    n_found = int(found[natural].sum())
+    return {"run_tokens": overlap.N, "n_tokens": n_found, "share": n_found / max(n_tokens, 1)}
 
 
 def tokenize_corpus(documents: str | Path, tokenizer_path: str | Path, folder: str | Path, threads: int = 1) -> dict:
@@ -183,6 +195,8 @@ def tokenize_corpus(documents: str | Path, tokenizer_path: str | Path, folder: s
     encoded, left_out = _encode_splits(documents, tokenizer, end_of_text)
     for split, arrays in encoded.items():
         splits[split] = _counts(arrays)
+        if split != "train":
+            splits[split]["verbatim_in_train"] = _verbatim_in_train(encoded["train"], arrays)
         for part, array in arrays.items():
             name = f"{split}.{part}.npy"
             artefacts.save_npy(array, folder / name)
@@ -207,6 +221,13 @@ def tokenize_corpus(documents: str | Path, tokenizer_path: str | Path, folder: s
         f"{manifest['characters_per_token']:.2f} characters per token; "
         + ("these decode to themselves" if manifest["round_trip_failures"] else "every document decodes to itself")
     )
+    for split, counts in splits.items():
+        if split != "train":
+            again = counts["verbatim_in_train"]
+            job.say(
+                f"{split}: {again['share']:.1%} of the natural tokens lie in a run of {again['run_tokens']} tokens "
+                "that stands in train, too"
+            )
     for split, lost in left_out.items():
         if lost.documents:
             job.say(

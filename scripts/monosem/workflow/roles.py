@@ -5,7 +5,7 @@ from typing import Any
 
 from scripts.monosem.core.artefacts import key_prefix
 from scripts.monosem.workflow import outputs_dictionaries, outputs_toy
-from scripts.monosem.workflow.plan import CHAPTER_3, sites_of, uses
+from scripts.monosem.workflow.plan import CHAPTER_3, sites_of, tokenizer_of, uses
 
 
 def toy_roles(config: Mapping[str, Any]) -> dict[str, str | None]:
@@ -55,7 +55,6 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
     control_read = (control, site, run) if (control, site, run) in interpreted else (None, None, None)
     analysed = {gpt2_model if use["model"] == CHAPTER_3 else use["model"] for _, use in uses(config, "analysis")}
     pinned = headline in [dict(use) for _, use in uses(config, "interventions")]
-    tokenizer = config["tokenizer"].get("name", f"bpe-{config['tokenizer']['vocab_size']}")
     corpus = config["corpus"]["name"]
     return {
         "model": model,
@@ -87,7 +86,7 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "gpt2_prompts": _first_of(config, "prompts", gpt2_model),
         "interventions": f"analysis/{model}/{site}/{run}/interventions" if pinned else None,
         "corpus": f"data/{corpus}/manifest",
-        "tokens": f"data/{corpus}/tokens/{tokenizer}/manifest",
+        "tokens": f"data/{corpus}/tokens/{tokenizer_of(config, model)}/manifest",
         **outputs_dictionaries.roles(config),
         **toy_roles(config),
     }

@@ -125,6 +125,13 @@ def test_every_token_but_the_first_is_predicted_once(n):
     np.testing.assert_allclose(nats[8:16], alone[0], atol=1e-5)
 
 
+def test_losses_on_text_that_stands_in_train_and_on_other_text_are_told_apart():
+    nats, natural = np.array([1.0, 2.0, 4.0, 9.0]), np.array([True, True, True, False])
+    apart = scores.seen_and_unseen(nats, natural, np.array([True, False, False, True]))
+    assert apart == {"verbatim": 1.0, "clean": 3.0}
+    assert scores.seen_and_unseen(nats, natural, ~natural)["verbatim"] is None
+
+
 def test_bits_per_character_by_hand():
     """Two chosen tokens of ln 4 and ln 16 nats over three characters: 6 bits / 3."""
     nats = np.log([4.0, 99.0, 16.0])

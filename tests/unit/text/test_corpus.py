@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scripts.monosem.core import artefacts
 from scripts.monosem.text import corpus, docstrings, external, splits
-from scripts.monosem.text.normalise import near_key, normalise
+from scripts.monosem.text.normalise import normalise
 
 SHARES = {"train": 0.90, "validation": 0.04, "test": 0.06}
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -133,22 +133,6 @@ def test_shares_of_the_splits_and_their_stability():
     assert splits.assign_split("", {"train": 1.0, "validation": 0.0, "test": 0.0}) == "train"
 
 
-def test_copies_with_other_names_share_a_split():
-    text = "Returns the {} model for {}, with the given number of layers and heads, as the paper by {} describes. "
-    text += "The first argument is the batch of inputs, the second one is the mask of the positions that are read."
-    one, two = text.format("Bert", "text", "Devlin"), text.format("Roberta", "text", "Liu")
-    assert one != two and near_key(one) == near_key(two)
-    assert near_key("قال الرجل") == "قال الرجل"
-
-
-def test_exact_and_near_duplicates_are_removed_and_counted():
-    block = "\n".join(f"A line with the number {number} in it." for number in range(10))
-    texts = [block, block, block + "\nOne line more.", "Another text altogether."]
-    kept, dropped, left = corpus.drop_duplicates([corpus.Text("a", text, text) for text in texts])
-    assert [item.text for item in kept] == [texts[0], texts[3]]
-    assert dropped == {"exact": 1, "near": 1} and [item.text for item in left] == texts[1:3]
-
-
 def test_a_folder_becomes_a_corpus(tmp_path):
     config = settings(fill(tmp_path / "texts", 300))
     documents, facts = corpus.build(config, seed=3)
@@ -173,10 +157,15 @@ def test_documents_stay_in_their_split_when_others_come(tmp_path):
     assert all(where[document.text] == document.split for document in natural)
 
 
-def test_pieces_of_one_file_stay_together():
-    text = "\n".join(f"line {number}" for number in range(1000))
-    documents = corpus.natural_documents([corpus.Text("a", text, text)], SHARES, 100)
-    assert len(documents) > 50 and len({document.split for document in documents}) == 1
+def test_documents_of_one_installed_text_stay_together(tmp_path):
+    texts = [corpus.Text("a", "\n".join(f"line {line} of text {number}" for line in range(40))) for number in range(90)]
+    config = settings(tmp_path, installed={"packages": []}, max_characters=200)
+    del config["folder"]
+    documents, _ = corpus.natural_documents(texts, config)
+    splits_of = {number: set() for number in range(90)}
+    for document in documents:
+        splits_of[int(document.text.split(" of text ")[1].split()[0])].add(document.split)
+    assert len(documents) > 300 and all(len(found) == 1 for found in splits_of.values())
 
 
 def test_planted_share_is_reached_in_equal_parts(tmp_path):
@@ -206,7 +195,8 @@ def test_own_text_in_a_planted_context_is_kept_and_labelled_by_rule(tmp_path, ca
     folder = fill(tmp_path / "texts", 100)
     for number in range(300):
         sentence, _ = list(SENTENCES.values())[number % 4]
-        text = f"Document {number} comes before the sentence. {sentence} Document {number} goes on behind it."
+        before, behind = (" ".join(f"{where}{number}x{word}" for word in range(50)) for where in "ab")
+        text = f"{before}. {sentence} {behind}"
         (folder / f"mixed{number}.txt").write_text(text, encoding="utf-8")
     documents, facts = corpus.build(settings(folder), seed=0)
     natural = [document for document in documents if document.source == "texts"]
@@ -272,7 +262,7 @@ def test_long_texts_are_cut_into_documents_before_they_are_split(tmp_path, n_fil
     for document in documents:
         if document.source == "texts":
             sizes[document.split] += len(document.text)
-    assert facts["repeated_characters_of_long_texts"] == 0
+    assert facts["left_out"] == []
     for split, share in shares.items():
         assert sizes[split] / sum(sizes.values()) == pytest.approx(share, abs=0.02)
     assert "differ from corpus.split" not in capsys.readouterr().out
@@ -285,8 +275,8 @@ def test_equal_documents_of_a_long_text_are_one(tmp_path, capsys):
     (tmp_path / "texts" / "one.txt").write_text(text, encoding="utf-8")
     documents, facts = corpus.build(settings(tmp_path / "texts", max_characters=3600), seed=0)
     assert len({document.text for document in documents}) == len(documents)
-    assert facts["repeated_characters_of_long_texts"] > 0
-    assert "equal to another one" in capsys.readouterr().out
+    assert sum(row["characters"] for row in facts["left_out"]) > 0
+    assert "equal to an earlier text" in capsys.readouterr().out
 
 
 def test_shares_that_few_short_texts_cannot_give_are_said():

@@ -47,6 +47,26 @@ def tokenizer(tokenizer_path):
     return bpe.load_tokenizer(tokenizer_path)
 
 
+def test_the_manifest_says_how_much_held_out_text_stands_in_train(tokenizer_path, tmp_path):
+    known, new = (
+        "alpha beta gamma delta epsilon zeta eta theta iota " * 9,
+        "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18",
+    )
+    texts = {"train": [known], "validation": [known], "test": [known, new]}
+    documents = [corpus.Document("a", split, text) for split, made in texts.items() for text in made]
+    documents.append(corpus.Document("planted", "test", known, ((0, 5, "dna"),)))
+    corpus.write(documents, tmp_path / "documents.jsonl")
+    facts = tokens.tokenize_corpus(tmp_path / "documents.jsonl", tokenizer_path, tmp_path / "tokens")["splits"]
+    tokenizer = bpe.load_tokenizer(tokenizer_path)
+    n_known, n_new = (len(tokenizer.encode(text).ids) for text in (known, new))
+    assert facts["test"]["verbatim_in_train"]["n_tokens"] == n_known  # the planted copy does not count
+    assert facts["test"]["verbatim_in_train"]["share"] == n_known / (n_known + n_new)
+    assert facts["validation"]["verbatim_in_train"]["share"] == 1
+    assert "verbatim_in_train" not in facts["train"]
+    n_labelled = facts["test"]["n_labelled_tokens"]["dna"]
+    assert n_labelled > 0 and facts["test"]["labelled_share"] == n_labelled / facts["test"]["n_tokens"]
+
+
 MIXED = st.text(
     st.one_of(
         st.characters(exclude_categories=["Cs"]),
