@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -121,21 +121,30 @@ class SaeConfig:
         return {key: v for key, v in dataclasses.asdict(self).items() if key not in foreign and v is not None}
 
 
+def contradictions(params: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences that begin with a key: one that the architecture needs and lacks, a number of latents above d_sae,
+    nested widths that do not rise to it. Nulls are left out of the parameters beforehand.
+    """
+    architecture, d_sae = params["architecture"], params["d_sae"]
+    if needed := missing_key(architecture, params):
+        yield f"{needed} is missing: the architecture {architecture} needs it"
+    for key in ("k", "start_l0"):
+        if key in ARCHITECTURES[architecture].keys and params.get(key, 0) > d_sae:
+            yield f"{key}: expected at most d_sae = {d_sae}, found {params[key]}"
+    prefixes = list(params.get("prefixes", [d_sae]))
+    if prefixes != sorted({*prefixes}) or prefixes[-1] != d_sae:
+        yield f"prefixes: expected numbers that rise to d_sae = {d_sae}, found {prefixes}"
+
+
 def from_params(params: Mapping[str, Any]) -> SaeConfig:
     """The configuration of one run, from sae.defaults merged with the run; nulls and a `seed` are dropped.
 
-    Raises: ValueError in one sentence for an unknown key, a parameter that the architecture needs and lacks, or one
-        that is out of the range which others leave.
+    Raises: ValueError in one sentence for an unknown key, or the first of the contradictions.
     """
     params = {key: value for key, value in params.items() if value is not None}
     config = declaration.from_params(SaeConfig, params, "SAE run")
     if config.architecture not in ARCHITECTURES:
         raise ValueError(f"SAE run: architecture '{config.architecture}' is none of {', '.join(ARCHITECTURES)}")
-    if missing := missing_key(config.architecture, params):
-        raise ValueError(f"SAE run: architecture '{config.architecture}' needs '{missing}'")
-    if "k" in ARCHITECTURES[config.architecture].keys and not 1 <= config.k <= config.d_sae:
-        raise ValueError(f"SAE run: k = {config.k} must be between 1 and d_sae = {config.d_sae}")
-    widths = config.nested_widths
-    if list(widths) != sorted({*widths}) or widths[0] < 1 or widths[-1] != config.d_sae:
-        raise ValueError(f"SAE run: prefixes must rise to d_sae = {config.d_sae}, found {list(widths)}")
+    for wrong in contradictions(params):
+        raise ValueError(f"SAE run: {wrong}")
     return config

@@ -57,7 +57,7 @@ def shifted(tmp_path, monkeypatch):
 
 def test_a_new_file_is_configured_trained_saved_and_loaded(shifted, tmp_path):
     params = {"architecture": shifted, "d_sae": 48, "vectors": 200 * 64, "batch_size": 64, "learning_rate": 0.01}
-    with pytest.raises(ValueError, match="needs 'l1_coefficient'"):
+    with pytest.raises(ValueError, match="l1_coefficient is missing"):
         from_params(params)
     config = from_params({**params, "l1_coefficient": 0.1, "precision": "float32"})
     x, _ = sparse_mixtures(1500)

@@ -260,16 +260,19 @@ def test_a_jump_of_the_loss_after_resampling_is_no_divergence():
     ("params", "sentence"),
     [
         ({"architecture": "topk", "d_sae": 8, "vectors": 9, "kk": 2}, "unknown key 'kk'"),
-        ({"architecture": "topk", "d_sae": 8, "vectors": 9}, "needs 'k'"),
-        ({"architecture": "relu", "d_sae": 8, "vectors": 9}, "needs 'l1_coefficient'"),
-        ({"architecture": "topk", "d_sae": 8, "vectors": 9, "k": 9}, "between 1 and d_sae"),
+        ({"architecture": "topk", "d_sae": 8, "vectors": 9}, "SAE run: k is missing: the architecture"),
+        ({"architecture": "relu", "d_sae": 8, "vectors": 9}, "SAE run: l1_coefficient is missing: the architecture"),
+        ({"architecture": "topk", "d_sae": 8, "vectors": 9, "k": 9}, "k: expected at most d_sae = 8, found 9"),
         ({"architecture": "gru", "d_sae": 8, "vectors": 9}, "gru"),
-        ({"architecture": "batchtopk", "d_sae": 8, "vectors": 9}, "needs 'k'"),
-        ({"architecture": "jumprelu", "d_sae": 8, "vectors": 9}, "needs 'l0_coefficient'"),
-        ({"architecture": "gated", "d_sae": 8, "vectors": 9}, "needs 'l1_coefficient'"),
+        ({"architecture": "batchtopk", "d_sae": 8, "vectors": 9}, "SAE run: k is missing: the architecture"),
+        (
+            {"architecture": "jumprelu", "d_sae": 8, "vectors": 9},
+            "SAE run: l0_coefficient is missing: the architecture",
+        ),
+        ({"architecture": "gated", "d_sae": 8, "vectors": 9}, "SAE run: l1_coefficient is missing: the architecture"),
         (
             {"architecture": "matryoshka_batchtopk", "d_sae": 8, "vectors": 9, "k": 2, "prefixes": [4, 4, 8]},
-            r"prefixes must rise to d_sae = 8, found \[4, 4, 8\]",
+            r"prefixes: expected numbers that rise to d_sae = 8, found \[4, 4, 8\]",
         ),
     ],
 )

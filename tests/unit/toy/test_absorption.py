@@ -86,7 +86,7 @@ def test_nested_dictionary_must_absorb_little_on_every_seed():
         ({"architectures": {"mine": {"architecture": "topk", "k": 30}}}, "expected at most 24 latents, found 30"),
         (
             {"architectures": {"mine": {"architecture": "matryoshka_batchtopk", "k": 2, "prefixes": [8, 25]}}},
-            "architectures.mine: SAE run: prefixes must rise to d_sae = 24, found [8, 25]",
+            "architectures.mine: SAE run: prefixes: expected numbers that rise to d_sae = 24, found [8, 25]",
         ),
         ({"sae": {}}, "architectures.relu.vectors is missing"),
     ],
