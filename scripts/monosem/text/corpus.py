@@ -157,18 +157,18 @@ def natural_documents(texts: list[Text], config: dict) -> tuple[list[Document], 
 
     One's own texts have labels by rule; all documents of a text that is longer than a document go to its split.
     """
-    dealt = splits.deal([item.text for item in texts], [item.is_part for item in texts], config["split"])
+    assigned = splits.assign([item.text for item in texts], [item.is_part for item in texts], config["split"])
     contexts = labelled_contexts(config) if kind_of(config) != "installed" else ()
     documents = [
         Document(item.source, split, piece, by_rule.spans(piece, contexts))
-        for item, split in zip(texts, dealt.splits, strict=True)
+        for item, split in zip(texts, assigned.splits, strict=True)
         if split is not None
         for piece in splits.cut(item.text, config["max_characters"])
     ]
-    repeated = [item for item, split in zip(texts, dealt.splits, strict=True) if split is None]
+    repeated = [item for item, split in zip(texts, assigned.splits, strict=True) if split is None]
     reason = f"near-duplicate: {splits.REPEATED:.0%} of its runs of {overlap.N} words are in earlier texts"
     left_out = _left_out({reason: repeated}, sum(len(item.text) for item in texts))
-    facts = dealt.facts
+    facts = assigned.facts
     job.say(
         f"{facts['groups']:,} groups of texts; the largest has {facts['largest_group_share']:.1%} of the characters; "
         f"{facts['may_be_held_out_share']:.1%} may be held out: at most {facts['held_out_up_to']:.0%} of their words "
@@ -219,8 +219,8 @@ def build(config: dict, seed: int, threads: int = 1) -> tuple[list[Document], di
     Raises: ArtefactError for a package that is not installed, a folder that is missing or empty, too few documents.
     """
     texts, facts = natural_texts(config, threads)
-    documents, dealt = natural_documents(texts, config)
-    facts |= dealt | {"left_out": facts["left_out"] + dealt["left_out"]}
+    documents, assigned = natural_documents(texts, config)
+    facts |= assigned | {"left_out": facts["left_out"] + assigned["left_out"]}
     sizes = _sizes(documents, config["split"])
     _announce_labels(documents)
     contexts, share = config["planted"]["contexts"], config["planted"]["share"]

@@ -34,25 +34,25 @@ class Runs:
 
     @property
     def n_different(self) -> int:
-        """How many different runs there are."""
+        """Number of different runs."""
         return int(self.number.max(initial=-1)) + 1
 
 
 def words(texts: Iterable[str]) -> list[Int[np.ndarray, " unit"]]:
     """Words and punctuation marks of every text, as numbers; words of more than eight letters are several units."""
     known: dict[str, int] = {}
-    found = (_WORD.findall(text) for text in texts)
-    return [np.fromiter((known.setdefault(word, len(known)) for word in row), np.int64, len(row)) for row in found]
+    spans = (_WORD.findall(text) for text in texts)
+    return [np.fromiter((known.setdefault(word, len(known)) for word in row), np.int64, len(row)) for row in spans]
 
 
 def hashes(units: Integer[np.ndarray, " unit"], n_kinds: int) -> UInt64[np.ndarray, " run"]:
     """Polynomial hash of the run that starts at each unit (0 to n_kinds - 1); the last N - 1 units start none."""
     table = np.random.default_rng(0).integers(0, 2**64, n_kinds, dtype=np.uint64)
-    found = np.zeros(max(0, len(units) - N + 1), np.uint64)
+    spans = np.zeros(max(0, len(units) - N + 1), np.uint64)
     for offset in range(N):
-        found *= _MULTIPLIER
-        found += table[units[offset : offset + len(found)]]
-    return found
+        spans *= _MULTIPLIER
+        spans += table[units[offset : offset + len(spans)]]
+    return spans
 
 
 def runs(documents: list[Int[np.ndarray, " _"]]) -> Runs:
@@ -60,9 +60,9 @@ def runs(documents: list[Int[np.ndarray, " _"]]) -> Runs:
     lengths = np.array([len(document) for document in documents], np.int64)
     of_unit = np.repeat(np.arange(len(documents)), lengths)
     packed = np.concatenate([*documents, np.zeros(0, np.int64)])
-    found = hashes(packed, int(packed.max(initial=0)) + 1)
-    start = np.flatnonzero(of_unit[: len(found)] == of_unit[N - 1 :]) if len(found) else np.zeros(0, np.int64)
-    number = np.unique(found[start], return_inverse=True)[1]
+    spans = hashes(packed, int(packed.max(initial=0)) + 1)
+    start = np.flatnonzero(of_unit[: len(spans)] == of_unit[N - 1 :]) if len(spans) else np.zeros(0, np.int64)
+    number = np.unique(spans[start], return_inverse=True)[1]
     return Runs(lengths, number, of_unit[start], start)
 
 
@@ -70,14 +70,14 @@ def repeated(every: Runs, share: float) -> Bool[np.ndarray, " document"]:
     """Documents of whose runs more than `share` stand in earlier documents that are not repeated themselves."""
     seen = np.zeros(every.n_different, bool)
     bounds = np.searchsorted(every.document, np.arange(len(every.lengths) + 1))
-    found = np.zeros(len(every.lengths), bool)
+    spans = np.zeros(len(every.lengths), bool)
     for document, (first, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
         numbers = every.number[first:end]
         if len(numbers) and seen[numbers].mean() > share:
-            found[document] = True
+            spans[document] = True
         else:
             seen[numbers] = True
-    return found
+    return spans
 
 
 def without(every: Runs, dropped: Bool[np.ndarray, " document"]) -> Runs:
@@ -98,8 +98,8 @@ def groups(every: Runs, share: float) -> Int[np.ndarray, " document"]:
     first = np.zeros(every.n_different, np.int64)
     first[every.number[::-1]] = every.document[::-1]
     holder = first[every.number]
-    elsewhere = holder != every.document
-    pair, shared = np.unique(every.document[elsewhere] * n_documents + holder[elsewhere], return_counts=True)
+    other = holder != every.document
+    pair, shared = np.unique(every.document[other] * n_documents + holder[other], return_counts=True)
     later, earlier = pair // n_documents, pair % n_documents
     n_runs = np.bincount(every.document, minlength=n_documents)
     linked = shared > share * np.minimum(n_runs[later], n_runs[earlier])
@@ -139,12 +139,12 @@ def verbatim(
     n_kinds = 1 + max(int(train.max(initial=0)), int(held_out.max(initial=0)))
 
     def of_runs(tokens: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = hashes(tokens, n_kinds)
+        spans = hashes(tokens, n_kinds)
         document = np.cumsum(np.bincount(bounds, minlength=len(tokens)))
-        same = document[: len(found)] == document[N - 1 : N - 1 + len(found)]
-        same[bounds[bounds < len(found)]] = False
-        return found[same], np.flatnonzero(same)
+        same = document[: len(spans)] == document[N - 1 : N - 1 + len(spans)]
+        same[bounds[bounds < len(spans)]] = False
+        return spans[same], np.flatnonzero(same)
 
     known = np.unique(of_runs(train, train_starts)[0])
-    found, places = of_runs(held_out, starts)
-    return _covered(places[np.isin(found, known)], len(held_out))
+    spans, places = of_runs(held_out, starts)
+    return _covered(places[np.isin(spans, known)], len(held_out))

@@ -19,7 +19,7 @@ REPEATED = 0.5
 GROUPED = 0.2
 """Share of the runs of either of two texts that stand in the other, above which they belong to one group."""
 HELD_OUT = 0.1
-"""Share of a group's words that may stand in other groups' runs where it is held out."""
+"""Share of a group's words that may be in other groups' runs where it is held out."""
 FAR = 0.25
 """Relative difference of a split's share from the one asked for that is announced."""
 
@@ -56,8 +56,8 @@ def longest_whole(texts: Sequence[str], shares: dict[str, float]) -> int:
 
 
 @dataclass(frozen=True)
-class Deal:
-    """Which split every text goes to, and the numbers behind it."""
+class Assignment:
+    """The split of every text, and the numbers behind it."""
 
     splits: list[str | None]
     """None for a near-duplicate, which is left out."""
@@ -99,7 +99,7 @@ def _splits_of_groups(
     return of_group
 
 
-def deal(texts: Sequence[str], is_part: Sequence[bool], shares: dict[str, float]) -> Deal:
+def assign(texts: Sequence[str], is_part: Sequence[bool], shares: dict[str, float]) -> Assignment:
     """Leave out near-duplicates, and give every other text a split, so that little held-out text stands in train.
 
     Texts that share much form a group, and a group has one split, by the hash of its first text: it keeps it when
@@ -138,7 +138,7 @@ def deal(texts: Sequence[str], is_part: Sequence[bool], shares: dict[str, float]
         "held_out_up_to": bound,
         "may_be_held_out_share": pool_share,
     }
-    return Deal(splits, facts)
+    return Assignment(splits, facts)
 
 
 def far_from(sizes: dict[str, int], shares: dict[str, float]) -> str:

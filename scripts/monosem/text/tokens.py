@@ -171,14 +171,14 @@ def _counts(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _verbatim_in_train(train: dict[str, np.ndarray], held_out: dict[str, np.ndarray]) -> dict[str, Any]:
-    """How many natural tokens of a held-out split lie in a run of N tokens that stands in the train split."""
+    """Number of natural tokens of a held-out split lie in a run of N tokens that is in the train split."""
     starts = held_out["documents"]
-    found = overlap.verbatim(train["tokens"], train["documents"][:-1], held_out["tokens"], starts[:-1])
+    inside = overlap.verbatim(train["tokens"], train["documents"][:-1], held_out["tokens"], starts[:-1])
     natural = np.repeat(held_out["natural"], np.diff(starts))
     natural[starts[:-1]] = False
     n_tokens = int(natural.sum())
-    n_found = int(found[natural].sum())
-    return {"run_tokens": overlap.N, "n_tokens": n_found, "share": n_found / max(n_tokens, 1)}
+    n_inside = int(inside[natural].sum())
+    return {"run_tokens": overlap.N, "n_tokens": n_inside, "share": n_inside / max(n_tokens, 1)}
 
 
 def tokenize_corpus(documents: str | Path, tokenizer_path: str | Path, folder: str | Path, threads: int = 1) -> dict:

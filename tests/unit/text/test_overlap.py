@@ -116,11 +116,11 @@ def test_copies_with_other_names_are_in_one_split_or_left_out():
     texts += [
         text(1000 + family, 40) + " " + text(2000 + 3 * family + one, 60) for family in range(60) for one in range(3)
     ]
-    dealt = splits.deal(texts, [False] * len(texts), SHARES)
-    assert None not in dealt.splits
-    assert all(len(set(dealt.splits[400 + 3 * family : 403 + 3 * family])) == 1 for family in range(60))
-    assert {dealt.splits[400 + 3 * family] for family in range(60)} == set(splits.SPLITS)
-    assert dealt.facts["groups"] == 460 and dealt.facts["may_be_held_out_share"] == 1
+    assigned = splits.assign(texts, [False] * len(texts), SHARES)
+    assert None not in assigned.splits
+    assert all(len(set(assigned.splits[400 + 3 * family : 403 + 3 * family])) == 1 for family in range(60))
+    assert {assigned.splits[400 + 3 * family] for family in range(60)} == set(splits.SPLITS)
+    assert assigned.facts["groups"] == 460 and assigned.facts["may_be_held_out_share"] == 1
 
 
 def test_text_that_stands_elsewhere_is_not_held_out_and_the_splits_keep_their_shares():
@@ -128,20 +128,20 @@ def test_text_that_stands_elsewhere_is_not_held_out_and_the_splits_keep_their_sh
     common = text(9999, 18)
     texts = [text(number, 100) for number in range(1000)]
     texts += [common + " " + text(number, 82) for number in range(1000, 2000)]
-    dealt = splits.deal(texts, [False] * len(texts), SHARES)
-    assert set(dealt.splits[1000:]) == {"train"}
-    assert dealt.facts["may_be_held_out_share"] == pytest.approx(0.47, abs=0.01)
-    found = Counter(dealt.splits)
+    assigned = splits.assign(texts, [False] * len(texts), SHARES)
+    assert set(assigned.splits[1000:]) == {"train"}
+    assert assigned.facts["may_be_held_out_share"] == pytest.approx(0.47, abs=0.01)
+    found = Counter(assigned.splits)
     assert found["test"] / 2000 == pytest.approx(0.1, abs=0.03)
     assert found["validation"] / 2000 == pytest.approx(0.1, abs=0.03)
-    assert dealt.facts["held_out_up_to"] == splits.HELD_OUT
+    assert assigned.facts["held_out_up_to"] == splits.HELD_OUT
 
 
 def test_where_all_texts_share_much_the_least_shared_are_held_out():
     """Letters under one long heading: one group, too large for a split."""
     texts = [text(9999, 40) + " " + text(number, 60 + number) for number in range(100)]
-    dealt = splits.deal(texts, [False] * 100, SHARES)
-    held_out = [number for number, split in enumerate(dealt.splits) if split != "train"]
-    assert len({dealt.splits[number] for number in held_out}) == 2
+    assigned = splits.assign(texts, [False] * 100, SHARES)
+    held_out = [number for number, split in enumerate(assigned.splits) if split != "train"]
+    assert len({assigned.splits[number] for number in held_out}) == 2
     assert min(held_out) > 70
-    assert dealt.facts["largest_group_share"] == 1 and dealt.facts["held_out_up_to"] > splits.HELD_OUT
+    assert assigned.facts["largest_group_share"] == 1 and assigned.facts["held_out_up_to"] > splits.HELD_OUT

@@ -8,7 +8,7 @@ FEATURES_LESS_NEURONS = "median best correlation, features less neurons"
 
 
 def _seeds(name: str, ending: str) -> Subject:
-    """Another seed, or what stands in its place in a control."""
+    """Another seed, or a substitute in a control."""
     at = "{universality}:"
     return Subject(
         name,
