@@ -2,6 +2,7 @@
 # make verify   whether a run agrees with the reference run in paper/reference: verdicts and numbers
 # make test     the tests
 # Both set up .venv from the lock on first use, and again when the lock changes.
+# make browser-test the feature browser in headless Chromium; needs chromium and chromedriver
 # make bench        speed beside TransformerLens, SAELens and dictionary_learning, in an environment of its own (.venv-bench)
 # make bench-test   our files in their hands, and theirs in ours
 # make cluster-test   the smoke run on a one-node Slurm cluster, and with its results in a bucket (docs/many-machines.md)
@@ -15,7 +16,7 @@ READY := .venv/ready
 
 BENCH := .venv-bench/ready
 
-.PHONY: report verify test cluster-test hard bench bench-test clean-venv
+.PHONY: report verify test browser-test cluster-test hard bench bench-test clean-venv
 
 report: $(READY)
 	@.venv/bin/python -m scripts.fetch_model gpt2 --revision 607a30d783dfa663caf39e06633721c8d4cfcd7e --optional
@@ -30,6 +31,9 @@ test: $(READY)
 
 cluster-test: $(READY) .cluster/ready
 	AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any PYTHONPATH=.cluster .venv/bin/python -m tests.cluster $(CLUSTER_ARGUMENTS)
+
+browser-test: $(READY)
+	.venv/bin/python -m pytest -q tests/browser tests/unit/browser
 
 hard: $(READY)
 	.venv/bin/python -m tests.hard $(HARD_ARGUMENTS)

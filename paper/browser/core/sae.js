@@ -141,11 +141,12 @@ export function randomNumbers(seed) {
 /**
  * Continue a text, its last tokens if it is too long for the context. Sampling at temperature 1 by Gumbel noise of the
  * seed, so that two calls with one seed differ by the edit alone.
- * Returns: {probabilities of the first next token, ids}.
+ * At most as many tokens as fit into one context. Returns: {probabilities of the first next token, ids}.
  */
 export function continueText({ model }, ids, n, seed, edit) {
   const reading = newReading(model), random = randomNumbers(seed), sampled = [];
-  const prompt = ids.slice(-Math.max(1, model.context - 1 - n));
+  n = Math.min(n, model.context - 2); // <|endoftext|> and one token of the text at least
+  const prompt = ids.slice(-(model.context - 1 - n));
   let final = step(model, reading, model.eos, edit), first = null;
   for (const id of ids.length ? prompt : []) final = step(model, reading, id, edit);
   for (let i = 0; i < n || first === null; i++) {

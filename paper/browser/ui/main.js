@@ -76,7 +76,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "r") random();
   if (event.key === "/") {
     event.preventDefault();
-    (document.getElementById("query") ?? document.getElementById("yours")).focus();
+    const query = document.getElementById("query");
+    (query && !query.hidden ? query : document.getElementById("way") ?? document.getElementById("yours")).focus();
   }
 });
 document.getElementById("foot").append(h("details", {}, h("summary", {}, "How these numbers are made"),

@@ -9,7 +9,7 @@ const LENGTH = 40, MOST = 4, SHOWN = 8;
 /** The panel for the open unit; its numbers follow slider and text. */
 export function steerPanel(app, ids) {
   const { dictionary, index } = app, largest = dictionary.tables.max.data[index];
-  const slider = h("input", { type: "range", id: "dose", min: 0, max: MOST, step: 0.1, value: 1 });
+  const slider = h("input", { type: "range", id: "dose", min: 0, max: MOST, step: 0.1, value: 1, "aria-label": "Value as a multiple of the maximum" });
   const seed = h("input", { type: "number", id: "seed", min: 0, value: 1, "aria-label": "Seed of the samples" });
   const table = h("tbody"), shown = h("output", { for: "dose", class: "number" });
   const free = h("pre", { class: "sample" }), pinned = h("pre", { class: "sample", id: "pinned-sample" });
