@@ -404,6 +404,12 @@ def device_of_pinned(wildcards):
 # report.smk
 
 
+def explanations_browsed(browsed, name):
+    """A file of the scores of each browsed autoencoder that is scored."""
+    places = [(each.model, each.site, each.run) for each in browsed]
+    return [f"results/evaluation/{'/'.join(place)}/{name}" for place in places if place in PLAN.scored]
+
+
 def beside_browsed(browsed):
     """Files that the feature browser reads beside those it is given: weights, tokenizers, shards, cfg.json, rows."""
     files = []

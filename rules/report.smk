@@ -96,6 +96,8 @@ rule build_browser:
         tokens=[tokens_of_model(each.model)[0] for each in BROWSED],
         saes=[sae_files_of(each.model, each.site, each.run)[0] for each in BROWSED],
         read=[each.read for each in BROWSED],
+        explanations=explanations_browsed(BROWSED, "explanations.json"),
+        scores=explanations_browsed(BROWSED, "scores.json"),
         beside=beside_browsed(BROWSED),
     output:
         page=report(outputs_browser.PAGE, category="Report"),

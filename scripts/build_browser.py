@@ -9,8 +9,9 @@ def main(job: Job) -> None:
     from scripts.monosem.browser import build
 
     inputs = job.input
+    explained = {Path(path).parent: Path(path) for path in inputs.explanations}
     sources = [
-        build.Source(*(Path(path).parent for path in paths), Path(read))
+        build.Source(*(Path(path).parent for path in paths), Path(read), explained.get(Path(read).parent))
         for *paths, read in zip(inputs.models, inputs.tokens, inputs.saes, inputs.read, strict=True)
     ]
     build.build(

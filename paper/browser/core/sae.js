@@ -21,13 +21,27 @@ export function openSae(cfg, tensors) {
 /** Active latents of one vector of activations: [[latent, activation], …], strongest first. */
 export function encodeVector(sae, x) {
   const z = affine(x, sae.encoder, sae.d_sae), active = [];
+  if (sae.kind === "topk") return largest(z, sae.k);
   for (let j = 0; j < z.length; j++) {
     if (!(z[j] > (sae.threshold ? sae.threshold[j] : 0))) continue;
     const f = sae.gain ? (z[j] - sae.b_gate[j]) * sae.gain[j] + sae.b_mag[j] : z[j];
     if (f > 0) active.push([j, f]);
   }
-  active.sort((a, b) => b[1] - a[1] || a[0] - b[0]);
-  return sae.kind === "topk" ? active.slice(0, sae.k) : active;
+  return active.sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+}
+
+/** The k largest entries above 0, [[index, value], …] in descending order: most are compared with the smallest alone. */
+function largest(z, k) {
+  const best = [];
+  let least = 0;
+  for (let j = 0; j < z.length; j++) {
+    if (!(z[j] > least)) continue;
+    let place = best.length === k ? best.length - 1 : best.length;
+    for (; place > 0 && best[place - 1][1] < z[j]; place--) best[place] = best[place - 1];
+    best[place] = [j, z[j]];
+    if (best.length === k) least = best[k - 1][1];
+  }
+  return best;
 }
 
 /** Activation of one latent. */

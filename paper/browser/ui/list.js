@@ -31,8 +31,14 @@ const WAYS = {
     },
   },
   text: { label: "Active in your text", score: "largest", runs: true, noQuery: true, find: (_, __, panel) => panel.strongest() },
+  scored: {
+    label: "Scored", choices: ({ scores }) => Object.keys(Object.values(scores.units)[0]?.scores ?? {}), score: "score", needs: "scores",
+    find: ({ dictionary: { scores } }, query) => Object.values(scores.units).filter((unit) => unit.scores[query] !== null)
+      .map((unit) => [unit.index, unit.scores[query]]).sort((a, b) => b[1] - a[1] || a[0] - b[0]),
+  },
   context: {
-    label: "Context label", choices: true, score: "share of its tokens",
+    label: "Context label", score: "share of its tokens",
+    choices: ({ text: { entry } }) => entry.labels.filter((_, label) => label > 0 && entry.label_counts[label] > 0),
     find: ({ dictionary: { tables, text, entry } }, query) => {
       const label = text.entry.labels.indexOf(query);
       return scored(entry.n_units, (unit) => {
@@ -70,11 +76,10 @@ function scored(n, score) {
 /** The list of a dictionary, for `main`; `memory` keeps what was asked between two visits. */
 export function unitList(app, panel, memory) {
   const { dictionary } = app, { entry, tables, text } = dictionary;
-  const ways = Object.entries(WAYS).filter(([, way]) => !way.runs || dictionary.model);
+  const ways = Object.entries(WAYS).filter(([, way]) => (!way.runs || dictionary.model) && (!way.needs || dictionary[way.needs]));
   const way = h("select", { id: "way", "aria-label": "Find by" }, ways.map(([name, { label }]) => h("option", { value: name }, label)));
   const query = h("input", { type: "search", id: "query", autocomplete: "off" });
-  const labels = h("select", { id: "label", "aria-label": "Context" }, text.entry.labels.slice(1)
-    .filter((label) => text.entry.label_counts[text.entry.labels.indexOf(label)] > 0).map((label) => h("option", {}, label)));
+  const labels = h("select", { id: "label", "aria-label": "Label or score" });
   const sort = h("select", { id: "sort", "aria-label": "Sort by" }, Object.entries(SORTS)
     .filter(([name]) => name !== "seed" || seedOf(dictionary)).map(([name, [label]]) => h("option", { value: name }, label)));
   const rows = h("div", { class: "rows" }), box = h("div", { class: "list", tabindex: "0", role: "list", "aria-label": `${app.noun}s` }, rows);
@@ -89,6 +94,10 @@ export function unitList(app, panel, memory) {
     Object.assign(memory, { way: way.value, query: query.value, sort: sort.value });
     query.hidden = !hint;
     labels.hidden = !choices;
+    if (choices && labels.dataset.of !== way.value) {
+      labels.dataset.of = way.value;
+      labels.replaceChildren(...choices(dictionary).map((choice) => h("option", { value: choice }, choice.replaceAll("_", " "))));
+    }
     query.placeholder = hint ?? "";
     query.setAttribute("aria-label", hint ?? "");
     found = find(app, choices ? labels.value : query.value, panel);

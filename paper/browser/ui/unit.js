@@ -32,6 +32,7 @@ export function unitPage(app, panel) {
       silent ? null : h("section", {}, h("h3", {}, "Tokens by mean activation"), tokenBars(dictionary, index)),
       ...weightSections(dictionary, index)),
     silent ? null : exampleSections(app, panel),
+    scoreSection(dictionary, index, app.noun),
     steering?.panel,
     h("div", { class: "grid" }, relatives(dictionary, index)));
   return { element, follow: steering ? steering.follow : () => {} };
@@ -118,6 +119,25 @@ function example({ dictionary, index, noun }, panel, place, values, reach) {
   } }, "more");
   return h("li", {}, h("span", { class: "number" }, short((values[reach] / 255) * largest)), line,
     h("span", { class: "row" }, to - from > 2 * reach ? more : null, dictionary.model ? open : null));
+}
+
+/** Patterns and scores of a unit that was scored, beside the means of all populations. */
+function scoreSection({ scores, entry }, index, noun) {
+  const unit = scores?.units[index];
+  if (!unit) {
+    return h("p", { class: "quiet" }, scores ? `Not among the ${Object.keys(scores.units).length} ${noun}s that were scored.`
+      : `No ${noun} of ${entry.run} was scored in this run.`);
+  }
+  const populations = Object.entries(scores.populations), show = (value) => (value === null || value === undefined ? "–" : short(value));
+  const pattern = ({ tokens, activation }) => h("li", {}, chips(tokens.map((token) => token ?? "any")), h("span", { class: "number quiet" }, ` → ${short(activation)}`));
+  return h("section", { class: "block" }, h("h3", {}, "Automatic explanation, and how well it predicts"),
+    h("div", { class: "grid" },
+      h("div", {}, h("p", { class: "band" }, "It fires at the end of (N2G)"), unit.patterns.length
+        ? h("ul", { class: "patterns" }, unit.patterns.map(pattern)) : h("p", { class: "quiet" }, "no pattern was found"))),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scores" }, h("table", {},
+      h("thead", {}, h("tr", {}, ["score", `this ${noun}`, ...populations.map(([name]) => name.replaceAll("_", " "))].map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, Object.entries(unit.scores).map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name.replaceAll("_", " ")),
+        h("td", { class: "n" }, h("b", {}, show(value))), populations.map(([, means]) => h("td", { class: "n quiet" }, show(means[name])))))))));
 }
 
 /** Lists of related latents; those of other dictionaries are named when their file has come. */

@@ -16,9 +16,10 @@ from scripts.monosem.browser import modules, pack, readings, relations, units
 from scripts.monosem.browser.document import DictionaryEntry, Manifest, ModelEntry, Related, TextEntry
 from scripts.monosem.browser.names import BUDGET, file_of_dictionary, file_of_model, file_of_text, text_of
 from scripts.monosem.core import artefacts, job
-from scripts.monosem.evaluation.documents import to_json
+from scripts.monosem.evaluation.documents import from_json, to_json
 from scripts.monosem.evaluation.latents.interpret import RAREST
 from scripts.monosem.evaluation.latents.logit_weights import logit_weights, reason_unavailable
+from scripts.monosem.evaluation.scores.document import Explanations, Scores
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
@@ -43,7 +44,8 @@ CONVENTIONS = {
     "Parents and children": "largest cosines of decoder directions with a narrower and a wider dictionary of the site",
     "Precision": "the model is in float16 here, the matrices of the autoencoders in 8 bits with a scale per latent; "
     "examples and their activations were computed in float32",
-    "Not on this page": "automatic explanations and their scores: see the report",
+    "Scores": "of the random units that were scored, on held-out random tokens; the other columns are means over the "
+    "units of each population. All of them, with intervals and definitions, are in the report",
 }
 
 
@@ -56,6 +58,8 @@ class Source:
     sae: Path
     read: Path
     """codes.npz of one that runs in the page, else the manifest of the stored activations."""
+    explanations: Path | None = None
+    """explanations.json, with scores.json beside it, of one whose units are scored."""
 
     @property
     def site(self) -> str:
@@ -178,6 +182,21 @@ def related(opened: Opened, others: Sequence[Opened]) -> Iterator[tuple[Related,
             yield Related(*place, name, "seed"), arrays
 
 
+def scores_of(source: Source, population: str) -> dict[str, Any] | None:
+    """The explained units of a population by number, and the mean score of each population; None if none is scored."""
+    if source.explanations is None:
+        return None
+    explained = from_json(Explanations, artefacts.read_json(source.explanations)).populations[population]
+    scores = from_json(Scores, artefacts.read_json(source.explanations.with_name("scores.json"))).populations
+    return {
+        "units": {str(unit.index): to_json(unit) for unit in explained},
+        "populations": {
+            name: {score: estimate.value for score, estimate in each.raw.scores.items()}
+            for name, each in scores.items()
+        },
+    }
+
+
 def dictionary_file(
     opened: Opened, others: Sequence[Opened], model: nn.Module, seed: int
 ) -> tuple[DictionaryEntry, File]:
@@ -210,7 +229,8 @@ def dictionary_file(
         summary=f"{trained}, {sae.d_sae:,} latents of {sae.d_in} dimensions" + (f", k = {sae.k}" if sae.k else ""),
         relations=tuple(each for each, _ in kin),
     )
-    return entry, File(entry.file, pack.compact(arrays), pack.sae_config(sae))
+    document = {"cfg": pack.sae_config(sae), "scores": scores_of(source, "latents")}
+    return entry, File(entry.file, pack.compact(arrays), document)
 
 
 def neurons_file(opened: Opened, model: nn.Module, seed: int) -> tuple[DictionaryEntry, File]:
@@ -234,7 +254,7 @@ def neurons_file(opened: Opened, model: nn.Module, seed: int) -> tuple[Dictionar
         summary=f"the {site.d} neurons of {site.name} themselves: no autoencoder",
         relations=(),
     )
-    return entry, File(entry.file, pack.compact(arrays), {})
+    return entry, File(entry.file, pack.compact(arrays), {"scores": scores_of(source, "neurons")})
 
 
 def files(sources: Sequence[Source], n_tokens: int, seed: int) -> Iterator[tuple[Any, File | None]]:

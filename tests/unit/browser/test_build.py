@@ -144,7 +144,7 @@ def test_the_page_s_files_make_a_model_that_computes_python_s_latents(made):
         "subject",
         "const [weights, file, text] = all.map((it) => core.readSafetensors(core.fromBase64(it)));"
         "return {layer: 0, model: core.openModel(weights.document, weights.tensors),"
-        " sae: core.openSae(file.document, file.tensors), tokenizer: core.openTokenizer(text.document)}",
+        " sae: core.openSae(file.document.cfg, file.tensors), tokenizer: core.openTokenizer(text.document)}",
         all=[as_text(content_of(page, name)) for name in ("a.weights", f"a.{world.SITE}.topk-96", "bpe-380.text")],
     )
     model, sae = load_model(source.model), load_sae(source.sae)
