@@ -11,7 +11,7 @@ from scripts.monosem.evaluation.dictionaries.document import Automata, Automaton
 from scripts.monosem.evaluation.dictionaries.estimates import from_samples
 from scripts.monosem.evaluation.dictionaries.world import Model, World
 
-ABLATED = 60
+ABLATED = 120
 """Random live latents that are ablated, each with all of its edges."""
 CANDIDATES, SHOWN = 8, 3
 """Automata of each kind whose latents are ablated, and those that are shown."""

@@ -15,7 +15,7 @@ from scripts.monosem.evaluation.dictionaries.world import Dictionary, World
 
 MAPPED = 2
 """Dictionaries of the map: the narrowest."""
-MAP_STEPS = 400
+MAP_STEPS = 300
 """Of t-SNE."""
 
 

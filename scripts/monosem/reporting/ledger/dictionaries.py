@@ -117,5 +117,5 @@ RAISED = "probability of the target's tokens, over that with the source ablated"
 def automata(of: Measured) -> list[Part]:
     return [
         Part(LIFT, of("lift", "documents"), at_least(2), "number"),
-        Part(RAISED, of("probability_ratio", "documents"), above(1), "number"),
+        Part(RAISED, of("probability_ratio", "documents"), at_least(1.1), "number"),
     ]
