@@ -81,6 +81,8 @@ def _graph(axis: Axes, row: Mapping[str, Any]) -> None:
             text, (x, y), (0, 9 if above else -9), textcoords="offset points", ha="center",
             va="bottom" if above else "top", fontsize=6,
         )  # fmt: skip
+    for text in axis.texts:
+        text.set_in_layout(False)
     axis.set(xlim=(-1.7, 1.7), ylim=(-1.9, 1.9))
     axis.set_axis_off()
 
@@ -102,7 +104,9 @@ def _passage(axis: Axes, row: Mapping[str, Any]) -> None:
         x += width
     lifts = [f"{e['source']}→{e['target']}: {e['lift']['value']:.0f} ({e['lift']['low']:.0f}–{e['lift']['high']:.0f})"
              for e in row["edges"]]  # fmt: skip
-    axis.text(0, y - 0.3, "lift " + ", ".join(lifts[:4]), fontsize=6.5, color=style.GREY, va="center")
+    axis.text(0, y - 0.3, "lift " + ", ".join(lifts[:3]), fontsize=6.5, color=style.GREY, va="center")
+    for text in axis.texts:
+        text.set_in_layout(False)
     axis.set(xlim=(0, 1), ylim=(-0.2, 1.1))
     axis.set_axis_off()
 

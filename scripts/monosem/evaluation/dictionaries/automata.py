@@ -139,7 +139,7 @@ def graph_of(edges: Edges, confirmed: Bool[np.ndarray, " edges"]) -> networkx.Di
     return graph
 
 
-LARGEST = 6
+LARGEST = 4
 """Latents of an automaton that is shown."""
 
 
