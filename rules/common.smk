@@ -11,8 +11,8 @@ from scripts.monosem.models import source
 from scripts.monosem.models.site_names import inner_of
 from scripts.monosem.text import external
 from scripts.monosem.workflow import (
-    code_inputs, contents, outputs, outputs_analysis, outputs_browser, outputs_dictionaries, outputs_toy, plan, roles,
-    sweeps, validate,
+    code_inputs, contents, outputs, outputs_analysis, outputs_browser, outputs_dictionaries, outputs_features, outputs_toy,
+    plan, roles, sweeps, validate,
 )
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
 
@@ -305,6 +305,18 @@ def judge_of_scores(wildcards):
     return [path.format(model=model) for path in MODEL.values()]
 
 
+def contexts_of_features(wildcards):
+    """contexts.json, as a list, of the headline's autoencoder; of others none: their pages are named."""
+    place = (wildcards.model, wildcards.site, wildcards.run)
+    shown = outputs_features.contexts(config, PLAN) and place == tuple(outputs.headline(config).values())
+    return [f"results/evaluation/{'/'.join(place)}/contexts.json"] if shown else []
+
+
+def named_latents(wildcards):
+    """Named pages of the autoencoder."""
+    return outputs_features.latents(config, (wildcards.model, wildcards.site, wildcards.run))
+
+
 def judge_site(wildcards):
     """Site of these hidden states."""
     return PLAN.scored[wildcards.model, wildcards.site, wildcards.run][1]
@@ -318,7 +330,7 @@ def score_settings():
 
 def interpretation_settings():
     """Numbers of units, examples and tokens."""
-    return {key: value for key, value in config["interpretation"].items() if key != "use"}
+    return {key: value for key, value in config["interpretation"].items() if key not in ("use", "named")}
 
 
 # dictionaries.smk
@@ -458,5 +470,6 @@ def final_outputs():
         *expand("results/evaluation/{site}/fidelity.json", site=SITES),
         *expand("results/evaluation/{sae}/interpretation.json", sae=INTERPRETED),
         *expand("results/evaluation/{sae}/scores.json", sae=SCORED),
+        *outputs_features.files(config, PLAN, ".html"),
         *expand("results/interventions/{name}/intervention.md", name=interventions.entries(config)),
     ]

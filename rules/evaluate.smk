@@ -85,3 +85,25 @@ rule interpret_latents:
         seed=config["seed"],
         device=device_of_model,
     script: "../scripts/interpret_latents.py"
+
+
+rule describe_features:
+    """Collect what the pages of single latents show: examples, ablation, samples, histograms, the best neuron."""
+    input:
+        **MODEL,
+        tokens=tokens_of,
+        sae=sae_files,
+        codes=CODES,
+        contexts=contexts_of_features,
+        code=code_of("describe_features"),
+    output:
+        features="results/evaluation/{model}/{site}/{run}/features.json",
+        arrays="results/evaluation/{model}/{site}/{run}/features.npz",
+    log: "results/logs/describe_features/{model}_{site}_{run}.log"
+    benchmark: "results/benchmarks/describe_features/{model}_{site}_{run}.tsv"
+    threads: 1
+    params:
+        named=named_latents,
+        seed=config["seed"],
+        device=device_of_model,
+    script: "../scripts/describe_features.py"

@@ -68,6 +68,22 @@ rule plot_interpretation:
     script: "../scripts/plot_interpretation.py"
 
 
+rule show_features:
+    """Draw the pages of single latents and write them as HTML."""
+    input:
+        features=outputs_features.results(config, PLAN, "features.json"),
+        arrays=outputs_features.results(config, PLAN, "features.npz"),
+        template="paper/feature.html.j2",
+        style="paper/report.css",
+        code=code_of("show_features"),
+    output:
+        html=outputs_features.files(config, PLAN, ".html"),
+        **drawn(outputs_features.FOLDER, outputs_features.pages(config, PLAN), "Latents and neurons"),
+    log: "results/logs/show_features/show_features.log"
+    benchmark: "results/benchmarks/show_features/show_features.tsv"
+    script: "../scripts/show_features.py"
+
+
 rule run_notebook:
     """Execute a notebook on results; if it fails, the notebook as far as it got is beside the log."""
     input:
@@ -172,6 +188,7 @@ rule compile_report:
         interpretation=f"{HEADLINE_RUN}/interpretation.json",
         contexts=f"{HEADLINE_RUN}/contexts.json",
         scores=outputs.scored(config, PLAN, "scores.json"),
+        features=outputs_features.files(config, PLAN, ".html"),
         analyses=outputs_analysis.results(PLAN),
         dictionaries=list(DICTIONARIES.values()),
         figures=[

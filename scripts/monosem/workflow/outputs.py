@@ -3,7 +3,7 @@
 from typing import Any
 
 from scripts.monosem.workflow import outputs_analysis as analysis
-from scripts.monosem.workflow import outputs_dictionaries, outputs_toy, plan, sweeps
+from scripts.monosem.workflow import outputs_dictionaries, outputs_features, outputs_toy, plan, sweeps
 from scripts.monosem.workflow.checks import pretrained_saes
 from scripts.monosem.workflow.plan import Config, Plan
 
@@ -178,6 +178,7 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
         "analysis": analysis.report_settings(config, the_plan),
         "cards_shown": min(8, config["interpretation"]["units"]),
         "contexts": list(planted["contexts"]) if planted["share"] else [],
+        "features": list(outputs_features.pages(config, the_plan)),
         "drop_first_position": config["activations"]["drop_first_position"],
         "compares_sweeps": "sweeps" in families(config, the_plan),
     }

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, Integer
 from tokenizers import Tokenizer
 from torch import nn
@@ -15,6 +14,7 @@ from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.latents import stored_codes
 from scripts.monosem.evaluation.latents.stored_codes import SPLITS, CodesOfText
+from scripts.monosem.evaluation.latents.text_rows import Text, read_rows
 from scripts.monosem.evaluation.latents.unit_activations import Subject, open_subject
 from scripts.monosem.evaluation.scores import logit_test, n2g, populations, scoring, summary
 from scripts.monosem.evaluation.scores.document import (
@@ -33,10 +33,8 @@ from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
 from scripts.monosem.models.sites import Site
 from scripts.monosem.text.bpe import load_tokenizer
-from scripts.monosem.text.tokens import TokenStream, kept_positions, load_tokens
+from scripts.monosem.text.tokens import load_tokens
 
-BATCH_TOKENS = 4096
-"""Of one forward pass over text."""
 COMPARED = ("latents", "neurons")
 """Populations that all others are compared with."""
 PATTERNS = 12
@@ -49,35 +47,6 @@ class Judge:
 
     model: nn.Module
     site: Site
-
-
-@dataclass(frozen=True)
-class Text:
-    """The training tokens, and what the codes cover of the held-out splits."""
-
-    train: TokenStream
-    splits: dict[str, TokenStream]
-    codes: CodesOfText
-    """Of the autoencoder whose latents are scored."""
-    drop_first_position: bool
-
-    def window_starts(self, split: str) -> Integer[np.ndarray, " n"]:
-        """Start of each row's window."""
-        rows = self.codes.splits[split]
-        return rows.starts[np.searchsorted(rows.starts, rows.places, side="right") - 1]
-
-
-def read_rows(model: nn.Module, site: Site, text: Text, split: str) -> Float[np.ndarray, "n d"]:
-    """Activations of a model at the rows of the codes, float32."""
-    stream, rows, context = text.splits[split], text.codes.splits[split], text.codes.context
-    at_once, parts = max(1, BATCH_TOKENS // context), []
-    for begin in range(0, len(rows.starts), at_once):
-        places = rows.starts[begin : begin + at_once, None] + np.arange(context)
-        tokens = stream.tokens[places].astype(np.int64)
-        kept = kept_positions(tokens, stream.eos_token_id, text.drop_first_position)
-        values = sites.capture(model, site, torch.from_numpy(tokens).to(model.device), stream.eos_token_id)
-        parts.append(values[torch.from_numpy(kept)].float().cpu().numpy())
-    return np.concatenate(parts)
 
 
 def populations_of(
@@ -116,7 +85,7 @@ def material_of(text: Text, judge: Judge, vectors: TokenVectors, seed: int) -> M
             stream.tokens, places, text.window_starts(split), n2g.LENGTHS[-1], stream.vocab_size, stream.eos_token_id
         )
         hidden = read_rows(judge.model, judge.site, text, split)
-        rows[split] = SplitRows(stream.tokens[places].astype(np.int64), backwards, hidden)
+        rows[split] = SplitRows(text.tokens(split), backwards, hidden)
     return Material(rows["validation"], rows["test"], vectors, rows["validation"].hidden.mean(0), seed)
 
 

@@ -144,6 +144,21 @@ def browsed_saes_are_trained(config: Config) -> Iterator[str]:
             yield from sae_exists(config, {**use, "run": run}, f"browser.use[{number}]")
 
 
+def named_latents_exist(config: Config) -> Iterator[str]:
+    """Latents that get a page are of trained autoencoders, and no page has the name of another."""
+    for name, entry in (config["interpretation"].get("named") or {}).items():
+        where = f"interpretation.named.{name}"
+        if entry is None:
+            continue
+        yield from sae_exists(config, entry, where)
+        width = config["sae"]["runs"][entry["run"]].get("d_sae")
+        if width is not None and entry["latent"] >= width:
+            run, latent = entry["run"], entry["latent"]
+            yield f"{where}.latent: expected a number below {width}, the d_sae of '{run}', found {latent}"
+        if name in config["corpus"]["planted"]["contexts"]:
+            yield f"{where}: expected a name that no planted context has, found '{name}'"
+
+
 def scored_saes_are_trained(config: Config) -> Iterator[str]:
     """Autoencoders that are scored are trained, and the judge reads the same tokens."""
     for number, use in plan.uses(config, "scores"):
@@ -168,6 +183,7 @@ CHECKS: tuple[Check, ...] = (
     interpreted_saes_are_trained,
     browsed_saes_are_trained,
     scored_saes_are_trained,
+    named_latents_exist,
     analysed_models_are_alike,
     words_are_groups,
     prompts_are_sets,

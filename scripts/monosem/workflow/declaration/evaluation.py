@@ -35,6 +35,14 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NamedLatent(TrainedSae):
+    """A latent that gets a page of its own."""
+
+    latent: Whole
+    """Its number."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Interpretation:
     """Latents beside neurons: examples, labels, specificity."""
 
@@ -46,6 +54,8 @@ class Interpretation:
     """Top examples per unit."""
     tokens: Count
     """Of each of validation and test."""
+    named: dict[Name, NamedLatent | None] | None = None
+    """Latents of your own choice that get a page, results/features/{name}.html; null leaves one out."""
 
 
 @dataclass(frozen=True, kw_only=True)

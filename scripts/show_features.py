@@ -1,0 +1,36 @@
+"""Draw the pages of single latents, and write each as one HTML file."""
+
+from pathlib import Path
+
+import numpy as np
+
+from scripts.monosem.core import artefacts
+from scripts.monosem.core.job import Job, run
+from scripts.monosem.figures import feature_page as drawing
+from scripts.monosem.figures import style
+from scripts.monosem.reporting import feature_page
+
+ABSENT = "No token of this context is in the text read, so that no latent was chosen for it."
+
+
+def main(job: Job) -> None:
+    pages = {}
+    for path, arrays in zip(job.input.features, job.input.arrays, strict=True):
+        document = artefacts.read_json(path)
+        pages |= dict.fromkeys(document["features"], (document, arrays))
+    template, css = (Path(path).read_text(encoding="utf-8") for path in (job.input.template, job.input.style))
+    for path in job.output.html:
+        name = Path(path).stem
+        if name not in pages:
+            style.save_figure(style.empty_figure(ABSENT), path.removesuffix(".html"))
+            artefacts.write_text(feature_page.absent(name, ABSENT, css), path)
+            continue
+        document, stored = pages[name]
+        with np.load(stored) as file:
+            arrays = {key.removeprefix(f"{name}."): file[key] for key in file.files if key.startswith(f"{name}.")}
+        svg, _ = style.save_figure(drawing.page(document["features"][name], arrays), path.removesuffix(".html"))
+        artefacts.write_text(feature_page.page(name, document, svg.read_text(encoding="utf-8"), template, css), path)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
