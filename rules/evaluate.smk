@@ -95,7 +95,6 @@ rule describe_features:
         sae=sae_files,
         codes=CODES,
         contexts=contexts_of_features,
-        code=code_of("describe_features"),
     output:
         features="results/evaluation/{model}/{site}/{run}/features.json",
         arrays="results/evaluation/{model}/{site}/{run}/features.npz",

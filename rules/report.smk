@@ -73,9 +73,8 @@ rule show_features:
     input:
         features=outputs_features.results(config, PLAN, "features.json"),
         arrays=outputs_features.results(config, PLAN, "features.npz"),
-        template="paper/feature.html.j2",
-        style="paper/report.css",
-        code=code_of("show_features"),
+        template=local("paper/feature.html.j2"),
+        style=local("paper/report.css"),
     output:
         html=outputs_features.files(config, PLAN, ".html"),
         **drawn(outputs_features.FOLDER, outputs_features.pages(config, PLAN), "Latents and neurons"),
