@@ -11,7 +11,7 @@ COUNTS = np.array([50, 25, 25])
 
 
 def tried(ratios, begin, place, least):
-    """The largest sum over stretches of `least` tokens or more that end at a place; of fewer where there are no more."""
+    """The largest sum over stretches of `least` tokens or more that end at a place; of fewer at a beginning."""
     starts = [start for start in range(begin, place + 1) if place - start + 1 >= least] or [place]
     return max(sum(ratios[start : place + 1]) for start in starts)
 
