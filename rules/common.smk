@@ -113,7 +113,7 @@ def device_of_model(wildcards):
 def activation_settings(wildcards):
     """Settings of the extraction for one model."""
     settings = config["activations"]
-    same = {key: settings[key] for key in ("dtype", "drop_first_position", "context")}
+    same = {key: settings[key] for key in ("dtype", "drop_first_position", "exclude_norm_above", "context")}
     return {**same, "tokens": plan.wanted_tokens(config, wildcards.model)}
 
 

@@ -13,6 +13,7 @@ rule evaluate_fidelity:
     output:
         fidelity="results/evaluation/{model}/{site}/fidelity.json",
         densities="results/evaluation/{model}/{site}/densities.npz",
+        norms="results/evaluation/{model}/{site}/norms.npz",
     log: "results/logs/evaluate_fidelity/{model}_{site}.log"
     benchmark: "results/benchmarks/evaluate_fidelity/{model}_{site}.tsv"
     threads: config["threads"]["evaluation"]

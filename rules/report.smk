@@ -28,6 +28,7 @@ rule plot_fidelity:
     input:
         results=outputs.fidelities(PLAN),
         densities=f"{HEADLINE_SITE}/densities.npz",
+        norms=outputs.norms(config, PLAN),
         curves=outputs.sae_curves(config, PLAN),
     output:
         **drawn("results/figures/fidelity", outputs.FIGURES["fidelity"], "Fidelity"),

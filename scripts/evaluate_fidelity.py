@@ -9,7 +9,7 @@ def main(job: Job) -> None:
     from scripts.monosem.evaluation.documents import to_json
     from scripts.monosem.evaluation.fidelity import site
 
-    result, densities = site.evaluate_site(
+    result, densities, norms = site.evaluate_site(
         job.folder("model"),
         job.folder("tokens"),
         job.folder("activations"),
@@ -21,6 +21,7 @@ def main(job: Job) -> None:
         job.folder("twin"),
     )
     artefacts.save_npz(job.output.densities, **densities)
+    artefacts.save_npz(job.output.norms, **norms)
     artefacts.write_json(to_json(result), job.output.fidelity)
 
 

@@ -1,10 +1,11 @@
 """A tiny world for evaluation tests: a random GPT-2, labelled tokens, stored activations, and autoencoders as folders.
 
 Tokens 10–19 are 'arabic', 20–29 'hebrew', 30–39 'dna', 40–48 'base64'; embedding dimension 0, 1, 2, 3 says which.
-Token 49 never occurs.
+Token 49 never occurs, but as the token of enormous norm that `make_world` makes on demand.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ CONTEXT, VOCAB, WIDTH = 16, 50, 16
 RESIDUAL, POST = "blocks.0.hook_resid_pre", "blocks.0.mlp.hook_post"
 
 
-def make_model(folder: Path) -> GPT2LMHeadModel:
+def make_model(folder: Path, change: Callable[[GPT2LMHeadModel], None] | None = None) -> GPT2LMHeadModel:
     torch.manual_seed(0)
     config = GPT2Config(
         n_layer=2, n_embd=WIDTH, n_head=2, n_inner=64, n_positions=CONTEXT, vocab_size=VOCAB, initializer_range=0.5,
@@ -33,15 +34,21 @@ def make_model(folder: Path) -> GPT2LMHeadModel:
         embedding[:, context] = -1.0
         embedding[10 * (context + 1) : 10 * (context + 2), context] = 4.0
     model.transformer.wpe.weight.mul_(0.1)
+    if change:
+        change(model)
     artefacts.save_tensors(
-        {name: value for name, value in model.state_dict().items() if name != "lm_head.weight"},
+        {
+            name: v
+            for name, v in model.state_dict().items()
+            if name != "lm_head.weight" or not config.tie_word_embeddings
+        },
         folder / "model.safetensors",
     )
     (folder / "config.json").write_text(json.dumps(config.to_dict(), default=str))
     return model
 
 
-def make_tokens(folder: Path) -> None:
+def make_tokens(folder: Path, every: int | None) -> None:
     random = np.random.default_rng(0)
     manifest = {"eos_token_id": 0, "vocab_size": VOCAB, "splits": {}, "files": {}}
     for split in corpus.SPLITS:
@@ -53,6 +60,8 @@ def make_tokens(folder: Path) -> None:
             documents.append(len(tokens))
             tokens += [0, *random.integers(low, high, length)]
             labels += [0, *[label] * length]
+        if every:
+            tokens[every::every] = [49] * len(tokens[every::every])
         arrays = {
             "tokens": np.array(tokens, np.uint16),
             "labels": np.array(labels, np.uint8),
@@ -96,15 +105,26 @@ def make_sae(folder: Path, site: str, model_sha256: str, seed: int | None, **ten
     return folder
 
 
-def make_world(root: Path, site: str) -> dict[str, Path]:
-    """Folders: model, tokens, activations, exact (autoencoder), random (autoencoder)."""
+def make_world(
+    root: Path, site: str, change: Callable[[GPT2LMHeadModel], None] | None = None, every: int | None = None,
+    exclude_norm_above: float | None = 10.0,
+) -> dict[str, Path]:  # fmt: skip
+    """Folders: model, tokens, activations, exact (autoencoder), random (autoencoder).
+
+    Args:
+        change: what to change in the model.
+        every: put token 49 at every such position.
+    """
     folders = {name: root / name for name in ("model", "tokens", "activations", "exact", "random")}
     for folder in folders.values():
         folder.mkdir(parents=True)
-    model = make_model(folders["model"])
-    make_tokens(folders["tokens"])
+    model = make_model(folders["model"], change)
+    make_tokens(folders["tokens"], every)
     digest = weights_sha256(folders["model"])
-    stream, extraction = load_tokens(folders["tokens"], "train"), run_pass.Extraction(1000, "float16", True)
+    stream, extraction = (
+        load_tokens(folders["tokens"], "train"),
+        run_pass.Extraction(1000, "float16", True, exclude_norm_above),
+    )
     identity = {"model": "model", "model_sha256": digest}
     manifests = run_pass.extract_all(model, {site: folders["activations"]}, stream, CONTEXT, extraction, 0, identity)
     centre = torch.tensor(manifests[site]["mean"])

@@ -79,7 +79,7 @@ CONFIG = {
         "deep": {"train": {"seed": 4}},
         "gpt2": {"pretrained": {"name": "no such model on any machine"}},
     },
-    "activations": {"drop_first_position": True},
+    "activations": {"drop_first_position": True, "exclude_norm_above": 10},
 }
 
 
@@ -154,6 +154,19 @@ def _fidelity_row(rng: np.random.Generator, l0: float, added: float, zero: float
     return row
 
 
+def _norms(model: str, site: str) -> dict:
+    few = model == "deep" and "resid" in site
+    return {
+        "median": 20.0, "largest": 4000.0, "exclude_norm_above": 10.0, "limit": 200.0, "n_excluded": 0,
+        "top_variance_share": 0.003, "top_variance_share_with_excluded": 0.003,
+        "top_variance_share_of_all": 0.9 if few else 0.003, "warning": None,
+        "massive": {
+            "n_tokens": 12 if few else 0, "share_of_tokens": 0.01 if few else 0.0, "n_at_first_position": 12 * few,
+            "n_dimensions": int(few), "dimensions": [3] * few, "largest": 4000.0, "largest_over_median": 2000.0,
+        },
+    }  # fmt: skip
+
+
 def fidelity(root: Path, model: str, site: str, runs: list[str], twin: bool) -> None:
     """fidelity.json and densities.npz of one site, and the training curves of its autoencoders."""
     rng, zero = np.random.default_rng(len(model)), 6.0
@@ -206,7 +219,7 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], twin: bool) -> 
     document = {
         "model": model, "site": site, "reference": runs[0], "split": "test", "context": 64, "conventions": {},
         "drop_first_position": True, "bootstrap_resamplings": 100, "n_tokens": 50_000, "n_scored_tokens": 49_000,
-        "n_documents": 300, "clean": clean, "runs": described,
+        "n_documents": 300, "norms": _norms(model, site), "clean": clean, "runs": described,
         "baselines": {n: {"what": f"what {n} is"} | _fidelity_row(rng, *numbers[:1], numbers[1], zero, numbers[2], twin)
                       for n, numbers in ways.items()},
         "identities": {"sae_plus_error_ce_change_nats": 1e-7, "zero_reconstruction_recovered": 0.0,
@@ -216,6 +229,11 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], twin: bool) -> 
     folder = root / f"evaluation/{model}/{site}"
     _write(folder / "fidelity.json", document)
     np.savez(folder / "densities.npz", **densities)
+    norms = rng.gamma(20, 1, (12, 64))
+    norms[:, 0] = 4000
+    kept = np.ones_like(norms, bool)
+    kept[:, 0] = False
+    np.savez(folder / "norms.npz", norms=norms, kept=kept, excluded=kept & (norms > 200))
 
 
 def _card(rng: np.random.Generator, index: int) -> dict:

@@ -57,14 +57,14 @@ def exact(
 
 def compare(
     exact: Float[Tensor, "batch context d_in"], approximate: Float[Tensor, "batch context d_in"]
-) -> dict[str, float]:
-    """Relative error over all and in the worst token, and the share of variance that stays."""
+) -> dict[str, float | None]:
+    """Relative error over all and in the worst token, and the share of variance that stays; None if all are equal."""
     x, y = (each.flatten(0, 1).cpu().double() for each in (exact, approximate))  # MPS has no float64
     error, size = (y - x).norm(dim=-1), x.norm(dim=-1)
     spread = (x - x.mean(0)).square().sum()
     return {
         "tokens": len(x),
-        "relative_error": float(error.square().sum().sqrt() / size.square().sum().sqrt()),
+        "relative_error": float(error.norm() / size.norm().clamp_min(1e-30)),
         "worst_token_relative_error": float((error / size.clamp_min(1e-30)).max()),
-        "explained_variance": float(1 - error.square().sum() / spread),
+        "explained_variance": float(1 - error.square().sum() / spread) if spread > 0 else None,
     }

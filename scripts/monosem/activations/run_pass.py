@@ -4,7 +4,9 @@ Several sites cost one pass. Nothing after the last of them is computed, the une
 weights and one batch, whatever the number of tokens.
 """
 
-from collections.abc import Callable, Mapping
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor, nn
 
+from scripts.monosem.activations import norms
+from scripts.monosem.activations.norms import Ordinary
 from scripts.monosem.activations.row_writer import RowWriter
 from scripts.monosem.activations.store import DTYPES, as_bits
 from scripts.monosem.core import artefacts
@@ -36,11 +40,13 @@ class Extraction:
     """Options of an extraction."""
 
     tokens: int
-    """At least this many rows are wanted; fewer if the split is shorter."""
+    """As many rows are wanted, excluded ones counted; fewer if the split is shorter."""
     dtype: str
     """On disk, `float16` or `bfloat16`; float16 gives way to bfloat16 where a value is too large for it."""
     drop_first_position: bool
     """Also drop position 0 of every window (<|endoftext|> is always dropped)."""
+    exclude_norm_above: float | None = None
+    """Also drop tokens whose norm is above this many times the median of the first rows; None keeps them all."""
     batch_size: int = 32
     """Windows per forward pass, at most."""
 
@@ -65,13 +71,26 @@ class Sink:
     """Largest absolute value."""
     positions: list[Integer[np.ndarray, " _"]] = field(default_factory=list)
     """Position of each row in its window."""
+    ordinary: Ordinary | None = None
+    """The tokens that are kept; set before the first row."""
+    excluded: list[Float[np.ndarray, " _"]] = field(default_factory=list)
+    """Squared deviations of the tokens that were left out."""
+    deviations: list[Float[np.ndarray, " _"]] = field(default_factory=list)
+    """Squared deviations of the others."""
 
     def add(self, rows: Float[Tensor, "n d_in"], positions: Integer[np.ndarray, " n"]) -> bool:
         """Store rows; False if float16 cannot hold them. Raises: ArtefactError for NaN or infinity."""
         low, high = (float(x) for x in rows.aminmax())
-        self.largest = max(self.largest, -low, high)
         if not -low < float("inf") or not high < float("inf"):
             raise artefacts.ArtefactError(f"{self.site.name}: the model gives NaN or infinity; check its weights")
+        ordinary, deviations = self.ordinary.holds(rows), self.ordinary.deviations(rows)
+        self.deviations.append(deviations[ordinary])
+        if not ordinary.all():
+            self.excluded.append(deviations[~ordinary])
+            rows, positions = rows[ordinary], positions[ordinary]
+        if not len(rows):
+            return True
+        self.largest = max(self.largest, float(rows.abs().max()))
         if self.dtype == "float16" and self.largest > LARGEST_FLOAT16:
             return False
         stored = rows.to(DTYPES[self.dtype])
@@ -105,13 +124,11 @@ def reader(
     return lambda tokens: sites.capture_all(model, wanted, tokens, separator), batch
 
 
-def one_pass(
-    read: Read, batch: int, sinks: list[Sink], stream: TokenStream, context: int, config: Extraction, seed: int,
-    device: str,
-) -> list[Sink]:  # fmt: skip
-    """Fill the sinks; returns those that overflowed float16, with nothing written."""
-    starts = windows(stream, context, None, derive_seed(seed, "windows"))
-    progress, n_rows, overflown = Progress(config.tokens, "tokens"), 0, []
+def passes(
+    read: Read, batch: int, stream: TokenStream, context: int, config: Extraction, seed: int, device: str
+) -> Iterator[tuple[Integer[np.ndarray, " n"], list[Float[Tensor, "n _"]]]]:
+    """Pass by pass, the positions of the kept tokens in their windows, and their activations at every site."""
+    starts, n_rows = windows(stream, context, None, derive_seed(seed, "windows")), 0
     for first in range(0, len(starts), batch):
         tokens = stream.tokens[starts[first : first + batch, None] + np.arange(context)].astype(np.int64)
         keep: Bool[np.ndarray, "batch context"] = kept_positions(
@@ -120,13 +137,32 @@ def one_pass(
         if not keep.any():
             continue
         kept, place = torch.from_numpy(keep), np.nonzero(keep)[1].astype(np.uint16)[: config.tokens - n_rows]
-        for sink, values in zip(sinks, read(torch.from_numpy(tokens).to(device)), strict=True):
-            if sink not in overflown and not sink.add(values.cpu()[kept][: len(place)], place):
+        yield place, [values.cpu()[kept][: len(place)] for values in read(torch.from_numpy(tokens).to(device))]
+        n_rows += len(place)
+        if n_rows >= config.tokens:
+            return
+
+
+def one_pass(
+    read: Read, batch: int, sinks: list[Sink], stream: TokenStream, context: int, config: Extraction, seed: int,
+    device: str,
+) -> list[Sink]:  # fmt: skip
+    """Fill the sinks; returns those that overflowed float16, with nothing written."""
+    progress, n_rows, overflown = Progress(config.tokens, "tokens"), 0, []
+    rows = passes(read, batch, stream, context, config, seed, device)
+    first = []
+    while sum(len(place) for place, _ in first) < norms.FIRST_ROWS and (following := next(rows, None)):
+        first.append(following)
+    for number, sink in enumerate(sinks if first else ()):
+        sink.ordinary = norms.ordinary(torch.cat([values[number] for _, values in first]), config.exclude_norm_above)
+    for place, values in itertools.chain(first, rows):
+        for sink, at_site in zip(sinks, values, strict=True):
+            if sink not in overflown and not sink.add(at_site, place):
                 sink.writer.discard()
                 overflown.append(sink)
         n_rows += len(place)
         progress.update(n_rows)
-        if n_rows >= config.tokens or len(overflown) == len(sinks):
+        if len(overflown) == len(sinks):
             break
     if n_rows < config.tokens and len(overflown) < len(sinks):
         say(f"the split holds {n_rows:,} tokens, fewer than the {config.tokens:,} asked for; all were taken")
@@ -189,7 +225,17 @@ def extract_all(
 def _finish(sink: Sink, folder: Path, context: int, config: Extraction, identity: Mapping[str, Any]) -> dict[str, Any]:
     positions = np.concatenate(sink.positions)
     artefacts.save_npy(positions, folder / "positions.npy")
-    n_rows = len(positions)
+    n_rows, n_excluded = len(positions), sum(map(len, sink.excluded))
+    share, of_all = norms.top_share(sink.deviations), norms.top_share([*sink.deviations, *sink.excluded])
+    times = config.exclude_norm_above
+    if n_excluded:
+        say(
+            f"{sink.site.name}: {n_excluded:,} of {n_rows + n_excluded:,} tokens have norms above {times:g} times the "
+            f"median ({sink.ordinary.median:.4g}) and are left out; with them, {norms.TOP_SHARE:.1%} of the tokens "
+            f"hold {of_all:.1%} of the variance"
+        )
+    if sentence := norms.warning(share, times):
+        say(f"{sink.site.name}: {sentence}")
     manifest = {
         **identity,
         "site": sink.site.name,
@@ -202,6 +248,12 @@ def _finish(sink: Sink, folder: Path, context: int, config: Extraction, identity
         "mean_norm": sink.norm / n_rows,
         "rms_norm": (sink.square / n_rows) ** 0.5,
         "largest": sink.largest,
+        "median_norm": sink.ordinary.median,
+        "exclude_norm_above": times,
+        "norm_limit": sink.ordinary.limit if math.isfinite(sink.ordinary.limit) else None,
+        "n_excluded": n_excluded,
+        "top_variance_share": share,
+        "top_variance_share_with_excluded": of_all,
         "positions": "positions.npy",
         "shards": sink.writer.close(),
         "mean": (sink.total / n_rows).tolist(),

@@ -15,6 +15,7 @@ from torch import Tensor
 from scripts.monosem.metrics.ratio import ratio
 
 Totals = Mapping[str, float | np.ndarray]
+ROUNDINGS = 64  # machine epsilons by which the loss of a token may be off; measured on one-layer models: about 1
 
 CONVENTIONS = {
     "explained_variance": "1 - sum ||x - x_hat||^2 / sum ||x - mean x||^2, pooled over tokens, mean per dimension",
@@ -34,6 +35,15 @@ CONVENTIONS = {
     "kl_div_score": "(KL_zero - KL_sae) / KL_zero",
     "interval": "95 % percentile bootstrap over documents, paired between conditions: ratio of resampled sums",
 }
+
+
+def loss_rounding(loss: float, n_tokens: float, epsilon: float) -> float:
+    """By how much a mean loss may be off: errors of tokens have random signs, and their mean shrinks with √n.
+
+    Args:
+        epsilon: of the dtype that the model computes in.
+    """
+    return ROUNDINGS * epsilon * abs(loss) / max(float(n_tokens), 1.0) ** 0.5
 
 
 def _row_sum(values: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
@@ -59,18 +69,23 @@ def reconstruction_terms(
         "n": torch.ones_like(error),
         "squared_error": error,
         "squared_deviation": centred,
+        "squared_norm_in": square_in,
         "squared_norm_out": square_out,
         "dot": dot,
         "norm_in": norm_in,
         "norm_out": norm_out,
-        "norm_ratio": norm_out / norm_in.clamp_min(tiny),
+        "norm_ratio": torch.where(norm_in > 0, norm_out / norm_in.clamp_min(tiny), 0.0),
+        "n_with_length": (norm_in > 0).to(error.dtype),
         "cosine": dot / (norm_in * norm_out).clamp_min(tiny),
-        "legacy": 1 - error / centred.clamp_min(tiny),
+        "legacy": torch.where(centred > 0, 1 - error / centred.clamp_min(tiny), 0.0),
+        "n_off_centre": (centred > 0).to(error.dtype),
     }
 
 
 def explained_variance(totals: Totals, drift: Float[np.ndarray, " d"]) -> float | None:
     """Pooled R²: 1 − Σ‖x−x̂‖² / Σ‖x−x̄‖², with x̄ the per-dimension mean of the evaluated tokens.
+
+    None for activations that vary no more than float32 rounds them.
 
     Args:
         totals: sums of `reconstruction_terms`.
@@ -78,7 +93,9 @@ def explained_variance(totals: Totals, drift: Float[np.ndarray, " d"]) -> float 
             and loses no digits for one near the mean.
     """
     variance = totals["squared_deviation"] - float(np.square(drift).sum()) / totals["n"]
-    return None if variance <= 0 else float(1 - totals["squared_error"] / variance)
+    rounding = float(np.finfo(np.float32).eps) ** 2 * float(totals["squared_norm_in"])
+    unexplained = ratio(totals["squared_error"], max(float(variance), 0.0), rounding)
+    return None if unexplained is None else 1 - unexplained
 
 
 def explained_variance_of(x: Float[Tensor, "n d"], reconstruction: Float[Tensor, "n d"]) -> float:
@@ -92,26 +109,24 @@ def reconstruction_metrics(totals: Totals, drift: Float[np.ndarray, " d"]) -> di
     n = totals["n"]
     return {
         "explained_variance": explained_variance(totals, drift),
-        "explained_variance_legacy": float(totals["legacy"] / n),
+        "explained_variance_legacy": ratio(totals["legacy"], totals["n_off_centre"]),
         "mse": float(totals["squared_error"] / n),
         "cossim": float(totals["cosine"] / n),
         "l2_norm_in": float(totals["norm_in"] / n),
         "l2_norm_out": float(totals["norm_out"] / n),
-        "l2_ratio": float(totals["norm_ratio"] / n),
+        "l2_ratio": ratio(totals["norm_ratio"], totals["n_with_length"]),
         "relative_reconstruction_bias": ratio(totals["squared_norm_out"], totals["dot"]),
     }
 
 
-def ce_loss_score(clean, replaced, zero):
-    """Share of the loss recovered: (zero − replaced) / (zero − clean) of mean losses; numbers or arrays.
+def ce_loss_score(clean: float, replaced: float, zero: float, rounding: float = 0.0) -> float | None:
+    """Share of the loss recovered: (zero − replaced) / (zero − clean) of mean losses.
 
-    None (for numbers) where ablation costs nothing, so that nothing can be recovered.
+    None where ablation costs no more than `rounding` (see `loss_rounding`), so that nothing can be recovered.
     """
-    if np.ndim(zero) == 0:
-        return ratio(zero - replaced, zero - clean)
-    return (zero - replaced) / (zero - clean)
+    return ratio(zero - replaced, zero - clean, rounding)
 
 
-def kl_div_score(replaced: float, zero: float) -> float | None:
-    """Share of the divergence avoided: (KL_zero − KL) / KL_zero."""
-    return ratio(zero - replaced, zero)
+def kl_div_score(replaced: float, zero: float, rounding: float = 0.0) -> float | None:
+    """Share of the divergence avoided: (KL_zero − KL) / KL_zero; None where KL_zero is no more than `rounding`."""
+    return ratio(zero - replaced, zero, rounding)

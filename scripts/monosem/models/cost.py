@@ -13,6 +13,7 @@ import psutil
 from scripts.monosem.core.artefacts import ArtefactError, human_bytes
 from scripts.monosem.core.job import duration
 from scripts.monosem.models.families import Family, family_of, shape_of
+from scripts.monosem.models.site_names import parse
 
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 WORKING_BYTES = 6 * 10**8  # of an extraction beside the weights, whatever the number of tokens
@@ -98,6 +99,28 @@ def flops_per_token(config: Mapping[str, Any], last_block: int, context: int) ->
         2 * 2 * shape.n_head * shape.d_head * context / 2
     )  # scores and mixing, over the half that the causal mask leaves
     return (last_block + 1) * (2.0 * size.block + attended)
+
+
+def evaluation_flops(config: Mapping[str, Any], site: str, context: int, replacements: int) -> float:
+    """Multiplications and additions of the matrix products, per token, to score a model and as many replacements.
+
+    The clean model costs all blocks and the unembedding twice (logits, and their mean unembedding vector), a
+    replacement what comes after the site and the unembedding once. Of the site's own block, all that may be computed
+    again counts.
+    Raises: ValueError for a model of no known family, or a site that the configuration named.
+    """
+    layer, inner, _ = parse(site, config)
+    if layer is None:
+        raise ValueError(f"'{site}': where in the model this site is, is not known")
+    family = family_of(config)
+    shape = shape_of(config, family)
+    width = shape.d_model * shape.d_mlp
+    again = {"hook_resid_post": 0.0, "hook_mlp_out": 0.0, "mlp.hook_post": 2.0 * width}
+    mlp = 2.0 * width * (3 if family.gated else 2)
+    block = flops_per_token(config, 0, context)
+    unembedding = 2.0 * shape.n_vocab * shape.d_model
+    after = again.get(inner, block if inner == "hook_resid_pre" else mlp) + (shape.n_layer - layer - 1) * block
+    return shape.n_layer * block + 2 * unembedding + replacements * (after + unembedding)
 
 
 def disk_bytes(n_tokens: int, widths: list[int]) -> int:

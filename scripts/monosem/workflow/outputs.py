@@ -9,7 +9,17 @@ from scripts.monosem.workflow.plan import Config, Plan
 
 FIGURES = {
     "models": ("training-curves", "losses"),
-    "fidelity": ("frontier", "baselines", "sites", "layers", "density", "density-bias-cosine", "training", "shrinkage"),
+    "fidelity": (
+        "frontier",
+        "baselines",
+        "sites",
+        "layers",
+        "density",
+        "density-bias-cosine",
+        "training",
+        "shrinkage",
+        "norms",
+    ),
     "sweeps": ("ablation", "dead-latents"),
     "interpretation": (
         "activation-by-label",
@@ -21,6 +31,8 @@ FIGURES = {
         "scores-by-interval",
     ),
 }
+NORMS_SHOWN = 5
+"""Sites of the model of chapter 3 whose norms are drawn: one for each panel beside the headline's."""
 
 
 def headline(config: Config) -> dict[str, str]:
@@ -54,6 +66,14 @@ def curves(the_plan: Plan) -> list[str]:
 def fidelities(the_plan: Plan) -> list[str]:
     """Evaluations of all sites."""
     return [f"results/evaluation/{model}/{site}/fidelity.json" for model, site in the_plan.sites]
+
+
+def norms(config: Config, the_plan: Plan) -> list[str]:
+    """Norms of the tokens at the headline's site and at those of the model of chapter 3."""
+    place = headline(config)
+    headline_site = (place["model"], place["site"])
+    deep = [where for where in the_plan.sites if where[0] == the_plan.language_model and where != headline_site]
+    return [f"results/evaluation/{model}/{site}/norms.npz" for model, site in (headline_site, *deep[:NORMS_SHOWN])]
 
 
 def sae_curves(config: Config, the_plan: Plan) -> list[str]:
@@ -180,5 +200,6 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
         "contexts": list(planted["contexts"]) if planted["share"] else [],
         "features": list(outputs_features.pages(config, the_plan)),
         "drop_first_position": config["activations"]["drop_first_position"],
+        "exclude_norm_above": config["activations"]["exclude_norm_above"],
         "compares_sweeps": "sweeps" in families(config, the_plan),
     }

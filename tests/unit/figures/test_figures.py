@@ -36,7 +36,12 @@ def test_every_figure_is_drawn(results, tmp_path, monkeypatch):
             "curves": [f"results/models/{m}/training.jsonl" for m in ("first", "other", "deep")],
             "trainings": [f"results/models/{m}/training.json" for m in report_results.MODELS],
         },
-        "fidelity": {"results": fidelities, "densities": f"{site}/densities.npz", "curves": curves},
+        "fidelity": {
+            "results": fidelities,
+            "densities": f"{site}/densities.npz",
+            "curves": curves,
+            "norms": [path.replace("fidelity.json", "norms.npz") for path in fidelities],
+        },
         "sweeps": {"fidelity": f"{site}/fidelity.json", "curves": curves},
         "interpretation": {
             "units": [f"results/evaluation/{m}/{SITE}/wide/interpretation.json" for m in ("first", "permuted")],

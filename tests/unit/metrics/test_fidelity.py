@@ -108,3 +108,23 @@ def test_loss_recovered_by_hand():
 def test_divergence_avoided_by_hand():
     assert fidelity.kl_div_score(0.1, 0.4) == pytest.approx(0.75)
     assert fidelity.kl_div_score(0.0, 0.0) is None
+
+
+def test_a_token_of_no_length_has_no_ratio():
+    result = pooled([[0, 0], [3, 4]], [[1, 0], [6, 8]])
+    assert result["l2_ratio"] == 2.0
+    assert pooled([[0, 0], [0, 0]], [[1, 0], [1, 0]])["l2_ratio"] is None
+
+
+def test_activations_that_vary_by_rounding_alone_have_no_variance():
+    x = 100 + 1e-6 * np.random.default_rng(0).normal(size=(50, 4))  # float32 has steps of 7.6e-6 there
+    assert pooled(x, x + 1e-6)["explained_variance"] is None
+    assert pooled(100 + 1e3 * (x - 100), x)["explained_variance"] is not None
+
+
+def test_a_gap_within_rounding_is_no_gap():
+    rounding = fidelity.loss_rounding(3.0, 10_000, 2**-23)
+    assert rounding == pytest.approx(64 * 2**-23 * 3 / 100)
+    assert fidelity.ce_loss_score(3.0, 3.1, 3.0 + rounding / 2, rounding) is None
+    assert fidelity.ce_loss_score(3.0, 3.0, 3.0 + 2 * rounding, rounding) == pytest.approx(1)
+    assert fidelity.kl_div_score(0.0, rounding / 2, rounding) is None

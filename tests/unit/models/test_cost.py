@@ -2,10 +2,12 @@
 
 import psutil
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from scripts.monosem.core import artefacts
-from scripts.monosem.models import cost
-from scripts.monosem.models.families import family_of
+from scripts.monosem.models import cost, sites, splice
+from scripts.monosem.models.families import family_of, shape_of
 from tests.helpers import family_models
 
 
@@ -41,3 +43,23 @@ def test_an_eight_billion_llama_is_planned_from_its_configuration(monkeypatch):
     sentence = cost.sentence(LLAMA_3_8B, "bfloat16", 16, 128, 1_000_000, 1e12)
     assert "17 of 32 blocks" in sentence and "9.1 GB" in sentence and "2 h" in sentence
     assert family_of(LLAMA_3_8B).gated
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+@pytest.mark.parametrize("site", ["hook_resid_pre", "hook_resid_mid", "mlp.hook_post", "hook_resid_post"])
+def test_the_flops_of_an_evaluation_are_those_that_torch_counts(name, site):
+    """A clean pass with its reference and one replacement, counted while they run."""
+    model, batch, context = family_models.model(name), 4, 8
+    site = sites.resolve(model, f"blocks.0.{site}")
+    tokens = torch.randint(0, model.config.vocab_size, (batch, context), generator=torch.Generator().manual_seed(0))
+    unembedding = splice.unembedding_of(model)
+    with FlopCounterMode(display=False) as counter:
+        clean = splice.run_clean(model, site, tokens)
+        reference = splice.reference(clean.final.flatten(0, 1), unembedding, tokens.flatten())
+        hidden = splice.run_suffix(model, site, clean, clean.activations)
+        splice.score(reference, hidden.flatten(0, 1), unembedding)
+    shape = shape_of(model.config.to_dict(), family_of(model.config.to_dict()))
+    blocks = shape.n_layer + shape.n_layer - 1 + (site.inner == "hook_resid_pre")
+    attended = blocks * 2 * shape.n_head * shape.d_head * context  # which torch does not count on a CPU
+    flops = cost.evaluation_flops(model.config.to_dict(), site.name, context, 1)
+    assert counter.get_total_flops() / (batch * context) == pytest.approx(flops - attended)

@@ -109,8 +109,13 @@ def test_zero_ablating_the_mlp_output_equals_a_model_without_that_mlp(model, tok
     assert torch.allclose(spliced, model.lm_head(model.transformer.ln_f(middle)), atol=1e-4)
 
 
-def test_loss_and_divergence_equal_their_definitions(model, tokens, monkeypatch):
-    monkeypatch.setattr(splice, "ROW_CHUNK_NUMBERS", 800)  # 16 rows at a time: several uneven chunks
+@pytest.mark.parametrize(("fewest_rows", "block"), [(1, (16, 50)), (128, (20, 40))])
+def test_loss_and_divergence_equal_their_definitions(model, tokens, monkeypatch, fewest_rows, block):
+    """In whole rows and in parts of the vocabulary; 37 rows and 50 tokens make uneven blocks."""
+    monkeypatch.setattr(splice, "BLOCK_NUMBERS", 800)
+    monkeypatch.setattr(splice, "FEWEST_ROWS", fewest_rows)
+    monkeypatch.setattr(splice, "BLOCK_ROWS", 20)
+    assert tuple(part[0].stop for part in splice._blocks(37, 50)) == block
     generator = torch.Generator().manual_seed(3)
     unembedding = splice.unembedding_of(model)
     hidden, other = torch.randn(2, 37, 16, generator=generator) * 2

@@ -56,7 +56,7 @@ def imported(world, folder: Path, target: Path, site: str = POST, **options) -> 
 
 
 def evaluate(world, sae: Path) -> tuple[dict, dict]:
-    result, densities = fidelity_site.evaluate_site(
+    result, densities, _ = fidelity_site.evaluate_site(
         world["model"], world["tokens"], world["activations"], [sae], EVALUATION, 0, "cpu"
     )
     return to_json(result), densities

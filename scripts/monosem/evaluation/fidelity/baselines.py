@@ -1,17 +1,23 @@
 """Baselines that a sparse autoencoder must beat: reconstructions of the same activations from as many numbers.
 
-Every function here and every SAE gives a `Reconstructor`: activations in, reconstruction and the numbers it used out.
+Each of them, and each SAE, is a `Reconstructor`: activations in, reconstruction and the numbers it used out.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scripts.monosem.core.runtime import derive_seed
+from scripts.monosem.sae import model as sae_model
 from scripts.monosem.sae.kernels.select import codes_of, topk_codes
 from scripts.monosem.sae.kernels.sparse import Codes, decode
+from scripts.monosem.sae.model import Sae
+
+LATENT_NUMBERS = 2**22  # dense pre-activations in flight: 16 MB of float32
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class Reconstructor:
     """Number of latents, for an SAE."""
     by_token: Callable[[Int[Tensor, " n"]], Float[Tensor, "n d"]] | None = None
     """Token ids to reconstructions, for one that reads the tokens instead of the activations."""
+    flops: float = 0.0
+    """Multiplications and additions of its matrix products with all directions, per token."""
 
 
 def zero() -> Reconstructor:
@@ -58,29 +66,34 @@ def top_neurons(k: int) -> Reconstructor:
     return Reconstructor(f"the {k} neurons of largest absolute activation; the others at zero", apply)
 
 
-def principal_components(sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], k: int) -> Float[Tensor, "k d"]:
+def principal_components(
+    parts: Iterable[Float[Tensor, "_ d"]], centre: Float[Tensor, " d"], k: int
+) -> Float[Tensor, "k d"]:
     """The k orthonormal directions of largest variance about `centre`, from the covariance in float64.
+
+    The rows come in parts, so that they need not all be in memory.
 
     Not scikit-learn's PCA, which wants all rows in float64 at once and a centre of its own (2.3 s of start-up, too).
     """
-    d = sample.shape[1]
-    covariance = torch.zeros(d, d, dtype=torch.float64)
-    for rows in (sample - centre).split(8192):
-        covariance += (rows.T @ rows).double().cpu()
-    return torch.linalg.eigh(covariance / len(sample)).eigenvectors[:, -k:].T.float().to(sample.device)
+    scatter, n = torch.zeros(len(centre), len(centre), dtype=torch.float64), 0
+    for rows in parts:
+        centred, n = rows - centre, n + len(rows)
+        scatter += (centred.T @ centred).double().cpu()
+    return torch.linalg.eigh(scatter / n).eigenvectors[:, -k:].T.float().to(centre.device)
 
 
-def pca(sample: Float[Tensor, "n d"], centre: Float[Tensor, " d"], k: int) -> Reconstructor:
-    """Projection on the first k principal components of training activations."""
-    k = min(k, sample.shape[1])
-    components = principal_components(sample, centre, k)
-    every = torch.arange(k, device=sample.device)
+def pca(parts: Iterable[Float[Tensor, "_ d"]], centre: Float[Tensor, " d"], k: int) -> Reconstructor:
+    """Projection on the first k principal components of training activations, which come in parts."""
+    k = min(k, len(centre))
+    components = principal_components(parts, centre, k)
+    every = torch.arange(k, device=centre.device)
 
     def apply(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Codes]:
         scores = (x - centre) @ components.T
         return centre + scores @ components, codes_of(scores.abs(), every.expand_as(scores).contiguous())
 
-    return Reconstructor(f"the first {k} principal components of the training activations", apply)
+    what = f"the first {k} principal components of the training activations"
+    return Reconstructor(what, apply, flops=4.0 * components.numel())
 
 
 def random_dictionary(
@@ -110,4 +123,53 @@ def random_dictionary(
         reconstruction, codes = raw(x)
         return centre + scale * reconstruction, codes
 
-    return Reconstructor(f"{d_sae} random unit directions, the {k} best per token, encoder = decoder transposed", apply)
+    what = f"{d_sae} random unit directions, the {k} best per token, encoder = decoder transposed"
+    return Reconstructor(what, apply, flops=2.0 * decoder.numel())
+
+
+def rows_at_once(sae: Sae) -> int:
+    """Rows whose pre-activations are in memory at a time."""
+    return max(64, LATENT_NUMBERS // sae.d_sae)
+
+
+def sae_reconstructor(sae: Sae, what: str) -> Reconstructor:
+    """An SAE as a reconstructor; wide codes are made a few rows at a time and stay sparse."""
+
+    def apply(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Codes]:
+        codes = sae_model.concatenate([sae_model.encode_active(sae, rows) for rows in x.split(rows_at_once(sae))])
+        return sae_model.decode_active(sae, codes), codes
+
+    return Reconstructor(what, apply, sae.d_sae, flops=2.0 * sae.d_in * sae.d_sae)
+
+
+def mean_l0(sae: Sae, x: Float[Tensor, "n d"]) -> float:
+    """Mean number of latents > 0 per row."""
+    active = [(sae_model.encode_active(sae, rows).values > 0).sum() for rows in x.split(rows_at_once(sae))]
+    return float(sum(active)) / len(x)
+
+
+def make_baselines(
+    parts: Callable[[], Iterator[Float[Tensor, "_ d"]]], centre: Float[Tensor, " d"], reference: Sae | None,
+    neighbour: Sae | None, seed: int,
+) -> dict[str, Reconstructor]:  # fmt: skip
+    """The baselines of a site; those that spend numbers spend as many per token as the reference SAE's L0.
+
+    Args:
+        parts: gives random training activations, a part at a time.
+    """
+    made = {"zero_ablation": zero(), "mean_ablation": mean(centre)}
+    if reference is not None:
+        sample = torch.cat(list(itertools.islice(parts(), 2)))
+        k = min(max(1, round(mean_l0(reference, sample))), sample.shape[1])
+        made |= {
+            "top_neurons_about_mean": top_neurons_about_mean(centre, k),
+            "top_neurons": top_neurons(k),
+            "pca": pca(parts(), centre, k),
+            "random_dictionary": random_dictionary(
+                sample, centre, reference.d_sae, min(k, reference.d_sae), derive_seed(seed, "dictionary")
+            ),
+        }
+    if neighbour is not None:
+        hook = neighbour.cfg["metadata"]["hook_name"]
+        made["other_layer_sae"] = sae_reconstructor(neighbour, f"the SAE of {hook}, applied here; at its own L0")
+    return made

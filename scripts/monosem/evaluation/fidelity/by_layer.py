@@ -16,7 +16,8 @@ def summary(column: Sequence[Document]) -> dict[str, Any]:
         < document["baselines"]["other_layer_sae"]["ce_increase_nats_low"]
         for document in column
     ]
-    by_share = sorted(column, key=lambda document: reference_row(document)["ce_loss_score"] or 0.0)
+    defined = [document for document in column if reference_row(document)["ce_loss_score"] is not None]
+    by_share = sorted(defined or column, key=lambda document: reference_row(document)["ce_loss_score"] or 0.0)
     return {
         "place": layer_of(column[0]["site"])[1],
         "least_gap_nats": min(gaps),

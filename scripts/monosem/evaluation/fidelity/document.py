@@ -16,8 +16,8 @@ class Fidelity:
 
     explained_variance: float | None
     """1 − Σ‖x−x̂‖² / Σ‖x−x̄‖²; None if the activations do not vary."""
-    explained_variance_legacy: float
-    """Mean over tokens of 1 − ‖x−x̂‖² / ‖x−c‖², c the training mean."""
+    explained_variance_legacy: float | None
+    """Mean over tokens of 1 − ‖x−x̂‖² / ‖x−c‖², c the training mean; None if all are there."""
     mse: float
     """‖x−x̂‖², summed over dimensions, mean over tokens."""
     cossim: float
@@ -26,8 +26,8 @@ class Fidelity:
     """Mean ‖x‖."""
     l2_norm_out: float
     """Mean ‖x̂‖."""
-    l2_ratio: float
-    """Mean ‖x̂‖ / ‖x‖."""
+    l2_ratio: float | None
+    """Mean ‖x̂‖ / ‖x‖ over tokens with x ≠ 0; None if there are none."""
     relative_reconstruction_bias: float | None
     """E‖x̂‖² / E[x·x̂]; None for a reconstruction of zeros."""
     l0: float
@@ -111,6 +111,8 @@ class SaeRow:
     """Weight of the L0 penalty, where the architecture has one."""
     vectors: int | None
     """Activation vectors trained on; None for one that was imported."""
+    with_excluded: Fidelity | None = None
+    """Fidelity where tokens above the norm limit are reconstructed, too; None if the text has none."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ class BaselineRow:
     fidelity: Fidelity = field(metadata=FLAT)
     densities: Densities | None = field(metadata=FLAT, default=None)
     """For baselines that are autoencoders."""
+    with_excluded: Fidelity | None = None
+    """Fidelity where tokens above the norm limit are replaced, too; None if the text has none."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +149,53 @@ class CleanModel:
 
 
 @dataclass(frozen=True)
+class MassiveActivations:
+    """Activations above 100 in size and 1,000 times the median of their window (Sun et al. 2024), at all positions."""
+
+    n_tokens: int
+    """Tokens that have one; special tokens and first positions are among them."""
+    share_of_tokens: float
+    """Of all tokens that were read."""
+    n_at_first_position: int
+    """Massive activations at the first position of a window."""
+    n_dimensions: int
+    """Dimensions in which there are any."""
+    dimensions: tuple[int, ...]
+    """The first eight of these, those with most of them first."""
+    largest: float
+    """Largest size of an activation."""
+    largest_over_median: float | None
+    """Largest ratio of an activation's size to the median of its window; None where every median is 0."""
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Norms of the activations that were read, and what is done about tokens of enormous norm."""
+
+    median: float
+    """Of the tokens that are neither special nor dropped."""
+    largest: float
+    """Of all tokens."""
+    exclude_norm_above: float | None
+    """Multiple of the median norm in the extraction, above which tokens are excluded; None: none are."""
+    limit: float | None
+    """The same as a norm."""
+    n_excluded: int
+    """Tokens above it: untouched, but for `with_excluded`."""
+    top_variance_share: float | None
+    """Share of the variance that the top 0.1 % of the replaced tokens hold."""
+    top_variance_share_with_excluded: float | None
+    """The same of these and the excluded ones."""
+    top_variance_share_of_all: float | None
+    """The same of all tokens that were read, special ones and first positions among them."""
+    warning: str | None
+    """A sentence where few of the replaced tokens hold most of the variance."""
+    massive: MassiveActivations
+
+
+@dataclass(frozen=True)
 class Identities:
-    """Identities that were asserted on the first batches, and by how much they were missed."""
+    """Identities that were asserted on the first windows, and by how much they were missed."""
 
     sae_plus_error_ce_change_nats: float | None
     """Largest change of the loss by SAE(x) + error."""
@@ -157,7 +206,7 @@ class Identities:
     identity_kl_nats: float
     """KL(clean || the activations themselves)."""
     n_tokens: int
-    """Tokens of those batches."""
+    """Tokens of those windows."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +273,7 @@ class SiteFidelity:
     """Positions whose next token was scored."""
     n_documents: int
     clean: CleanModel
+    norms: Norms
     runs: dict[str, SaeRow]
     baselines: dict[str, BaselineRow]
     identities: Identities

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.evaluation.fidelity.run import Settings, Tally
+from scripts.monosem.evaluation.fidelity.batch import Settings
+from scripts.monosem.evaluation.fidelity.run import Tally
 from scripts.monosem.models import score
 from scripts.monosem.text.tokens import TokenStream, kept_positions, windows
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from scripts.monosem.evaluation.fidelity.document import CleanModel, Densities, Fidelity
-from scripts.monosem.evaluation.fidelity.run import Evaluated, Tally
+from scripts.monosem.evaluation.fidelity.run import Sums, Tally
 from scripts.monosem.metrics import bootstrap, fidelity, sparsity
 
 
@@ -26,14 +26,16 @@ def ratios(
         twin: of the same model trained without MLPs, where there is one.
     """
     clean_loss, loss, zero_loss = (part["loss"] / clean["n_scored"] for part in (clean, column, zero))
-    worth = {}
-    if twin is not None:
-        worth = {"mlp_worth_kept": fidelity.ce_loss_score(clean_loss, loss, twin["loss"] / clean["n_scored"])}
-    return worth | {
-        "explained_variance": 1 - column["squared_error"] / column["variance"],
+    twin_loss = np.nan if twin is None else twin["loss"] / clean["n_scored"]
+    with np.errstate(divide="ignore", invalid="ignore"):  # not defined in a resample, so that there is no interval
+        unexplained = column["squared_error"] / column["variance"]
+        recovered = (zero_loss - loss) / (zero_loss - clean_loss)
+        worth = (twin_loss - loss) / (twin_loss - clean_loss)
+    return ({} if twin is None else {"mlp_worth_kept": worth}) | {
+        "explained_variance": 1 - unexplained,
         "l0": column["l0"] / column["n"],
         "ce_loss_with_sae": loss,
-        "ce_loss_score": fidelity.ce_loss_score(clean_loss, loss, zero_loss),
+        "ce_loss_score": recovered,
         "ce_increase_nats": loss - clean_loss,
         "kl_div_with_sae": column["kl"] / clean["n_scored"],
     }
@@ -94,39 +96,43 @@ class Summary:
     """Documents that any of them are in."""
 
 
-def loss_metrics(loss: float, kl: float, clean: float, zero: float, zero_kl: float, mean: float) -> dict[str, Any]:
+def loss_metrics(
+    loss: float, kl: float, clean: float, zero: float, zero_kl: float, mean: float, rounding: float
+) -> dict[str, Any]:
     """Losses, divergences and the shares recovered, from pooled means in nats.
 
     Args:
         clean, zero, mean: losses of the clean model, with zero ablation and with mean ablation.
+        rounding: by how much they may be off.
     """
     return {
         "ce_loss_without_sae": clean,
         "ce_loss_with_sae": loss,
         "ce_loss_with_ablation": zero,
         "ce_loss_with_mean_ablation": mean,
-        "ce_loss_score": fidelity.ce_loss_score(clean, loss, zero),
-        "ce_loss_score_mean_ablation": fidelity.ce_loss_score(clean, loss, mean),
+        "ce_loss_score": fidelity.ce_loss_score(clean, loss, zero, rounding),
+        "ce_loss_score_mean_ablation": fidelity.ce_loss_score(clean, loss, mean, rounding),
         "ce_increase_nats": loss - clean,
         "kl_div_with_sae": kl,
         "kl_div_with_ablation": zero_kl,
-        "kl_div_score": fidelity.kl_div_score(kl, zero_kl),
+        "kl_div_score": fidelity.kl_div_score(kl, zero_kl, rounding),
     }
 
 
-def summarise(evaluated: Evaluated, resamplings: int, seed: int, twin: Tally | None = None) -> Summary:
+def summarise(sums: Sums, resamplings: int, seed: int, epsilon: float, twin: Tally | None = None) -> Summary:
     """Metrics of the clean model and of every reconstructor.
 
     Args:
+        epsilon: of the dtype that the model computes in.
         twin: losses of the same model trained without MLPs, where there is one.
     """
-    clean, drift = evaluated.clean, evaluated.drift
+    clean, drift = sums.clean, sums.drift
     present = present_documents(clean)
     clean_columns = {name: column[present] for name, column in clean.documents.items()}
     clean_totals = {name: column.sum() for name, column in clean_columns.items()}
     n, n_scored = clean_totals["n"], clean_totals["n_scored"]
     spread = float(np.square(drift).sum()) / n**2
-    columns = {name: _columns(tally, present, spread) for name, tally in evaluated.tallies.items()}
+    columns = {name: _columns(tally, present, spread) for name, tally in sums.tallies.items()}
     totals = {name: {term: column.sum() for term, column in terms.items()} for name, terms in columns.items()}
     needed = ("n", "squared_error", "variance", "l0", "loss", "kl")
     extra = {} if twin is None else {"twin": {"loss": twin.documents["loss"][present]}}
@@ -138,8 +144,21 @@ def summarise(evaluated: Evaluated, resamplings: int, seed: int, twin: Tally | N
         seed,
     )
     nats = {name: (float(total["loss"] / n_scored), float(total["kl"] / n_scored)) for name, total in totals.items()}
-    clean_loss = float(clean_totals["loss"] / n_scored)
     twin_loss = None if twin is None else float(extra["twin"]["loss"].sum() / n_scored)
+    clean_loss, mean_loss = float(clean_totals["loss"] / n_scored), nats["mean_ablation"][0]
+    rounding = fidelity.loss_rounding(clean_loss, n_scored, epsilon)
+
+    def row(name: str, total: Mapping[str, Any]) -> Fidelity:
+        measures = {
+            **fidelity.reconstruction_metrics(total, drift),
+            **loss_metrics(*nats[name], clean_loss, *nats["zero_ablation"], mean_loss, rounding),
+        }
+        if twin_loss is not None:
+            measures["mlp_worth_kept"] = fidelity.ce_loss_score(clean_loss, nats[name][0], twin_loss, rounding)
+        undefined = {key for key in bounds[name] if measures.get(key.rpartition("_")[0], 0.0) is None}
+        interval = {key: None if key in undefined else bound for key, bound in bounds[name].items()}
+        return Fidelity(**measures, l0=float(total["l0"] / n), l1=float(total["l1"] / n), **interval)
+
     return Summary(
         clean=CleanModel(
             ce_loss_without_sae=clean_loss,
@@ -149,20 +168,10 @@ def summarise(evaluated: Evaluated, resamplings: int, seed: int, twin: Tally | N
             ce_loss_without_mlp=twin_loss,
             mlp_worth_nats=None if twin_loss is None else twin_loss - clean_loss,
         ),
-        fidelity={
-            name: Fidelity(
-                **fidelity.reconstruction_metrics(total, drift),
-                l0=float(total["l0"] / n),
-                l1=float(total["l1"] / n),
-                **loss_metrics(*nats[name], clean_loss, *nats["zero_ablation"], nats["mean_ablation"][0]),
-                **bounds[name],
-                mlp_worth_kept=None if twin is None else fidelity.ce_loss_score(clean_loss, nats[name][0], twin_loss),
-            )
-            for name, total in totals.items()
-        },
+        fidelity={name: row(name, total) for name, total in totals.items()},
         densities={
             name: Densities(**sparsity.density_metrics(tally.counts, int(n)))
-            for name, tally in evaluated.tallies.items()
+            for name, tally in sums.tallies.items()
             if tally.counts is not None
         },
         n_tokens=int(n),

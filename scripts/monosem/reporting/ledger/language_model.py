@@ -93,6 +93,27 @@ def first_token_outlier(of: Measured) -> list[Part]:
     return [Part(NORM, of("norm"), at_least(5), "fixed")]
 
 
+MASSIVE, FEW = "tokens with massive activations", "variance held by 0.1 % of the tokens"
+
+
+@claim(
+    chapter="gpt2",
+    work="Sun et al. 2024",
+    sentence="A few activations are massive. They are above 100 and a thousand times the median, at few tokens.",
+    section="Massive Activations in Large Language Models, which layers, dimensions and tokens have them",
+    optional="an autoencoder of the residual stream of the chapter's model",
+    published=(in_words("above 100 and a thousand times the median of the hidden state"),),
+    subject=Subject("the residual stream", "{gpt2_stream_fidelity}:norms"),
+    controls=(Control(Subject("the MLP of the one-layer transformer", "{fidelity}:norms"), (MASSIVE, FEW)),),
+    explanation="Massive activations come with long training and depth; a stand-in has neither.",
+)
+def massive_activations(of: Measured) -> list[Part]:
+    return [
+        Part(MASSIVE, of("massive/n_tokens"), at_least(1), "count"),
+        Part(FEW, of("top_variance_share_of_all"), at_least(0.5), "percent"),
+    ]
+
+
 FALL = "cosine with itself in other windows, before the first block less after the last"
 
 

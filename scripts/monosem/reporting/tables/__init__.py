@@ -1,7 +1,7 @@
 """Tables of the report: results in, Markdown out. Templates write `tables.<name>(...)`."""
 
 from scripts.monosem.reporting.tables.dictionaries import matched_cases, matches, splits_of_latents, transitions
-from scripts.monosem.reporting.tables.fidelity import baselines, by_layer, saes, sweep
+from scripts.monosem.reporting.tables.fidelity import baselines, by_layer, norms, saes, sweep
 from scripts.monosem.reporting.tables.language_models import models
 from scripts.monosem.reporting.tables.latents import cards, contexts, entropies
 from scripts.monosem.reporting.tables.ledger import acceptance, claims, counts, disagreements
@@ -24,6 +24,7 @@ __all__ = [
     "matched_cases",
     "matches",
     "models",
+    "norms",
     "published_scores",
     "saes",
     "scores",

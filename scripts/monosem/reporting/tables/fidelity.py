@@ -6,8 +6,15 @@ from typing import Any
 from scripts.monosem.evaluation.fidelity.by_layer import reference_row
 from scripts.monosem.evaluation.fidelity.document import in_sweeps
 from scripts.monosem.models.site_names import layer_of
-from scripts.monosem.reporting.formats import cell, code, count, fixed, percent, table
+from scripts.monosem.reporting.formats import cell, code, count, fixed, number, percent, table
 from scripts.monosem.sae.architectures import ARCHITECTURES
+
+NORMS_SHOWN = {
+    "loss added (nats)": ("ce_increase_nats", fixed),
+    "recovered": ("ce_loss_score", percent),
+    "variance explained": ("explained_variance", fixed),
+}
+"""Columns of `norms`: words -> key and format."""
 
 
 def _with_interval(row: Mapping[str, Any], key: str, form: Any) -> str:
@@ -71,6 +78,31 @@ def baselines(document: Mapping[str, Any], run: str) -> str:
         "recovered, against zero ablation", "variance explained",
     ]  # fmt: skip
     return table(header, lines)
+
+
+def norms(document: Mapping[str, Any]) -> str:
+    """Tokens of enormous norm at a site: how many, what they hold, and fidelity where they are replaced, too.
+
+    Empty where there are none and no few tokens hold most of the variance.
+    """
+    facts, lines = document["norms"], []
+    sentences = [f"**{facts['warning']}.**"] if facts["warning"] else []
+    if facts["n_excluded"]:
+        sentences.append(
+            f"{count(facts['n_excluded'])} of {count(facts['n_excluded'] + document['n_tokens'])} tokens have norms "
+            f"above {number(facts['exclude_norm_above'])} times the median ({number(facts['median'])}; the largest is "
+            f"{number(facts['largest'])}). No autoencoder was trained on such tokens, and in all numbers but those "
+            "below they pass through untouched. With them, 0.1 % of the tokens would hold "
+            f"{percent(facts['top_variance_share_with_excluded'])} of the variance, without them "
+            f"{percent(facts['top_variance_share'])}."
+        )
+        rows = document["runs"] | {cell(row["what"]): row for row in document["baselines"].values()}
+        for name, row in rows.items():
+            pairs = [(part[key], form) for key, form in NORMS_SHOWN.values() for part in (row, row["with_excluded"])]
+            lines.append([code(name) if name in document["runs"] else name, *(form(value) for value, form in pairs)])
+        header = [f"{words}{which}" for words in NORMS_SHOWN for which in (", these untouched", ", these replaced")]
+        sentences.append("\n\n" + table(["activations replaced by", *header], lines))
+    return " ".join(sentences)
 
 
 def by_layer(column: Sequence[Mapping[str, Any]]) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Le, Len
+from annotated_types import Ge, Gt, Le, Len
 
 from scripts.monosem.core.declaration import (
     UNIQUE,
@@ -233,5 +233,7 @@ class Activations:
     """Tokens per window; at most the models' n_positions."""
     drop_first_position: bool
     """Leave out the first token of every window."""
+    exclude_norm_above: Annotated[float, Gt(1)] | None
+    """Leave out tokens whose norm is above this many times the median; null keeps them."""
     tokens: Annotated[dict[str, Count], Keyword("required", ("default",))]
     """Tokens per site, by model; `default` for the others."""

@@ -62,7 +62,7 @@ def test_the_autoencoder_of_another_layer_fails_where_the_own_one_is_exact(tmp_p
     centre = load_sae(folders["random"]).b_dec
     other = world.make_sae(tmp_path / "other", "blocks.1.mlp.hook_post", digest, 7, b_dec=centre)
     settings = {"tokens": 1600, "bootstrap": 50, "reference": "exact"}
-    result, _ = fidelity_site.evaluate_site(
+    result, *_ = fidelity_site.evaluate_site(
         folders["model"], folders["tokens"], folders["activations"], [folders["exact"]], settings, 0, "cpu", other
     )
     result = to_json(result)

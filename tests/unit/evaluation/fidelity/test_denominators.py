@@ -66,7 +66,7 @@ def test_worth_is_one_for_the_clean_model_and_zero_for_what_is_as_good_as_none(f
         block.mlp.c_proj.weight.zero_()
     weights = {name: value for name, value in model.state_dict().items() if name != "lm_head.weight"}
     artefacts.save_tensors(weights, twin / "model.safetensors")
-    result, _ = fidelity_site.evaluate_site(
+    result, *_ = fidelity_site.evaluate_site(
         folders["model"], folders["tokens"], folders["activations"], [folders["exact"], folders["random"]],
         EVALUATION, 0, "cpu", twin_folder=twin,
     )  # fmt: skip

@@ -11,7 +11,9 @@ from scripts.monosem.core import artefacts
 from scripts.monosem.evaluation.documents import from_json, to_json
 from scripts.monosem.evaluation.fidelity import run as fidelity_run
 from scripts.monosem.evaluation.fidelity import site as fidelity_site
+from scripts.monosem.evaluation.fidelity.batch import Settings
 from scripts.monosem.evaluation.fidelity.document import SiteFidelity
+from scripts.monosem.evaluation.fidelity.identities import IdentityViolated
 from scripts.monosem.evaluation.fidelity.summary import ratios
 from scripts.monosem.models import sites, splice
 from scripts.monosem.models.load import load_model
@@ -30,7 +32,7 @@ def folders(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def evaluated(folders):
     saes = [folders["exact"], folders["random"]]
-    result, densities = fidelity_site.evaluate_site(
+    result, densities, _ = fidelity_site.evaluate_site(
         folders["model"], folders["tokens"], folders["activations"], saes, EVALUATION, 0, "cpu"
     )
     return json.loads(json.dumps(to_json(result), allow_nan=False)), densities
@@ -133,15 +135,15 @@ def test_results_do_not_depend_on_batching(folders):
     stream = load_tokens(folders["tokens"], "test")
 
     def losses(batch_size):
-        settings = fidelity_run.Settings(800, 10, world.CONTEXT, True, 0, batch_size)
+        settings = Settings(800, 10, world.CONTEXT, True, 0, batch_size)
         evaluated = fidelity_run.evaluate(model, site, stream, {"random": sae}, {}, torch.zeros(site.d), settings)
-        return {name: column.sum() for name, column in evaluated.tallies["random"].documents.items()}
+        return {name: column.sum() for name, column in evaluated.sums.tallies["random"].documents.items()}
 
     assert losses(3) == pytest.approx(losses(16), rel=1e-5)
 
 
 def test_a_site_without_autoencoders_still_has_its_ablations(folders):
-    result, densities = fidelity_site.evaluate_site(
+    result, densities, _ = fidelity_site.evaluate_site(
         folders["model"], folders["tokens"], folders["activations"], [], EVALUATION, 0, "cpu"
     )
     assert result.runs == {} and set(result.baselines) == {"zero_ablation", "mean_ablation"}
@@ -162,7 +164,7 @@ def test_the_split_is_test_unless_another_is_named(folders):
 def test_a_broken_identity_stops_the_run(folders, monkeypatch):
     real = splice.run_suffix
     monkeypatch.setattr(splice, "run_suffix", lambda *arguments: real(*arguments) * 1.5)
-    with pytest.raises(fidelity_run.IdentityViolated):
+    with pytest.raises(IdentityViolated):
         fidelity_site.evaluate_site(
             folders["model"], folders["tokens"], folders["activations"], [folders["random"]], EVALUATION, 0, "cpu"
         )
