@@ -34,6 +34,11 @@ def from_samples(samples: Float[np.ndarray, " samples"], n: int, ratio: bool = F
     return Estimate(value, value - half, value + half, n)
 
 
+def medians(samples: Float[np.ndarray, "samples units"]) -> Float[np.ndarray, " samples"]:
+    """Median over the units that are defined, of every sample; NaN where none is."""
+    return np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.nan for row in samples])
+
+
 def median_over_units(values: Float[np.ndarray, " units"]) -> Estimate:
     """Median of the values that are defined, with an interval over these."""
     values = np.asarray(values, np.float64)

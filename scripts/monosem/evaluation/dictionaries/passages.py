@@ -65,8 +65,8 @@ class Reader:
         state = np.where(dense.max(1) > 0, np.array(nodes)[dense.argmax(1)], -1)
         place, document = self.tokens.place, self.tokens.document
         stay = (np.diff(place) == 1) & (np.diff(document) == 0)
-        known = {pair: True for pair in edges}
-        moved = np.array([known.get(pair, False) for pair in zip(state[:-1].tolist(), state[1:].tolist(), strict=True)])
+        steps = zip(state[:-1].tolist(), state[1:].tolist(), strict=True)
+        moved = np.array([step in edges for step in steps])
         n = min(LENGTH, len(place))
         sums = np.concatenate([[0.0], np.cumsum((moved & stay) + 0.01 * (state[1:] >= 0))])
         starts = np.arange(len(place) - n + 1)

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from scripts.monosem.evaluation.dictionaries.codes import LEAST_FIRINGS, Tokens, Units
 from scripts.monosem.evaluation.dictionaries.document import Children, ContextLatents, Estimate, Width
-from scripts.monosem.evaluation.dictionaries.estimates import INTERVAL, from_samples
+from scripts.monosem.evaluation.dictionaries.estimates import INTERVAL, from_samples, medians
 from scripts.monosem.metrics import coactivation
 
 EDGE = 0.4
@@ -116,10 +116,6 @@ def _jaccard(
     return np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0)
 
 
-def _median(samples: Float[np.ndarray, "samples parents"]) -> Float[np.ndarray, " samples"]:
-    return np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.nan for row in samples])
-
-
 @dataclass(frozen=True)
 class Cover:
     """Cover of the parents by their children on the test split, which did not choose them."""
@@ -151,8 +147,8 @@ def cover(
         children=children.name,
         n_parents=n,
         n_edges=links.cosines.nnz,
-        best_child_jaccard=from_samples(_median(best), n),
-        union_jaccard=from_samples(_median(union), n),
+        best_child_jaccard=from_samples(medians(best), n),
+        union_jaccard=from_samples(medians(union), n),
         gain=from_samples(gain.mean(1) if n else np.full(2, np.nan), n),
         split_share=from_samples(split.mean(1) if n else np.full(2, np.nan), n),
         children_per_split=float(np.mean(splits)) if splits else None,

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from scripts.monosem.evaluation.dictionaries.codes import LEAST_FIRINGS, Side, Tokens, Units
 from scripts.monosem.evaluation.dictionaries.document import Estimate, MatchedCase, Matches
-from scripts.monosem.evaluation.dictionaries.estimates import INTERVAL, from_samples, median_over_units
+from scripts.monosem.evaluation.dictionaries.estimates import INTERVAL, from_samples, median_over_units, medians
 from scripts.monosem.evaluation.latents.document import Example
 from scripts.monosem.metrics import coactivation
 from scripts.monosem.metrics.correlation import pearson, pearson_dense, pearson_sparse
@@ -103,10 +103,6 @@ def score(left: Side, right: Side, pairs: Pairs, tokens: Tokens, weights: Float[
     )
 
 
-def _median(samples: Float[np.ndarray, "samples pairs"]) -> Float[np.ndarray, " samples"]:
-    return np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.nan for row in samples])
-
-
 def _over_pairs(scored: Scored) -> Float[np.ndarray, " samples"]:
     """Pearson correlation over the pairs of their two correlations, for every sample."""
     a, b = (np.where(np.isfinite(each), each, np.nan) for each in (scored.activation, scored.attribution))
@@ -125,12 +121,12 @@ def summarise(scored: Scored) -> Matches:
     return Matches(
         n_units=n,
         n_candidates=pairs.n_candidates,
-        median_correlation=from_samples(_median(scored.activation), n),
+        median_correlation=from_samples(medians(scored.activation), n),
         share_above_half=from_samples((scored.activation > 0.5).mean(1) if n else np.full(2, np.nan), n),
         mutual_share=float(mutual.mean()) if n else None,
-        median_correlation_mutual=from_samples(_median(scored.activation[:, mutual]), int(mutual.sum())),
+        median_correlation_mutual=from_samples(medians(scored.activation[:, mutual]), int(mutual.sum())),
         median_logit_correlation=median_over_units(scored.logit),
-        median_attribution_correlation=from_samples(_median(scored.attribution), n),
+        median_attribution_correlation=from_samples(medians(scored.attribution), n),
         attribution_follows_activation=from_samples(_over_pairs(scored), n),
     )
 
@@ -138,7 +134,7 @@ def summarise(scored: Scored) -> Matches:
 def advantage(latents: Scored, neurons: Scored, kind: str = "activation") -> Estimate:
     """Median correlation of latents less that of neurons, of activations or attributions, on the same documents."""
     n = len(latents.pairs.left) + len(neurons.pairs.left)
-    return from_samples(_median(getattr(latents, kind)) - _median(getattr(neurons, kind)), n)
+    return from_samples(medians(getattr(latents, kind)) - medians(getattr(neurons, kind)), n)
 
 
 def permuted(units: Units, tokens: Tokens, seed: int) -> Units:
