@@ -14,7 +14,7 @@ def located(value: str, files: Iterable[str]) -> str:
     """A parameter that names a result, or a folder of some, as the job has it: a copy out of a bucket, perhaps."""
     for path in files:
         before, name, after = path.partition(value)
-        if name and (not after or after.startswith("/")):
+        if "/" in value and name and (not after or after.startswith("/")):  # the name of a site is no folder
             return before + name
     return value
 

@@ -80,3 +80,10 @@ def test_cards_escape_text_and_mark_the_peak():
     assert "&lt;b&gt;&lt;/script&gt;&amp;amp;⟨U+0000 U+202E⟩</span>" in page and "<b>" not in page and "⏎" in page
     assert page.count('class="peak"') == 1 and "rgba(0,114,178,0.60)" in page and "rgba(0,114,178,0.30)" in page
     assert ')" title="1.00">⏎</span><span class="peak"' in page  # no space between tokens
+
+
+def test_a_parameter_is_the_folder_of_a_result_wherever_the_job_has_it():
+    files = ["bucket/results/sae/m/blocks.0.mlp.hook_post/r/cfg.json"]
+    folder = "results/sae/m/blocks.0.mlp.hook_post/r"
+    assert notebooks.located(folder, files) == f"bucket/{folder}"
+    assert notebooks.located("blocks.0.mlp.hook_post", files) == "blocks.0.mlp.hook_post"
