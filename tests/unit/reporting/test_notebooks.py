@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from scripts.monosem.core.artefacts import ArtefactError
-from scripts.monosem.reporting.notebooks import check_parameters, execute, prepare, publish
+from scripts.monosem.reporting.notebooks import check_parameters, execute, located, prepare, publish
 from scripts.monosem.reporting.unit_cards import cards_html
 from scripts.monosem.workflow import outputs as workflow_outputs
 from tests.helpers import evaluation_world as world
@@ -85,5 +85,5 @@ def test_cards_escape_text_and_mark_the_peak():
 def test_a_parameter_is_the_folder_of_a_result_wherever_the_job_has_it():
     files = ["bucket/results/sae/m/blocks.0.mlp.hook_post/r/cfg.json"]
     folder = "results/sae/m/blocks.0.mlp.hook_post/r"
-    assert notebooks.located(folder, files) == f"bucket/{folder}"
-    assert notebooks.located("blocks.0.mlp.hook_post", files) == "blocks.0.mlp.hook_post"
+    assert located(folder, files) == f"bucket/{folder}"
+    assert located("blocks.0.mlp.hook_post", files) == "blocks.0.mlp.hook_post"
