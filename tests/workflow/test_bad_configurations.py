@@ -32,7 +32,7 @@ SENTENCES = {
         "zzz",
         1,
         "zzz is no known key; known are seed, device, threads, corpus, tokenizer, models, chapters, activations, sae, "
-        "evaluation, interpretation, dictionaries, analysis, prompts, interventions, toy",
+        "evaluation, interpretation, dictionaries, scores, analysis, prompts, interventions, browser, toy",
     ),
     "missing key": ("evaluation.bootstrap", GONE, "evaluation.bootstrap is missing"),
     "text for a number": (
@@ -315,7 +315,11 @@ def test_right_configurations_pass():
     validate.check(copy.deepcopy(VALID))
     validate.check({**VALID, "sae": {**VALID["sae"], "defaults": {}}})
     validate.check({**VALID, "toy": {**VALID["toy"], "superposition": None}})
-    for overlay in (None, "tests/smoke.yaml", "paper/frontier.yaml", "paper/toy-paper-size.yaml"):
+    for overlay in (
+        None,
+        "tests/smoke.yaml",
+        *(f"paper/{name}.yaml" for name in ("frontier", "sae-settings", "toy-paper-size")),
+    ):
         validate.check(configuration.default(*filter(None, [overlay])))
 
 

@@ -171,7 +171,7 @@ def _counts(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _verbatim_in_train(train: dict[str, np.ndarray], held_out: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Number of natural tokens of a held-out split lie in a run of N tokens that is in the train split."""
+    """Share of the natural tokens of a held-out split that lie in a run of N tokens of the train split."""
     starts = held_out["documents"]
     inside = overlap.verbatim(train["tokens"], train["documents"][:-1], held_out["tokens"], starts[:-1])
     natural = np.repeat(held_out["natural"], np.diff(starts))

@@ -7,7 +7,7 @@ from pathlib import Path
 from scripts.monosem.models import source
 from scripts.monosem.models.families import family_of, shape_of
 from scripts.monosem.models.model_folder import TOKENIZER
-from scripts.monosem.workflow import plan
+from scripts.monosem.workflow import outputs_dictionaries, plan
 from scripts.monosem.workflow.checks import interventions, text_files
 from scripts.monosem.workflow.checks.common import Check, Config, model_exists, model_is_here, sae_exists, site_exists
 
@@ -132,9 +132,8 @@ def dictionaries_can_be_compared(config: Config) -> Iterator[str]:
             yield sentence.replace(f"{where}.run", where)
         if run == headline["run"]:
             yield f"{where}: expected another run than that of evaluation.headline, found '{run}'"
-    for role, name in config["chapters"]["one_layer"].items():
-        if role != "model" and name is not None:
-            yield from tokenizers_agree(config, headline["model"], name, f"chapters.one_layer.{role}")
+    for role, name in outputs_dictionaries.others(config).items():
+        yield from tokenizers_agree(config, headline["model"], name, f"chapters.one_layer.{role}")
 
 
 def browsed_saes_are_trained(config: Config) -> Iterator[str]:
