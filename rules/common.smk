@@ -422,6 +422,12 @@ def explanations_browsed(browsed, name):
     return [f"results/evaluation/{'/'.join(place)}/{name}" for place in places if place in PLAN.scored]
 
 
+def prompts_browsed(browsed):
+    """prompts.json of each browsed autoencoder that reads sets of prompts."""
+    places = [(each.model, each.site, each.run) for each in browsed]
+    return [f"results/analysis/{'/'.join(place)}/prompts.json" for place in places if place in PLAN.prompted]
+
+
 def beside_browsed(browsed):
     """Files that the feature browser reads beside those it is given: weights, tokenizers, shards, cfg.json, rows."""
     files = []

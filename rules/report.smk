@@ -114,6 +114,7 @@ rule build_browser:
         read=[each.read for each in BROWSED],
         explanations=explanations_browsed(BROWSED, "explanations.json"),
         scores=explanations_browsed(BROWSED, "scores.json"),
+        prompts=prompts_browsed(BROWSED),
         beside=beside_browsed(BROWSED),
     output:
         page=report(outputs_browser.PAGE, category="Report"),

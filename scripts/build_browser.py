@@ -10,9 +10,15 @@ def main(job: Job) -> None:
 
     inputs = job.input
     explained = {Path(path).parent: Path(path) for path in inputs.explanations}
+    moods = {Path(path).parts[-4:-1]: Path(path) for path in inputs.prompts}
     sources = [
-        build.Source(*(Path(path).parent for path in paths), Path(read), explained.get(Path(read).parent))
-        for *paths, read in zip(inputs.models, inputs.tokens, inputs.saes, inputs.read, strict=True)
+        build.Source(
+            *(Path(path).parent for path in (model, tokens, sae)),
+            Path(read),
+            explanations=explained.get(Path(read).parent),
+            prompts=moods.get(Path(sae).parts[-4:-1]),
+        )
+        for model, tokens, sae, read in zip(inputs.models, inputs.tokens, inputs.saes, inputs.read, strict=True)
     ]
     build.build(
         sources,

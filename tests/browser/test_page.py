@@ -2,12 +2,14 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from scripts.monosem.browser import build
+from scripts.monosem.core import artefacts
 from scripts.monosem.evaluation.interventions import pin
 from scripts.monosem.evaluation.latents.logit_weights import logit_weights
 from scripts.monosem.models import sites
@@ -23,7 +25,7 @@ TEXT = "The user's array isn't كتب ACGT naïve."
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A page, and the subject that it opens first: model, site, autoencoder, tokenizer."""
+    """A page, and the subject that it opens first: model, site, autoencoder, tokenizer, source."""
     root = tmp_path_factory.mktemp("page")
     here = world.make_world(root)
     build.build(here.sources, 1000, 0, world.PIECES, root / "browser" / "index.html")
@@ -31,7 +33,7 @@ def made(tmp_path_factory):
     model = load_model(source.model)
     site = sites.resolve(model, world.SITE)
     tokenizer = bpe.load_tokenizer(source.model / "tokenizer.json")
-    return root / "browser" / "index.html", model, site, load_sae(source.sae), tokenizer
+    return root / "browser" / "index.html", model, site, load_sae(source.sae), tokenizer, source
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def change(page, name, value, event="change"):
 
 
 def latents_in_python(made, text):
-    _, model, site, sae, tokenizer = made
+    _, model, site, sae, tokenizer, _ = made
     ids = [0, *tokenizer.encode(text, add_special_tokens=False).ids]
     x = sites.capture(model, site, torch.tensor([ids]), None)[0, 1:]
     return ids, encode(sae, x).numpy()
@@ -121,7 +123,7 @@ def test_a_token_shows_its_latents_and_leads_to_their_pages(made, page):
 
 
 def test_steering_has_python_s_next_tokens_and_seeded_samples(made, page):
-    _, model, site, sae, tokenizer = made
+    _, model, site, sae, tokenizer, _ = made
     write(page, "The array")
     ids, latents = latents_in_python(made, "The array")
     latent = int(latents.max(0).argmax())
@@ -173,12 +175,13 @@ def test_search_by_token_text_context_and_raised_token(made, page):
     fires = choose(page, "token", "array")
     assert fires and "array" in page.run("return document.querySelector('.unit-row .chips').textContent")
     raised = choose(page, "raises", "array")
-    _, model, site, sae, tokenizer = made
+    _, model, site, sae, tokenizer, _ = made
     token = tokenizer.encode("array", add_special_tokens=False).ids[0]
     direct = logit_weights(model, site, sae.W_dec)[:, token].argsort(descending=True)[:8].tolist()
     assert set(raised[:3]) <= set(direct)
-    page.run("document.getElementById('label').value = 'dna'")
-    dna = choose(page, "context")
+    choose(page, "context")
+    change(page, "label", "dna")
+    dna = page.run("return [...document.querySelectorAll('.unit-row b')].map((b) => Number(b.textContent))")
     page.go(f"#a/topk-96/{dna[0]}")
     assert "are dna" in page.run("return document.querySelector('.facts').textContent")
     page.go("#a/topk-96")
@@ -301,3 +304,43 @@ def test_a_missing_file_is_named(made, page, tmp_path):
         window.wait("return document.querySelector('main').textContent.includes('data/a.weights.js is missing')")
     finally:
         window.close()
+
+
+def test_scores_and_sets_of_prompts_are_on_their_latents_pages(made, browser, tmp_path):
+    """With results of both: patterns, means of other populations, samples; and both are ways to find latents."""
+    source = made[5]
+    unit = {"index": 3, "density": 0.1, "scores": {"n2g_f1": 0.75, "token_f1": None}, "logit_tokens": ["x"]}
+    unit["patterns"] = [{"tokens": ["The", None, "\n"], "activation": 2.5}]
+    populations = {"latents": [unit], "neurons": []}
+    estimate = {"value": 0.25, "low": 0.2, "high": 0.3, "n": 9, "median": 0.2}
+    sample = {"n_units": 9, "scores": {"n2g_f1": estimate}, "by_interval": {}, "above": {}}
+    population = {"what": "neurons", "n_live": 9, "raw": sample, "equal_density": sample}
+    identity = {"model": "a", "site": world.SITE, "run": "topk-96"}
+    explanations = tmp_path / "explanations.json"
+    artefacts.write_json({**identity, "populations": populations}, explanations)
+    scores = {**identity, "control": None, "judge": "b", "n_tokens": {}, "conventions": {}}
+    artefacts.write_json({**scores, "populations": {"neurons": population}}, tmp_path / "scores.json")
+    rank = {"latent": 3, "mean_correlation": 0.5, "fires_on_set": 1.0, "fires_on_baseline": 0.0, "auc_mean": 0.9}
+    rank |= {"auc_max": 0.9, "confirmed_mean": True, "confirmed_max": False, "strongest_on": []}
+    counts = {"n_prompts": [4, 4], "n_baseline": [4, 4], "n_latents": 96, "n_always_on": 0, "n_tested": 96}
+    sets = {"happy": {**counts, "poolings": {}, "ranking": [rank]}}
+    weakest = {"least_confirmed": 0, "most_confirmed_shuffled": 0.0, "greatest_share_of_shuffles": 0.0}
+    prompts = {**identity, "conventions": {}, "baseline": "calm", "false_discovery_rate": 0.05, "always_on": 0.9}
+    prompts |= {"mean_length_tokens": {}, "prompts": {}, "sets": sets, "summary": weakest}
+    artefacts.write_json(prompts, tmp_path / "prompts.json")
+    with_both = replace(source, explanations=explanations, prompts=tmp_path / "prompts.json")
+    build.build([with_both], 1000, 0, world.PIECES, tmp_path / "browser" / "index.html")
+    browser.open(tmp_path / "browser" / "index.html", "#a/topk-96/3")
+    text = browser.run("return document.querySelector('main').textContent")
+    assert "The" in text and "any" in text and "⏎" in text and "n2g f1" in text
+    assert browser.run("return [...document.querySelectorAll('.scroll tbody tr')].map((r) => r.textContent)") == [
+        "n2g f10.750.25", "token f1––",
+    ]  # fmt: skip
+    assert "Number 1 of the set of prompts “happy”" in text and "confirmed on other prompts" in text
+    browser.go("#a/topk-96")
+    assert choose(browser, "scored") == [3] and choose(browser, "moods") == [3]
+    browser.go("#a/topk-96/4")
+    assert "Not among the 1 latents that were scored" in browser.run(
+        "return document.querySelector('main').textContent"
+    )
+    assert browser.log() == []

@@ -12,11 +12,21 @@ from scripts.monosem.browser import modules
 CORE = Path("paper/browser/core/all.js")
 
 
+_open: list[MiniRacer] = []
+
+
+def close_engines() -> None:
+    """Close every engine: one that is left to the end of the process may keep it from ending."""
+    while _open:
+        _open.pop().close()
+
+
 class Engine:
     """V8 with the computing modules of the page as `core`."""
 
     def __init__(self) -> None:
         self.v8 = MiniRacer()
+        _open.append(self.v8)
         self.v8.eval(modules.bundle(CORE))
 
     def run(self, body: str, **given: Any) -> Any:

@@ -55,18 +55,18 @@ function once(key, make) {
 }
 
 /**
- * A dictionary with everything that belongs to it: {entry, tables, text, model, sae, layer, kind, scores}; `model` and `sae` are
+ * A dictionary with everything that belongs to it: {entry, tables, text, model, sae, layer, kind, scores, moods}; `model` and `sae` are
  * null where they do not run in the page.
  */
 export function openDictionary(entry) {
   return once(entry.file, async () => {
     const model = modelOf(entry.model);
-    const [{ tensors, document: { cfg, scores } }, text, weights] = await Promise.all([
+    const [{ tensors, document: { cfg, scores, moods } }, text, weights] = await Promise.all([
       file(entry.file), once(`text ${entry.text}`, () => openText(entry.text)),
       entry.runs ? once(`model ${model.file}`, () => openWeights(model.file)) : null,
     ]);
     const sae = entry.runs && entry.kind === "latents" ? openSae(cfg, tensors) : null;
-    return { entry, summary: model.summary, tables: tensors, text, model: weights, sae, layer: entry.layer, kind: entry.kind, scores };
+    return { entry, summary: model.summary, tables: tensors, text, model: weights, sae, layer: entry.layer, kind: entry.kind, scores, moods };
   });
 }
 

@@ -36,6 +36,10 @@ const WAYS = {
     find: ({ dictionary: { scores } }, query) => Object.values(scores.units).filter((unit) => unit.scores[query] !== null)
       .map((unit) => [unit.index, unit.scores[query]]).sort((a, b) => b[1] - a[1] || a[0] - b[0]),
   },
+  moods: {
+    label: "Set of prompts", choices: ({ moods }) => Object.keys(moods.sets), score: "correlation", needs: "moods",
+    find: ({ dictionary: { moods } }, query) => moods.sets[query].map((each) => [each.latent, each.mean_correlation]),
+  },
   context: {
     label: "Context label", score: "share of its tokens",
     choices: ({ text: { entry } }) => entry.labels.filter((_, label) => label > 0 && entry.label_counts[label] > 0),

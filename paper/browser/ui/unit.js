@@ -1,6 +1,6 @@
 // The page of one latent or neuron.
 
-import { decode } from "../core/bpe.js";
+import { decode, pieces, visible } from "../core/bpe.js";
 import { directionOf, logitWeights } from "../core/sae.js";
 import { contextOf, dictionaryAt, linkTo, openDictionary, rowOf, topTokens } from "./data.js";
 import { bars, chips, h, heat, histogram, percent, short } from "./dom.js";
@@ -33,6 +33,7 @@ export function unitPage(app, panel) {
       ...weightSections(dictionary, index)),
     silent ? null : exampleSections(app, panel),
     scoreSection(dictionary, index, app.noun),
+    moodSection(dictionary, index),
     steering?.panel,
     h("div", { class: "grid" }, relatives(dictionary, index)));
   return { element, follow: steering ? steering.follow : () => {} };
@@ -100,11 +101,12 @@ function example({ dictionary, index, noun }, panel, place, values, reach) {
   while (from > start && text.tokens[from - 1] !== eos) from--;
   while (to + 1 < start + context && text.tokens[to + 1] !== eos) to++;
   const near = [Math.max(from, place - reach), Math.min(to, place + reach)], largest = tables.max.data[index];
+  const names = pieces(text.tokenizer, text.tokens.subarray(from, to + 1));
   const line = h("div", { class: "example", dir: "auto" });
   const draw = (first, last) => line.replaceChildren(...Array.from({ length: last - first + 1 }, (_, i) => {
     const at = first + i, share = (values[at - place + reach] ?? 0) / 255;
     return h("span", { class: at === place ? "tok peak" : null, style: heat(share), title: share ? `${noun} ${index}: ${short(share * largest)}` : null },
-      text.names[text.tokens[at]]);
+      names[at - from]);
   }));
   draw(...near);
   const open = h("button", {
@@ -121,6 +123,18 @@ function example({ dictionary, index, noun }, panel, place, values, reach) {
     h("span", { class: "row" }, to - from > 2 * reach ? more : null, dictionary.model ? open : null));
 }
 
+/** Sets of prompts in which the latent is among the best, and what the model writes with it pinned. */
+function moodSection({ moods }, index) {
+  const here = Object.entries(moods?.sets ?? {}).flatMap(([name, ranked]) => ranked.map((each, rank) => ({ ...each, name, rank })))
+    .filter((each) => each.latent === index);
+  return here.map(({ name, rank, mean_correlation: r, confirmed, sample }) => h("section", { class: "steer" },
+    h("h3", {}, `Number ${rank + 1} of the set of prompts “${name}”`),
+    h("p", {}, `Correlation with the set ${short(r)}; ${confirmed ? "confirmed" : "not confirmed"} on other prompts.`),
+    sample === null ? null : [h("p", { class: "quiet" }, `Written after “${moods.prompt}”, pinned at ${short(moods.dose)} × its largest activation, and free, with the same random numbers:`),
+      h("div", { class: "samples" }, h("div", {}, h("h3", {}, "free"), h("pre", { class: "sample" }, moods.free)),
+        h("div", {}, h("h3", {}, "pinned"), h("pre", { class: "sample" }, sample)))]));
+}
+
 /** Patterns and scores of a unit that was scored, beside the means of all populations. */
 function scoreSection({ scores, entry }, index, noun) {
   const unit = scores?.units[index];
@@ -129,7 +143,7 @@ function scoreSection({ scores, entry }, index, noun) {
       : `No ${noun} of ${entry.run} was scored in this run.`);
   }
   const populations = Object.entries(scores.populations), show = (value) => (value === null || value === undefined ? "–" : short(value));
-  const pattern = ({ tokens, activation }) => h("li", {}, chips(tokens.map((token) => token ?? "any")), h("span", { class: "number quiet" }, ` → ${short(activation)}`));
+  const pattern = ({ tokens, activation }) => h("li", {}, chips(tokens.map((token) => (token === null ? "any" : visible(token)))), h("span", { class: "number quiet" }, ` → ${short(activation)}`));
   return h("section", { class: "block" }, h("h3", {}, "Automatic explanation, and how well it predicts"),
     h("div", { class: "grid" },
       h("div", {}, h("p", { class: "band" }, "It fires at the end of (N2G)"), unit.patterns.length

@@ -12,13 +12,15 @@ from jaxtyping import Float
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from scripts.monosem.browser import modules, pack, readings, relations, units
+from scripts.monosem.browser import modules, moods, pack, readings, relations, units
 from scripts.monosem.browser.document import DictionaryEntry, Manifest, ModelEntry, Related, TextEntry
 from scripts.monosem.browser.names import BUDGET, file_of_dictionary, file_of_model, file_of_text, text_of
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.evaluation.documents import from_json, to_json
+from scripts.monosem.evaluation.interventions import pin
 from scripts.monosem.evaluation.latents.interpret import RAREST
 from scripts.monosem.evaluation.latents.logit_weights import logit_weights, reason_unavailable
+from scripts.monosem.evaluation.prompts.document import PromptSets
 from scripts.monosem.evaluation.scores.document import Explanations, Scores
 from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
@@ -60,6 +62,8 @@ class Source:
     """codes.npz of one that runs in the page, else the manifest of the stored activations."""
     explanations: Path | None = None
     """explanations.json, with scores.json beside it, of one whose units are scored."""
+    prompts: Path | None = None
+    """prompts.json of one that reads sets of prompts."""
 
     @property
     def site(self) -> str:
@@ -197,6 +201,15 @@ def scores_of(source: Source, population: str) -> dict[str, Any] | None:
     }
 
 
+def moods_of(opened: Opened, model: nn.Module, largest: np.ndarray, seed: int) -> moods.Moods:
+    """Latents of the sets of prompts, with samples."""
+    source, sae = opened.source, opened.sae
+    tokenizer, eos = load_tokenizer(source.model / "tokenizer.json"), load_tokens(source.tokens, "train").eos_token_id
+    target, context = pin.Target(model, sites.resolve(model, source.site), sae), opened.reading.tokens.shape[1]
+    prompts = from_json(PromptSets, artefacts.read_json(source.prompts))
+    return moods.moods_of(target, tokenizer, eos, context, prompts, largest, seed)
+
+
 def dictionary_file(
     opened: Opened, others: Sequence[Opened], model: nn.Module, seed: int
 ) -> tuple[DictionaryEntry, File]:
@@ -229,7 +242,11 @@ def dictionary_file(
         summary=f"{trained}, {sae.d_sae:,} latents of {sae.d_in} dimensions" + (f", k = {sae.k}" if sae.k else ""),
         relations=tuple(each for each, _ in kin),
     )
-    document = {"cfg": pack.sae_config(sae), "scores": scores_of(source, "latents")}
+    document = {
+        "cfg": pack.sae_config(sae),
+        "scores": scores_of(source, "latents"),
+        "moods": to_json(moods_of(opened, model, arrays["max"], seed)) if source.prompts else None,
+    }
     return entry, File(entry.file, pack.compact(arrays), document)
 
 

@@ -20,18 +20,18 @@ def test_what_is_imported_comes_first_and_once(tmp_path):
         c="export const c = 20;\n",
     )
     assert [path.stem for path in modules.in_order(tmp_path / "a.js")] == ["c", "b", "a"]
-    v8 = MiniRacer()
-    v8.eval(modules.bundle(tmp_path / "a.js"))
-    assert v8.eval("result") == 41
-    assert v8.eval("typeof c") == "undefined"
+    with MiniRacer() as v8:
+        v8.eval(modules.bundle(tmp_path / "a.js"))
+        assert v8.eval("result") == 41
+        assert v8.eval("typeof c") == "undefined"
 
 
 def test_each_module_has_its_own_names(tmp_path):
     write(tmp_path, a='import { b } from "./b.js";\nconst same = b;\nglobalThis.sum = same + 1;\n')
     write(tmp_path, b="const same = 1;\nexport const b = same;\nexport async function c() {}\n")
-    v8 = MiniRacer()
-    v8.eval(modules.bundle(tmp_path / "a.js"))
-    assert v8.eval("sum") == 2
+    with MiniRacer() as v8:
+        v8.eval(modules.bundle(tmp_path / "a.js"))
+        assert v8.eval("sum") == 2
 
 
 def test_a_circle_and_a_missing_module_are_named(tmp_path):
