@@ -328,9 +328,16 @@ def score_settings():
     return counts | {"bootstrap": config["evaluation"]["bootstrap"]}
 
 
-def interpretation_settings():
+def interpreted_tokens(wildcards):
+    """Held-out tokens that a model's units are read on, of each of validation and test."""
+    settings = config["interpretation"]
+    return (settings.get("tokens_of") or {}).get(wildcards.model, settings["tokens"])
+
+
+def interpretation_settings(wildcards):
     """Numbers of units, examples and tokens."""
-    return {key: value for key, value in config["interpretation"].items() if key not in ("use", "named")}
+    counts = {name: config["interpretation"][name] for name in ("units", "examples")}
+    return counts | {"tokens": interpreted_tokens(wildcards)}
 
 
 # dictionaries.smk

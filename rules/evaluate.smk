@@ -36,7 +36,7 @@ rule encode_text:
     benchmark: "results/benchmarks/encode_text/{model}_{site}_{run}.tsv"
     threads: config["threads"]["evaluation"]
     params:
-        tokens=config["interpretation"]["tokens"],
+        tokens=interpreted_tokens,
         seed=config["seed"],
         device=device_of_model,
     script: "../scripts/encode_text.py"
@@ -82,7 +82,7 @@ rule interpret_latents:
     benchmark: "results/benchmarks/interpret_latents/{model}_{site}_{run}.tsv"
     threads: config["threads"]["evaluation"]
     params:
-        interpretation=interpretation_settings(),
+        interpretation=interpretation_settings,
         seed=config["seed"],
         device=device_of_model,
     script: "../scripts/interpret_latents.py"

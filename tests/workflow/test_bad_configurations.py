@@ -18,11 +18,16 @@ VALID = yaml.safe_load(Path("tests/workflow/valid.yaml").read_text(encoding="utf
 POST = "blocks.0.mlp.hook_post"
 RUN = {"architecture": "topk", "d_sae": 64, "k": 4, "vectors": 9999}
 PINNED = {"model": "onelayer-a", "site": POST, "unit": 3, "text": "a"}
+NAMED = {"model": "onelayer-a", "site": POST, "run": "topk-4096", "latent": 7}
 GONE = object()
 
 
 def use(model="onelayer-a", site=POST, **others):
     return [{"model": model, "site": site, **others}]
+
+
+def scored(**others):
+    return use(**{"run": "topk-4096", "judge": {"model": "onelayer-b", "site": POST}} | others)
 
 
 # One sentence per kind of mistake: where, the value there (GONE: the key is taken away), the whole sentence.
@@ -195,6 +200,18 @@ MISTAKES = [
     ("interventions.named", {"mine": {**PINNED, "site": "blocks.4.mlp.hook_post"}}, "the model has 1 block(s)"),
     ("interventions.doses", [], "at least 1 entries"),
     ("interventions.prompt", "", "some text"),
+    # scores and pages of single latents
+    (
+        "interpretation.named",
+        {"mine": {**NAMED, "latent": 4096}},
+        "interpretation.named.mine.latent: expected a number",
+    ),
+    ("interpretation.named", {"mine": {**NAMED, "run": "topk-409"}}, "did you mean 'topk-4096'?"),
+    ("interpretation.named", {"dna": NAMED}, "interpretation.named.dna: expected a name that no planted context has"),
+    ("scores.use", scored(judge={"model": "onelayer-c", "site": POST}), "did you mean 'onelayer-b'?"),
+    ("scores.use", scored(judge={"model": "onelayer-b", "site": "blocks.1.hook_resid_mid"}), "1 block(s)"),
+    ("scores.use", scored(run="relu-409"), "did you mean 'relu-4096'?"),
+    ("scores.units", 0, "at least 1"),
     # toy experiments
     ("toy.recovery.grids.topk.sae", {"k": 3}, "sae.k: the grids set it"),
     ("toy.recovery.grids.topk.sae", {"tied_decoder": True}, "the architecture topk has none"),

@@ -13,11 +13,13 @@ from scripts.monosem.workflow.checks.common import Check, Config, model_exists, 
 
 
 def used_models_exist(config: Config) -> Iterator[str]:
-    """Models of the analysis and of named interventions are configured."""
+    """Models of the analysis, of named interventions and of judges are configured."""
     for number, use in plan.uses(config, "analysis"):
         yield from model_exists(config, use["model"], f"analysis.use[{number}].model")
         for name in use.get("against", ()):
             yield from model_exists(config, name, f"analysis.use[{number}].against")
+    for number, use in plan.uses(config, "scores"):
+        yield from model_exists(config, use["judge"]["model"], f"scores.use[{number}].judge.model")
     for name, entry in config["interventions"].get("named", {}).items():
         if entry is not None:
             yield from model_exists(config, entry["model"], f"interventions.named.{name}.model")
@@ -163,7 +165,6 @@ def scored_saes_are_trained(config: Config) -> Iterator[str]:
     for number, use in plan.uses(config, "scores"):
         where = f"scores.use[{number}]"
         yield from sae_exists(config, use, where)
-        yield from model_exists(config, use["judge"]["model"], f"{where}.judge.model")
         model, judge = (plan.resolve(config, name) for name in (use["model"], use["judge"]["model"]))
         yield from site_exists(config, judge, use["judge"]["site"], f"{where}.judge")
         yield from tokenizers_agree(config, model, judge, f"{where}.judge.model")

@@ -54,6 +54,8 @@ class Interpretation:
     """Top examples per unit."""
     tokens: Count
     """Of each of validation and test."""
+    tokens_of: dict[str, Count] | None = None
+    """The same for single models."""
     named: dict[Name, NamedLatent | None] | None = None
     """Latents of your own choice that get a page, results/features/{name}.html; null leaves one out."""
 
