@@ -10,9 +10,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
+from scripts.monosem.toy import kernels
 from scripts.monosem.toy.settings import LogRange
 
 Relation = Literal["correlated", "anticorrelated", "independent"]
@@ -57,39 +58,44 @@ def probability_empty(probability: Float[Tensor, "instance n"]) -> Float[Tensor,
     return (1.0 - probability.double()).prod(-1)
 
 
-def sample_non_empty(
-    probability: Float[Tensor, "instance n"], n_samples: int, generator: Generator
-) -> Float[Tensor, "instance sample n"]:
-    """The same distribution, conditioned on at least one feature being on.
+def stratified_batch(probability: Float[Tensor, "instance n"], n_samples: int, generator: Generator) -> Batch:
+    """An unbiased batch that spends no sample on empty inputs.
+
+    At p = 0.001 and n = 20, 98 % of independent samples are all zero and teach the same thing. Here the empty input is
+    one sample that carries exactly its probability, and the other `n_samples` − 1 are drawn from the same distribution
+    conditioned on at least one feature being on: the same expectation, far less noise.
 
     The index of the first feature that is on is drawn from its exact distribution, p_j Π_{i<j} (1 − p_i) over the
     probability that any is on; those before it are off, those after it independent.
     """
     instances, n = probability.shape
-    p = probability.double()
+    p, device = probability.double(), generator.device
     before = torch.cumprod(torch.cat([torch.ones_like(p[:, :1]), 1.0 - p[:, :-1]], dim=-1), dim=-1)
     cumulative = torch.cumsum(p * before, dim=-1)
     cumulative = cumulative / cumulative[:, -1:]
-    draw = torch.rand(instances, n_samples, generator=generator, dtype=torch.float64, device=generator.device)
-    first = torch.searchsorted(cumulative, draw, right=True).clamp_max(n - 1)[..., None]
-    u = torch.rand(instances, n_samples, n, generator=generator, device=generator.device)
-    on = probability[:, None]
-    index = torch.arange(n, device=generator.device)
-    x = torch.where((u < on) & (index > first), u / on.clamp_min(torch.finfo(on.dtype).tiny), 0.0)
-    return torch.where(index == first, u, x)
-
-
-def stratified_batch(probability: Float[Tensor, "instance n"], n_samples: int, generator: Generator) -> Batch:
-    """An unbiased batch that spends no sample on empty inputs.
-
-    At p = 0.001 and n = 20, 98 % of independent samples are all zero and teach the same thing. Here the empty input is
-    one sample that carries exactly its probability, and the other `n_samples` − 1 are drawn non-empty: the same
-    expectation, far less noise, and random numbers only where something is on.
-    """
-    x = sample_non_empty(probability, n_samples - 1, generator)
+    draw = torch.rand(instances, n_samples - 1, generator=generator, dtype=torch.float64, device=device)
+    first = torch.searchsorted(cumulative, draw, right=True).clamp_max(n - 1)
+    u = torch.rand(instances, n_samples - 1, n, generator=generator, device=device)
+    x = u.new_zeros(instances, n_samples, n)
+    fill_non_empty(u, probability, first, x[:, 1:])
     empty = probability_empty(probability).float()[:, None]
     rest = ((1.0 - empty) / (n_samples - 1)).expand(-1, n_samples - 1)
-    return Batch(torch.cat([torch.zeros_like(x[:, :1]), x], dim=1), torch.cat([empty, rest], dim=1))
+    return Batch(x, torch.cat([empty, rest], dim=1))
+
+
+def fill_non_empty(
+    u: Float[Tensor, "instance sample n"],
+    probability: Float[Tensor, "instance n"],
+    first: Int[Tensor, "instance sample"],
+    x: Float[Tensor, "instance sample n"],
+) -> None:
+    """Write into x: 0 before the first feature that is on, u there, and after it u / p where u < p."""
+    if u.is_cpu:
+        kernels.fill(u.numpy(), probability.contiguous().numpy(), first.numpy(), x.numpy())
+        return
+    on, index = probability[:, None], torch.arange(u.shape[-1], device=u.device)
+    later = (u < on) & (index > first[..., None])
+    x.copy_(torch.where(index == first[..., None], u, torch.where(later, u / on, 0.0)))
 
 
 def sets_batch(

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from scripts.monosem.toy import kernels
 from scripts.monosem.toy.data import Batch
 
 Output = Literal["relu", "linear"]
@@ -42,46 +43,50 @@ def forward(
     return torch.relu(pre) if output == "relu" else pre
 
 
-class _ReluLoss(torch.autograd.Function):
-    """Loss of the ReLU model with its gradients by W and b, which reads large tensors as few times as it can.
+class _Reconstruction(torch.autograd.Function):
+    """Loss of a model with its gradients by W and b, which reads large tensors as few times as it can.
 
     Nearly all of the time goes into elementwise passes over [*instance, sample, n], of which autograd needs three times
-    as many. `root` is √importance, or None where all importances are 1.
+    as many. On the CPU there are compiled loops.
     """
 
     @staticmethod
-    def forward(ctx, W: Tensor, b: Tensor, x: Tensor, weight: Tensor, root: Tensor | None) -> Tensor:
+    def forward(ctx, W: Tensor, b: Tensor, x: Tensor, weight: Tensor, importance: Tensor | None, relu: bool) -> Tensor:
+        if W.is_cpu and W.dtype == torch.float32:
+            importance = W.new_ones(W.shape[-1]) if importance is None else importance
+            loss, by_W, by_b = kernels.reconstruct(W, b, x, weight, importance, relu)
+            ctx.save_for_backward(by_W, by_b)
+            return loss
         h = x @ W.mT
         out = torch.baddbmm(b[:, None], h, W) if h.dim() == 3 else (h @ W).add_(b[..., None, :])
-        out.relu_()
+        if relu:
+            out.relu_()
         error = out - x
+        root = None if importance is None else importance[..., None, :].sqrt()
         if root is not None:
             error.mul_(root)
         # a norm is the fastest sum of squares; the weights of samples are put on small tensors only
         loss = (torch.linalg.vector_norm(error, dim=-1).square() * weight).sum(-1)
         if root is not None:
             error.mul_(root)
-        gradient = torch.ops.aten.threshold_backward.grad_input(error, out, 0.0, grad_input=error)
-        weight = weight[..., None]
-        by_W = (h * weight).mT @ gradient + ((gradient @ W.mT) * weight).mT @ x
-        ctx.save_for_backward(by_W, (weight.mT @ gradient).squeeze(-2))
+        if relu:
+            torch.ops.aten.threshold_backward.grad_input(error, out, 0.0, grad_input=error)
+        weight = 2.0 * weight[..., None]
+        by_W = (h * weight).mT @ error + ((error @ W.mT) * weight).mT @ x
+        ctx.save_for_backward(by_W, (weight.mT @ error).squeeze(-2))
         return loss
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         by_W, by_b = ctx.saved_tensors
-        return 2.0 * grad[..., None, None] * by_W, 2.0 * grad[..., None] * by_b, None, None, None
+        return grad[..., None, None] * by_W, grad[..., None] * by_b, None, None, None, None
 
 
 def reconstruction_loss(
-    parameters: Parameters, batch: Batch, importance: Float[Tensor, " n"] | None, output: Output
+    parameters: Parameters, batch: Batch, importance: Float[Tensor, "*#instance n"] | None, output: Output
 ) -> Float[Tensor, "*instance"]:
     """E_x Σ_i I_i (x_i − x'_i)² of each instance (Elhage et al. 2022, 'Demonstrating superposition').
 
     The batch may lack leading instance axes, which then share it. `importance` None means 1 for all features.
     """
-    if output == "relu":
-        root = None if importance is None else importance.sqrt()
-        return _ReluLoss.apply(*parameters, batch.x, batch.weight, root)
-    error = (forward(parameters, batch.x, output) - batch.x).square()
-    return ((error if importance is None else error * importance).sum(-1) * batch.weight).sum(-1)
+    return _Reconstruction.apply(*parameters, batch.x, batch.weight, importance, output == "relu")

@@ -39,11 +39,11 @@ def test_hand_value_of_the_loss():
 @given(seed=st.integers(0, 2**31), p=st.floats(0.05, 1.0))
 def test_sampled_linear_loss_agrees_with_its_closed_form(seed, p):
     source = torch.Generator().manual_seed(seed)
-    parameters = models.initialise((), 6, 2, source)._replace(b=torch.rand(6, generator=source))
+    parameters = models.initialise((1,), 6, 2, source)._replace(b=torch.rand(1, 6, generator=source))
     importance = 0.7 ** np.arange(6)
     batch = data.stratified_batch(torch.full((1, 6), p), 40_000, source)
     sampled = models.reconstruction_loss(parameters, batch, torch.tensor(importance, dtype=torch.float32), "linear")
-    W, b = parameters.W.double().numpy(), parameters.b.double().numpy()
+    W, b = parameters.W[0].double().numpy(), parameters.b[0].double().numpy()
     assert sampled.item() == pytest.approx(superposition_theory.linear_loss(W, b, np.full(6, p), importance), rel=0.05)
 
 
