@@ -34,13 +34,11 @@ def _edges(values: Float[np.ndarray, " level"]) -> Float[np.ndarray, " edge"]:
     return np.append(values / half, values[-1] * half)
 
 
-def _lines(axes: Axes, n: int, p: Float[np.ndarray, " column"], importance: Float[np.ndarray, " row"]) -> None:
+def _lines(axes: Axes, arrays: Arrays) -> None:
     """Boundaries of theory, and the axes of a diagram."""
-    fine = np.geomspace(p[0], p[-1], 400)
-    lower, upper = phases.boundaries(n, fine)
-    for line in (lower, upper):
-        axes.plot(fine, line, color="black", linewidth=1.0, linestyle=(0, (3, 2)))
-    axes.plot(phases.TRIPLE_POINT, 1.0, "o", color="black", markersize=4)
+    p, importance = arrays["probabilities"], arrays["importances"]
+    for line in ("lower", "upper"):
+        axes.plot(p, arrays[line], color="black", linewidth=1.0, linestyle=(0, (3, 2)))
     edges = _edges(p), _edges(importance)
     axes.set(xscale="log", yscale="log", xlim=edges[0][[-1, 0]], ylim=edges[1][[0, -1]])
     axes.set_xticks([1.0, 0.3, 0.1, 0.03, 0.01], ["1", ".3", ".1", ".03", ".01"])
@@ -54,7 +52,7 @@ def _lines(axes: Axes, n: int, p: Float[np.ndarray, " column"], importance: Floa
 def diagram(result: dict[str, Any], arrays: Arrays) -> Figure:
     """The extra feature's fate in theory, in the ReLU models and in the linear ones, over sparsity and importance.
 
-    Arrays: probabilities [p], importances [importance], the others [importance, p].
+    Arrays: probabilities, lower, upper [p], importances [importance], the others [importance, p].
     """
     n, p, importance = result["parameters"]["n"], arrays["probabilities"], arrays["importances"]
     fate = arrays["theory_fate"]
@@ -68,7 +66,7 @@ def diagram(result: dict[str, Any], arrays: Arrays) -> Figure:
     grid = figure.subplots(1, 4, sharey=True)
     for axes, (title, colours) in zip(grid, panels.items(), strict=True):
         axes.pcolormesh(_edges(p), _edges(importance), colours, rasterized=True)
-        _lines(axes, n, p, importance)
+        _lines(axes, arrays)
         axes.set_xlabel("feature probability p")
         axes.set_title(title, fontsize=8)
     grid[0].set_ylabel("importance of the extra feature,\nrelative to the other" + ("s" if n > 2 else ""))
@@ -94,9 +92,9 @@ def crossing(result: dict[str, Any], arrays: Arrays) -> Figure:
         loss = np.where(stays, arrays["relu_branch_losses"][index], np.nan)
         axes.plot(x, forms[name], color=colour, linewidth=0.9, linestyle=(0, (2, 2)))
         axes.plot(x, loss, color=colour, marker="o", markersize=2, label=name)
-    if first["importance_at_crossing"]:
-        axes.axvline(first["importance_at_crossing"], color=style.GREY, **style.REFERENCE_LINE)
-        axes.annotate("curves cross", (first["importance_at_crossing"], 0.97), xycoords=("data", "axes fraction"),
+    if first["relu_importance_at_crossing"]:
+        axes.axvline(first["relu_importance_at_crossing"], color=style.GREY, **style.REFERENCE_LINE)
+        axes.annotate("curves cross", (first["relu_importance_at_crossing"], 0.97), xycoords=("data", "axes fraction"),
                       xytext=(4, 0), textcoords="offset points", va="top", color=style.GREY, fontsize=7.5)  # fmt: skip
     losses = arrays["relu_branch_losses"]
     axes.set(xscale="log", yscale="log", xlim=(x[0], x[-1]), ylim=(losses.min() * 0.8, losses.max() * 1.25))
