@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from scripts.monosem.toy.data import Batch, stratified_batch
+from scripts.monosem.toy.models import two_layer_loss
 
 Hidden = Literal["relu", "linear"]
 """Activation of the hidden layer."""
@@ -56,8 +57,10 @@ def loss(
     parameters: Parameters, batch: Batch, importance: Float[Tensor, " n"], hidden: Hidden
 ) -> Float[Tensor, "*instance"]:
     """E_x Σ_i I_i (|x_i| − y'_i)² of each instance."""
-    error = (forward(parameters, batch.x, hidden) - batch.x.abs()).square() @ importance
-    return (error * batch.weight).sum(-1)
+    W1, W2, b = parameters
+    return two_layer_loss(
+        W1, W2.mT, b, batch.x, batch.x.abs(), batch.weight, importance, relu_hidden=hidden == "relu", relu=True
+    )
 
 
 def rescaled(

@@ -91,7 +91,8 @@ def fill_non_empty(
 ) -> None:
     """Write into x: 0 before the first feature that is on, u there, and after it u / p where u < p."""
     if u.is_cpu:
-        kernels.fill(u.numpy(), probability.contiguous().numpy(), first.numpy(), x.numpy())
+        on = probability.contiguous()
+        kernels.fill(u.numpy(), on.numpy(), on.reciprocal().numpy(), first.numpy(), x.numpy())
         return
     on, index = probability[:, None], torch.arange(u.shape[-1], device=u.device)
     later = (u < on) & (index > first[..., None])

@@ -43,50 +43,55 @@ def forward(
     return torch.relu(pre) if output == "relu" else pre
 
 
-class _Reconstruction(torch.autograd.Function):
-    """Loss of a model with its gradients by W and b, which reads large tensors as few times as it can.
-
-    Nearly all of the time goes into elementwise passes over [*instance, sample, n], of which autograd needs three times
-    as many. On the CPU there are compiled loops.
-    """
+class _TwoLayers(torch.autograd.Function):
+    """`two_layer_loss` in compiled loops, which give its gradients with it."""
 
     @staticmethod
-    def forward(ctx, W: Tensor, b: Tensor, x: Tensor, weight: Tensor, importance: Tensor | None, relu: bool) -> Tensor:
-        if W.is_cpu and W.dtype == torch.float32:
-            importance = W.new_ones(W.shape[-1]) if importance is None else importance
-            loss, by_W, by_b = kernels.reconstruct(W, b, x, weight, importance, relu)
-            ctx.save_for_backward(by_W, by_b)
-            return loss
-        h = x @ W.mT
-        out = torch.baddbmm(b[:, None], h, W) if h.dim() == 3 else (h @ W).add_(b[..., None, :])
-        if relu:
-            out.relu_()
-        error = out - x
-        root = None if importance is None else importance[..., None, :].sqrt()
-        if root is not None:
-            error.mul_(root)
-        # a norm is the fastest sum of squares; the weights of samples are put on small tensors only
-        loss = (torch.linalg.vector_norm(error, dim=-1).square() * weight).sum(-1)
-        if root is not None:
-            error.mul_(root)
-        if relu:
-            torch.ops.aten.threshold_backward.grad_input(error, out, 0.0, grad_input=error)
-        weight = 2.0 * weight[..., None]
-        by_W = (h * weight).mT @ error + ((error @ W.mT) * weight).mT @ x
-        ctx.save_for_backward(by_W, (weight.mT @ error).squeeze(-2))
+    def forward(ctx, *inputs: Tensor | bool) -> Tensor:
+        loss, *gradients = kernels.two_layers(*inputs)
+        ctx.save_for_backward(*gradients)
         return loss
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        by_W, by_b = ctx.saved_tensors
-        return grad[..., None, None] * by_W, grad[..., None] * by_b, None, None, None, None
+        by_W1, by_W2, by_b = ctx.saved_tensors
+        return grad[..., None, None] * by_W1, grad[..., None, None] * by_W2, grad[..., None] * by_b, *[None] * 6
+
+
+def two_layer_loss(
+    W1: Float[Tensor, "*instance m n"],
+    W2: Float[Tensor, "*instance m n"],
+    b: Float[Tensor, "*instance n"],
+    x: Float[Tensor, "*#instance sample n"],
+    target: Float[Tensor, "*#instance sample n"],
+    weight: Float[Tensor, "*#instance sample"],
+    importance: Float[Tensor, "*#instance n"] | None,
+    relu_hidden: bool,
+    relu: bool,
+) -> Float[Tensor, "*instance"]:
+    """Σ_s weight_s Σ_i I_i (t_i − y_i)² of each instance, y = act(W2ᵀ act(W1 x) + b).
+
+    Row k of W1 is what hidden unit k reads, row k of W2 what it writes. `importance` None means 1 for all features.
+    """
+    importance = W1.new_ones(W1.shape[-1]) if importance is None else importance
+    if W1.is_cpu and W1.dtype == torch.float32:
+        return _TwoLayers.apply(W1, W2, b, x, target, weight, importance, relu_hidden, relu)
+    h = x @ W1.mT
+    y = (torch.relu(h) if relu_hidden else h) @ W2 + b[..., None, :]
+    error = ((torch.relu(y) if relu else y) - target).square()
+    return ((error * importance[..., None, :]).sum(-1) * weight).sum(-1)
 
 
 def reconstruction_loss(
-    parameters: Parameters, batch: Batch, importance: Float[Tensor, "*#instance n"] | None, output: Output
+    parameters: Parameters,
+    batch: Batch,
+    importance: Float[Tensor, "*#instance n"] | None,
+    output: Output,
+    relu_hidden: bool = False,
 ) -> Float[Tensor, "*instance"]:
     """E_x Σ_i I_i (x_i − x'_i)² of each instance (Elhage et al. 2022, 'Demonstrating superposition').
 
     The batch may lack leading instance axes, which then share it. `importance` None means 1 for all features.
     """
-    return _Reconstruction.apply(*parameters, batch.x, batch.weight, importance, output == "relu")
+    W, x = parameters.W, batch.x
+    return two_layer_loss(W, W, parameters.b, x, x, batch.weight, importance, relu_hidden, output == "relu")

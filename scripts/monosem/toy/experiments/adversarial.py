@@ -18,6 +18,8 @@ BAR_RATIO = 3.0
 """Least vulnerability of the sparsest level over that of the densest."""
 BAR_RANK = 0.95
 """Least Spearman correlation of vulnerability with features per dimension."""
+BAR_PROPORTION = 1.5
+"""Largest vulnerability per feature per dimension over the smallest, over levels: 1 where they are proportional."""
 ORTHOGONAL_TOLERANCE = 0.05
 """Largest distance of the orthogonal model's vulnerability from 1."""
 BAR_ROBUST = 1.1
@@ -65,8 +67,8 @@ def adversarial_loss(
             directions = attack_directions(parameters.W)
             output = torch.randint(n, (levels, samples), generator=source, device=batch.x.device)
             delta = lengths[:, None, None] * directions.gather(1, output[..., None].expand(-1, -1, n))
-        error = (models.forward(parameters, batch.x + delta, "relu") - batch.x).square().sum(-1)
-        return (error * batch.weight).sum(-1)
+        W, x = parameters.W, batch.x
+        return models.two_layer_loss(W, W, parameters.b, x + delta, x, batch.weight, None, False, True)
 
     return loss
 
@@ -103,17 +105,27 @@ def describe(
     return described
 
 
+def disproportion(vulnerable: list[float], features: list[float]) -> float:
+    """Largest ratio of two levels' vulnerability per feature per dimension."""
+    per_feature = np.array(vulnerable) / np.array(features)
+    return float(per_feature.max() / per_feature.min())
+
+
 def grade(described: dict[str, list[dict[str, Any]]]) -> acceptance.Rules:
     """Acceptance rules: vulnerability grows with superposition, and stays at one without it."""
     plain = sorted(described["plain"], key=lambda level: -level["probability"])
     values = [level["vulnerability"] for level in plain]
     ratio = values[-1] / values[0]
-    rank = float(spearmanr(values, [level["features_per_dimension"] for level in plain]).statistic)
+    features = [level["features_per_dimension"] for level in plain]
+    rank = float(spearmanr(values, features).statistic)
+    orthogonal = [level["vulnerability"] for level in described["orthogonal"]]
     flat = max(abs(level["vulnerability"] - 1.0) for level in described["orthogonal"])
     rules = {
         "sparsest_over_densest": acceptance.above(ratio, BAR_RATIO),
         "rank_correlation_with_features_per_dimension": acceptance.above(rank, BAR_RANK),
+        "proportional_to_features_per_dimension": acceptance.at_most(disproportion(values, features), BAR_PROPORTION),
         "orthogonal_model_stays_at_one": acceptance.below(flat, ORTHOGONAL_TOLERANCE),
+        "orthogonal_model_is_not_proportional": acceptance.above(disproportion(orthogonal, features), BAR_PROPORTION),
     }
     if "adversarial" in described:
         trained = max(level["features_per_dimension"] for level in described["adversarial"])

@@ -35,6 +35,9 @@ BAR_LOCAL_RATIO = 0.1
 """Bound on the mean squared cosine within sets over that across sets."""
 COLLAPSE = (3, 2, 1, 0)
 """Numbers of collapsed pairs as features grow sparser."""
+PUBLISHED = ((0.25, 0.5, 3), (0.15, 0.2, 2), (0.05, 0.15, 1), (0.0, 0.05, 0))
+"""Range of densities -> collapsed pairs, printed in the paper. Between the ranges, and on a border of two, it says
+nothing definite. From 0.5 on it reports models that are mostly principal components, with no number of pairs."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,17 @@ def in_order(counts: list[int], wanted: tuple[int, ...]) -> bool:
     return set(wanted) <= set(counts) and all(b <= a for a, b in zip(counts, counts[1:], strict=False))
 
 
+def published(p: float) -> int | None:
+    """Number of collapsed pairs that the paper has at a density; None where it names none, or two."""
+    counts = {count for low, high, count in PUBLISHED if low <= p <= high}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def n_as_published(probabilities: tuple[float, ...], counts: list[int]) -> int:
+    """Number of densities at which as many pairs have collapsed as in the paper."""
+    return sum(count == published(p) for p, count in zip(probabilities, counts, strict=True))
+
+
 def accept(values: dict[str, Any], controls: dict[str, Any]) -> acceptance.Rules:
     """Acceptance rules, and that independent features show none of it."""
 
@@ -123,11 +137,14 @@ def accept(values: dict[str, Any], controls: dict[str, Any]) -> acceptance.Rules
     rules["local_bases_within_over_across"] = acceptance.at_most(values["within_over_across"], BAR_LOCAL_RATIO)
     counts = values["collapsed_pairs"]
     rules["collapse_in_the_order_3_2_1_0"] = acceptance.Rule(counts, list(COLLAPSE), in_order(counts, COLLAPSE))
+    named = values["densities_that_the_paper_names"]
+    rules["collapse_at_published_densities"] = acceptance.equal(values["densities_as_published"], named)
     for name in ("orthogonal", "antipodal", "side_by_side"):
         rules[f"independent_{name}"] = acceptance.below(controls[name], BAR_SHARE)
     rules["independent_within_over_across"] = acceptance.above(controls["within_over_across"], BAR_LOCAL_RATIO)
     counts = controls["collapsed_pairs"]
     rules["independent_collapsed_pairs"] = acceptance.Rule(counts, list(COLLAPSE), not in_order(counts, COLLAPSE))
+    rules["independent_at_published_densities"] = acceptance.below(controls["densities_as_published"], named)
     return rules
 
 
@@ -191,6 +208,8 @@ def run(config: CorrelatedConfig, seed: int, device: str) -> tuple[dict[str, Any
         "hexagon_side_by_side": float(_side_by_side(judged["hexagon"]).mean()),
         "within_over_across": local["correlated"],
         "collapsed_pairs": collapse["correlated"],
+        "densities_that_the_paper_names": sum(published(p) is not None for p in config.collapse_probabilities),
+        "densities_as_published": n_as_published(config.collapse_probabilities, collapse["correlated"]),
     }
     controls = {
         "orthogonal": orthogonal(judged["independent"]),
@@ -198,12 +217,13 @@ def run(config: CorrelatedConfig, seed: int, device: str) -> tuple[dict[str, Any
         "side_by_side": float(_side_by_side(judged["independent_hexagon"]).mean()),
         "within_over_across": local["independent"],
         "collapsed_pairs": collapse["independent"],
+        "densities_as_published": n_as_published(config.collapse_probabilities, collapse["independent"]),
     }
     result = {
         **values,
         "judged": {name: len(W) for name, W in judged.items()},
         "collapsed_by_density": [
-            {"probability": p, "correlated": a, "independent": b}
+            {"probability": p, "correlated": a, "independent": b, "published": published(p)}
             for p, a, b in zip(config.collapse_probabilities, *collapse.values(), strict=True)
         ],
         "controls": controls,

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from scipy.signal import find_peaks
+from scipy.special import expit
 from scipy.stats import spearmanr
 
 from scripts.monosem.core.runtime import derive_seed
@@ -30,6 +31,8 @@ BAR_SHARE = 0.9
 """Least share of features at one half, and of octahedra with antipodes in different sets."""
 BAR_STAGES = 2
 """Least median number of stages in which an octahedron forms."""
+BAR_OCTAHEDRA = 0.5
+"""Least share of the models that end as octahedra."""
 STAGE_PROMINENCE = 0.15
 """A stage is a peak of the rate of learning that stands out by this share of the highest."""
 ANTIPODAL = -0.9
@@ -131,6 +134,11 @@ def stages(loss: Float[np.ndarray, " record"]) -> int:
     return len(find_peaks(padded, prominence=STAGE_PROMINENCE * max(rate.max(), 1e-12))[0])
 
 
+def one_fall(first: float, last: float, records: int) -> Float[np.ndarray, " record"]:
+    """A loss that falls once, along a logistic curve."""
+    return last + (first - last) * expit(-np.linspace(-6.0, 6.0, records))
+
+
 def octahedra(
     W: Float[np.ndarray, "instance 3 6"],
 ) -> tuple[Bool[np.ndarray, " instance"], Bool[np.ndarray, " instance"]]:
@@ -151,7 +159,10 @@ def accept(values: dict[str, Any], controls: dict[str, Any]) -> acceptance.Rules
         "features_end_at_one_half": acceptance.at_least(values["share_at_one_half"], BAR_SHARE),
         "loss_falls_when_features_move": acceptance.at_least(values["jump_correlation"], BAR_SPEARMAN),
         across: acceptance.at_least(values[across], BAR_SHARE),
+        "octahedra_share": acceptance.at_least(values["octahedra_share"], BAR_OCTAHEDRA),
         "median_stages": acceptance.at_least(values["median_stages"], BAR_STAGES),
+        "octahedra_before_training": acceptance.below(controls["octahedra_share_before_training"], BAR_OCTAHEDRA),
+        "one_fall_stages": acceptance.below(controls["one_fall_stages"], BAR_STAGES),
         "untrained_features_at_one_half": acceptance.below(controls["share_at_one_half_before_training"], BAR_SHARE),
         "shuffled_intervals": acceptance.below(controls["jump_correlation_shuffled"], BAR_SPEARMAN),
         independent: acceptance.below(controls[independent], BAR_SHARE),
@@ -191,6 +202,8 @@ def run(config: DynamicsConfig, seed: int, device: str) -> tuple[dict[str, Any],
     controls = {
         "share_at_one_half_before_training": at_half[0],
         "jump_correlation_shuffled": shuffled,
+        "octahedra_share_before_training": float(octahedra(correlated.W[0].astype(np.float64))[0].mean()),
+        "one_fall_stages": float(stages(one_fall(*correlated.losses[[0, -1], best], len(correlated.losses)))),
         "independent_octahedra_share": float(ideal["independent"][0].mean()),
         "independent_antipodes_across_sets": across["independent"],
     }

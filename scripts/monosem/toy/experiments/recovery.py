@@ -27,6 +27,8 @@ BAR_MATCHED = 0.9
 """Least share of the features that are matched one to one."""
 L0_TOLERANCE = 0.2
 """Largest distance of L0 from the number of features truly active, as a share of it."""
+BAR_DUPLICATES = 0.1
+"""Largest number of latents along a feature that another one is matched to, per feature: one latent for each."""
 COMPONENT_ROWS = 20_000
 """Activations from which principal and independent components are computed."""
 
@@ -134,7 +136,7 @@ def controls(
     return numbers, random[0]
 
 
-def summarise(runs: list[dict[str, Any]], true_l0: float) -> list[dict[str, Any]]:
+def summarise(runs: list[dict[str, Any]], true_l0: float, n_features: int) -> list[dict[str, Any]]:
     """One entry per setting: mean and worst seed, and whether every seed clears the bar."""
     keys = dict.fromkeys((run["architecture"], run["value"], run["d_sae"]) for run in runs)
     summary = []
@@ -149,6 +151,7 @@ def summarise(runs: list[dict[str, Any]], true_l0: float) -> list[dict[str, Any]
             {
                 **dict(zip(("architecture", "value", "d_sae"), key, strict=True)), "seeds": len(same), **means, **worst,
                 "l0_over_true": means["mean_l0"] / true_l0,
+                "duplicates_per_feature": means["mean_n_duplicates"] / n_features,
                 "in_band": worst["min_mmcs"] >= BAR_MMCS and worst["min_matched_share"] >= BAR_MATCHED,
             }
         )  # fmt: skip
@@ -193,6 +196,7 @@ def accept(summary: list[dict[str, Any]], grids: dict[str, Grid], control: dict[
         rules[f"{architecture}_l0_over_true"] = acceptance.Rule(
             ratio, 1.0 + L0_TOLERANCE, bool(abs(ratio - 1.0) <= L0_TOLERANCE)
         )
+        rules[f"{architecture}_duplicates"] = acceptance.at_most(best["duplicates_per_feature"], BAR_DUPLICATES)
         # a k of 1 is the smallest there is and may well recover everything: only λ has two ends
         if sparsity_knob(architecture) != "k" and len(at_width) >= 3:
             by_value = sorted(at_width, key=lambda entry: entry["value"])
@@ -243,7 +247,7 @@ def run(config: RecoveryConfig, seed: int, device: str) -> tuple[dict[str, Any],
         if len(proxy) > 2
         else None
     )
-    summary = summarise(runs, true_l0)
+    summary = summarise(runs, true_l0, len(truth.directions))
     arrays = {
         "probability": truth.probability.numpy(),
         "best_cosines": best.cosines.astype(np.float32),

@@ -40,6 +40,8 @@ def describe(config: SuperpositionConfig, stack: superposition_models.Stack) -> 
                 "n_represented": int(represented.sum()),
                 "n_norm_above_0_9": int((norms[level] > 0.9).sum()),
                 "n_norm_below_0_1": int((norms[level] < 0.1).sum()),
+                # features are in the order of their importance
+                "n_most_important_above_0_9": int((norms[level][: config.m] > 0.9).sum()),
                 "min_norm": norms[level].min(),
                 "max_off_diagonal": geometry.max_off_diagonal(W[level]),
                 "dimensions_per_feature": geometry.dimensions_per_feature(W[level]),
@@ -65,6 +67,7 @@ def grade(config: SuperpositionConfig, described: dict[str, list[dict[str, Any]]
     m, n = config.m, config.n
     return {
         "dense_norms_above_0_9": acceptance.equal(dense["n_norm_above_0_9"], m),
+        "dense_most_important_above_0_9": acceptance.equal(dense["n_most_important_above_0_9"], m),
         "dense_norms_below_0_1": acceptance.equal(dense["n_norm_below_0_1"], n - m),
         "dense_max_off_diagonal": acceptance.below(dense["max_off_diagonal"], BAR_OFF_DIAGONAL),
         "sparsest_norms_above_0_5": acceptance.equal(sparse["n_represented"], n),

@@ -19,6 +19,10 @@ HALF_TOLERANCE = 0.03
 """|D* − 1/2| within which a level is at one half."""
 BAR_HALF_LEVELS = 3
 """Least number of levels at one half."""
+BAR_STICKS = 2.0
+"""Least number of levels at one half over those that D* passes it with when it falls evenly between its ends."""
+BAR_POLYTOPES = 0.5
+"""Least share of the features in superposition that are in polytopes, and of those in larger components."""
 SUPERPOSED_BELOW = 0.95
 """Levels of a D* below this count as in superposition; the lines are looked for in them."""
 SMALLEST_D = 0.1
@@ -72,6 +76,26 @@ def n_lines(lines: dict[str, dict[str, Any]]) -> int:
     return sum(line["found"] for line in lines.values())
 
 
+def n_at_half(per_feature: Float[np.ndarray, " level"]) -> int:
+    """Number of levels with two features per dimension."""
+    return int((np.abs(per_feature - 0.5) <= HALF_TOLERANCE).sum())
+
+
+def falls_evenly(per_feature: Float[np.ndarray, " level"]) -> Float[np.ndarray, " level"]:
+    """D* that goes from the densest level's to the sparsest one's by equal factors: without any plateau."""
+    return np.geomspace(per_feature[0], per_feature[-1], len(per_feature))
+
+
+def in_larger(census: dict[str, int]) -> dict[str, float]:
+    """Shares of features in polytopes: of all, and of those that are neither alone nor in a digon."""
+    larger = sum(census.values()) - census["alone"] - census["digon"]
+    named = larger - census["none"]
+    return {
+        "share_in_polytopes": (census["digon"] + named) / max(1, sum(census.values())),
+        "share_of_larger_in_polytopes": named / max(1, larger),
+    }
+
+
 def ideal_error() -> float:
     """Largest deviation of D_i from its fraction over all ideal polytopes and their tegum product."""
     ideals = {name: superposition.polytope(name) for name in superposition.POLYTOPE_DIMENSIONALITY}
@@ -86,23 +110,28 @@ def ideal_error() -> float:
     return float(max(*errors, np.abs(geometry.dimensionality(product) - fractions).max()))
 
 
-def accept(
-    levels: list[dict[str, Any]], lines: dict[str, Any], controls: dict[str, Any], error: float
-) -> acceptance.Rules:
-    """Acceptance rules, and that what has no geometry shows no lines."""
+def accept(values: dict[str, Any], controls: dict[str, Any], levels: list[dict[str, Any]]) -> acceptance.Rules:
+    """Acceptance rules, and that what has no geometry shows none of it."""
 
-    half = sum(bool(abs(level["dimensions_per_feature"] - 0.5) <= HALF_TOLERANCE) for level in levels)
+    lines = values["lines"]
     others = [name for name in ("3/4", "2/3", "2/5", "3/8") if lines[name]["found"]]
     gaps = [abs(level["sum_dimensionality"] / level["m"] - 1.0) for level in levels]
+    even = controls["even"]["levels_at_one_half"]
     rules = {
-        "levels_at_one_half": acceptance.at_least(half, BAR_HALF_LEVELS),
-        "line_at_one_half": acceptance.Rule(lines["1/2"]["at"], polytopes.MIN_COUNT, lines["1/2"]["found"]),
+        "levels_at_one_half": acceptance.at_least(
+            values["levels_at_one_half"], max(BAR_HALF_LEVELS, BAR_STICKS * even)
+        ),
+        "line_at_one_half": acceptance.equal(lines["1/2"]["found"], True),
         "lines_at_other_fractions": acceptance.at_least(len(others), 1),
+        "share_in_polytopes": acceptance.at_least(values["share_in_polytopes"], BAR_POLYTOPES),
+        "share_of_larger_in_polytopes": acceptance.at_least(values["share_of_larger_in_polytopes"], BAR_POLYTOPES),
         "sum_of_dimensionalities_relative_gap": acceptance.at_most(max(gaps), SUM_TOLERANCE),
-        "ideal_polytopes_error": acceptance.at_most(error, IDEAL_TOLERANCE),
+        "ideal_polytopes_error": acceptance.at_most(ideal_error(), IDEAL_TOLERANCE),
     }
-    for name, control in controls.items():
-        rules[f"{name}_has_no_lines"] = acceptance.equal(control["n_lines"], 0)
+    for name in ("untrained", "jittered", "uniform"):
+        rules[f"{name}_has_no_lines"] = acceptance.equal(controls[name]["n_lines"], 0)
+    for name in ("share_in_polytopes", "share_of_larger_in_polytopes"):
+        rules[f"random_{name}"] = acceptance.below(controls["random"][name], BAR_POLYTOPES)
     return rules
 
 
@@ -141,28 +170,33 @@ def run(config: UniformGeometryConfig, seed: int, device: str) -> tuple[dict[str
     for name, values in random.items():
         lines = gathered(values, superposed)
         controls[name] = {"n_lines": n_lines(lines), "lines": lines}
-    directions = untrained / np.linalg.norm(untrained, axis=1, keepdims=True)
-    counts = [polytopes.census(polytopes.components(W_random)) for W_random in directions]
-    controls["untrained"]["features_in_polytopes"] = sum(
-        count for level in counts for name, count in level.items() if name not in ("alone", "none")
-    )
-    in_polytopes = [sum(level["features_in"].values()) - level["features_in"]["none"] for level in levels]
     totals = {
         name: sum(level["features_in"][name] for level in np.array(levels)[superposed]) for name in (*names, "none")
     }
+    # as many directions as the models in superposition represent, at random
+    random_totals = dict.fromkeys(totals, 0)
+    for level in np.array(levels)[superposed]:
+        random_W = rng.standard_normal((config.m, level["n_represented"]))
+        for name, count in polytopes.census(polytopes.components(random_W / np.linalg.norm(random_W, axis=0))).items():
+            random_totals[name] += count
+    controls["random"] = in_larger(random_totals)
+    controls["even"] = {"levels_at_one_half": n_at_half(falls_evenly(per_feature))}
     lines = gathered(D, superposed)
-    result = {
-        "levels": levels,
+    values = {
         "superposed_levels": int(superposed.sum()),
+        "levels_at_one_half": n_at_half(per_feature),
         "lines": lines,
         "n_lines": n_lines(lines),
         "features_in": totals,
-        "features_in_larger": sum(totals[name] for name in names if name not in ("alone", "digon")),
+        **in_larger(totals),
+    }
+    result = {
+        "levels": levels,
+        **values,
         "edge_cosine": polytopes.EDGE,
         "gram_tolerance": polytopes.TOLERANCE,
-        "share_in_polytopes": sum(np.array(in_polytopes)[superposed]) / max(1, sum(totals.values())),
         "controls": controls,
-        "acceptance": acceptance.to_json(accept(levels, lines, controls, ideal_error())),
+        "acceptance": acceptance.to_json(accept(values, controls, levels)),
     }
     arrays = {
         "W": parameters.W.numpy(),
