@@ -19,6 +19,7 @@ from scripts.monosem.core.places import give_caches
 give_caches(os.environ)  # before numba is loaded, which looks for a place for its cache
 import numba  # noqa: E402
 
+
 def _compile(function):
     """The function compiled, without the wrapper that a checker of type hints may have put around it; sums may be
     reordered (else nothing is vectorised), NaN and infinity keep their meaning."""

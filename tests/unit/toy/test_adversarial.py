@@ -63,3 +63,8 @@ def test_a_model_that_stays_at_one_fails_the_ratio():
     rules = adversarial.grade({"plain": flat, "orthogonal": flat})
     assert not rules["sparsest_over_densest"].passed and rules["orthogonal_model_stays_at_one"].passed
     assert np.isclose(rules["rank_correlation_with_features_per_dimension"].value, 1.0)
+
+
+def test_disproportion_is_one_for_proportional_series():
+    assert adversarial.disproportion([2.0, 4.0, 12.0], [1.0, 2.0, 6.0]) == pytest.approx(1.0)
+    assert adversarial.disproportion([1.0, 2.0], [1.0, 8.0]) == pytest.approx(4.0)

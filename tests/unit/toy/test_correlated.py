@@ -104,3 +104,10 @@ def test_trained_pairs_are_antipodal_or_orthogonal_by_their_correlation():
         W, losses = correlated.fit(config, correlated.Sets(2, 2, relation, 2, 8), (0.1,), 0, "cpu")
         best = correlated.partner_cosines(W[losses[:, 0].argmin(), 0])
         assert (best >= low - 1e-9).all() and (best <= high).all()
+
+
+def test_published_numbers_of_pairs_are_those_of_ranges_and_of_no_border():
+    assert [correlated.published(p) for p in (0.8, 0.3, 0.22, 0.17, 0.15, 0.1, 0.05, 0.02)] == [
+        None, 3, None, 2, None, 1, None, 0,
+    ]  # fmt: skip
+    assert correlated.n_as_published((0.3, 0.17, 0.1, 0.02), [3, 3, 1, 0]) == 3

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from scripts.monosem.toy import data, geometry, models
 from scripts.monosem.toy.experiments import phase_diagram
 from scripts.monosem.toy.settings import LogRange, PhaseDiagramConfig

@@ -86,6 +86,6 @@ def test_pentagon_wins_for_equal_features_and_digons_if_one_is_rare():
         probability=0.05, ratios=LogRange(0.1, 1.0, 4), restarts=1, steps=150, points=(8, 5, 2, 1, 1),
         learning_rate=0.03,
     )  # fmt: skip
-    losses, stays = non_uniform.branches(config, 0, "cpu")
+    losses, stays = non_uniform.branches(config, "relu", 0, "cpu")
     assert losses[1, 0] < losses[0, 0] and losses[0, -1] < losses[1, -1]
     assert stays[1, 0] and stays[0, -1]

@@ -139,8 +139,8 @@ def test_pair_correlation_is_1_for_a_scaled_copy_and_0_for_a_silent_latent():
 def test_one_bad_seed_takes_a_setting_out_of_the_band():
     good = {"architecture": "topk", "value": 2, "d_sae": 18, "mmcs": 0.99, "matched_share": 1.0, "l0": 2.0,
             "explained_variance": 0.9, "n_silent": 0, "n_duplicates": 0}  # fmt: skip
-    assert recovery.summarise([good, good], 2.0)[0]["in_band"]
-    assert not recovery.summarise([good, {**good, "matched_share": 0.8}], 2.0)[0]["in_band"]
+    assert recovery.summarise([good, good], 2.0, 18)[0]["in_band"]
+    assert not recovery.summarise([good, {**good, "matched_share": 0.8}], 2.0, 18)[0]["in_band"]
 
 
 def test_l0_far_from_the_truth_fails_its_rule():
@@ -150,7 +150,19 @@ def test_l0_far_from_the_truth_fails_its_rule():
            "explained_variance": 0.9, "n_silent": 0, "n_duplicates": 0}  # fmt: skip
     grids = {"relu": CONFIG.grids["relu"]}
     verdicts = [
-        recovery.accept(recovery.summarise([{**run, "l0": l0}], 2.0), grids, control)["relu_l0_over_true"].passed
+        recovery.accept(recovery.summarise([{**run, "l0": l0}], 2.0, 18), grids, control)["relu_l0_over_true"].passed
         for l0 in (1.5, 1.7, 2.3, 5.0)
     ]
     assert verdicts == [False, True, True, False]
+
+
+def test_latents_that_repeat_others_fail_their_rule():
+    entry = {"mmcs": 0.5, "matched_share": 0.0}
+    control = {"random_dictionary": [entry], **{name: entry for name in ("raw_basis", "pca", "ica")}}
+    run = {"architecture": "relu", "value": 1.0, "d_sae": 18, "mmcs": 0.99, "matched_share": 1.0, "l0": 2.0,
+           "explained_variance": 0.9, "n_silent": 0}  # fmt: skip
+    grids = {"relu": CONFIG.grids["relu"]}
+    for duplicates, passed in ((1, True), (9, False)):
+        summary = recovery.summarise([{**run, "n_duplicates": duplicates}], 2.0, 18)
+        rules = recovery.accept(summary, grids, control)
+        assert rules["relu_duplicates"].passed is passed and rules["relu_doubled_duplicates"].passed

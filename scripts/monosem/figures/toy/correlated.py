@@ -76,6 +76,8 @@ def collapse(result: dict[str, Any], arrays: Arrays) -> Figure:
     ):
         counts = [row[relation] for row in result["collapsed_by_density"]]
         axes.plot(p, counts, color=colour, marker=marker, label=label, drawstyle="steps-mid")
+    named = [(row["probability"], row["published"]) for row in result["collapsed_by_density"]]
+    axes.plot(*zip(*named, strict=True), "o", color="black", markersize=8, markerfacecolor="none", label="published")
     axes.set(xscale="log", xlim=(p[0] * 1.1, p[-1] / 1.1), ylim=(-0.2, 3.4), ylabel="collapsed pairs")
     axes.set_xticks(p, [f"{value:g}".removeprefix("0") for value in p])
     axes.xaxis.set_minor_formatter(NullFormatter())

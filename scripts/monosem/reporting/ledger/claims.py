@@ -10,10 +10,11 @@ from scripts.monosem.reporting.ledger import (
     toy_autoencoders,
     toy_checks,
     toy_computation,
+    toy_correlated,
     toy_geometry,
     toy_models,
 )
 from scripts.monosem.reporting.ledger.claim import claims_of
 
-TOY = claims_of(toy_models, toy_geometry, toy_computation, toy_autoencoders, toy_checks)
+TOY = claims_of(toy_models, toy_geometry, toy_correlated, toy_computation, toy_autoencoders, toy_checks)
 ALL = (*TOY, *claims_of(one_layer, features, explanations, dictionaries, language_model, not_attempted))

@@ -11,6 +11,7 @@ SHARKEY = {
 }
 MMCS = "mean max cosine, worst seed"
 MATCHED = "features matched one to one, worst seed"
+DUPLICATES = "latents that repeat another one, per feature"
 ACTIVE = "L0 against the number of features that are active, relative difference"
 
 
@@ -41,6 +42,7 @@ def _recovery(experiment: str, architecture: str, claim_id: str, sentence: str, 
         return [
             Part(MMCS, of("mmcs"), bound(of, mmcs, at_least), "fixed"),
             Part(MATCHED, of("matched"), bound(of, matched, at_least), "percent"),
+            Part(DUPLICATES, of("duplicates"), bound(of, f"{rules}/{architecture}_duplicates", at_most), "fixed"),
             Part(ACTIVE, away, at_most(None if largest is None else largest - 1), "percent"),
         ]
 
@@ -50,7 +52,10 @@ def _recovery(experiment: str, architecture: str, claim_id: str, sentence: str, 
         sentence=sentence,
         published=(in_words("MMCS close to one within a band of penalties"),),
         optional=f"the experiment {experiment}",
-        subject=Subject(f"{architecture} autoencoders", {"mmcs": mmcs, "matched": matched, "active": active}),
+        subject=Subject(
+            f"{architecture} autoencoders",
+            {"mmcs": mmcs, "matched": matched, "active": active, "duplicates": f"{rules}/{architecture}_duplicates"},
+        ),
         controls=(
             *_controls(experiment),
             Control(
@@ -58,6 +63,13 @@ def _recovery(experiment: str, architecture: str, claim_id: str, sentence: str, 
                     "ReLU autoencoder of the smallest penalty", {"active": f"{{{experiment}}}:summary/0/l0_over_true"}
                 ),
                 (ACTIVE,),
+            ),
+            Control(
+                Subject(
+                    "the same dictionary with every matched latent twice",
+                    {"duplicates": f"{rules}/{architecture}_doubled_duplicates"},
+                ),
+                (DUPLICATES,),
             ),
         ),
         explanation=explanation,

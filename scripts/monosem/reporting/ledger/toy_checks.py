@@ -45,6 +45,7 @@ superposition_reaches_optima = _check(
 superposition_80_reaches_optima = _check(
     "superposition-80", "superposition-80-reaches-optima", "The same for larger models.", SUPERPOSITION | {
         "dense_norms_above_0_9": ("norms above 0.9, densest", at_least),
+        "dense_most_important_above_0_9": ("the same of the most important features", at_least),
         "dense_norms_below_0_1": ("norms below 0.1, densest", at_least),
         "dense_max_off_diagonal": ("largest overlap, densest", below),
         "sparsest_norms_above_0_5": ("norms above 0.5, sparsest", at_least),
@@ -58,10 +59,22 @@ dimensionalities_add_up = _check(
         "ideal_polytopes_error": ("error of ideal polytopes", at_most),
     },
 )  # fmt: skip
+phases_are_exact = _check(
+    "phase-diagram", "phases-are-exact", "Losses of trained models are those of a finer grid.",
+    {"quadrature_error": ("largest relative error of a cell's loss", at_most)},
+)  # fmt: skip
+phases_of_three_are_exact = _check(
+    "phase-diagram-3", "phases-of-three-are-exact", "The same for three features.",
+    {"quadrature_error": ("largest relative error of a cell's loss", at_most)},
+)  # fmt: skip
 vulnerability_without_superposition = _check(
     "adversarial", "vulnerability-without-superposition",
-    "A model without superposition is as vulnerable at every sparsity.",
-    {"orthogonal_model_stays_at_one": ("vulnerability, largest deviation from one", below)},
+    "A model without superposition is as vulnerable at every sparsity, and the order of the others is that of features "
+    "per dimension.",
+    {
+        "orthogonal_model_stays_at_one": ("vulnerability, largest deviation from one", below),
+        "rank_correlation_with_features_per_dimension": ("rank correlation with features per dimension", above),
+    },
 )  # fmt: skip
 privileged_basis_monotone = _check(
     "privileged-basis", "privileged-basis-monotone",
@@ -82,6 +95,8 @@ polysemantic_neuron_reaches_its_optimum = _check(
     "polysemantic-neuron", "polysemantic-neuron-reaches-its-optimum",
     "Training reaches the exact optimum, a neuron of half of the features.",
     {
+        "gain_of_polysemantic_nats": ("nats that such a neuron saves, in closed form", above),
+        "squared_error_has_no_gain": ("the same under squared error", at_most),
         "gap_to_exact_optimum": ("loss above the exact optimum, nats", below),
         "best_group": ("features of the best neuron", at_least),
     },

@@ -5,14 +5,13 @@ from scripts.monosem.reporting.ledger.estimates import above, at_least, at_most,
 from scripts.monosem.reporting.ledger.toy_models import ELHAGE, bound
 
 SPARSEST_OVER_DENSEST = "vulnerability, sparsest over densest"
-RANKS = "rank correlation with features per dimension"
+PROPORTION = "vulnerability per feature per dimension, largest over smallest"
 ATTACKS = "The Connection to Adversarial Examples"
 
 
 @claim(
     **ELHAGE,
-    sentence="Models in superposition are more vulnerable to adversarial examples, the more so the more features share "
-    "a dimension.",
+    sentence="Models in superposition are more vulnerable to adversarial examples.",
     section=ATTACKS,
     optional="the experiment adversarial",
     published=(printed(SPARSEST_OVER_DENSEST, 3, "number", "more than"),),
@@ -20,7 +19,6 @@ ATTACKS = "The Connection to Adversarial Examples"
         "models in superposition",
         {
             "ratio": "{adversarial}:acceptance/sparsest_over_densest",
-            "ranks": "{adversarial}:acceptance/rank_correlation_with_features_per_dimension",
         },
     ),
     controls=(
@@ -39,11 +37,33 @@ def superposition_is_vulnerable(of: Measured) -> list[Part]:
         grown = ratio(largest, smallest)
     else:
         grown = of("ratio")
-    rank = "rank_correlation_with_features_per_dimension"
-    return [
-        Part(SPARSEST_OVER_DENSEST, grown, bound(of, f"{rules}/sparsest_over_densest", above)),
-        Part(RANKS, of("ranks"), bound(of, f"{rules}/{rank}", above), "fixed"),
-    ]
+    return [Part(SPARSEST_OVER_DENSEST, grown, bound(of, f"{rules}/sparsest_over_densest", above))]
+
+
+@claim(
+    **ELHAGE,
+    sentence="Vulnerability is in proportion to the number of features per dimension.",
+    section=ATTACKS,
+    optional="the experiment adversarial",
+    published=(in_words("both curves lie on each other over sparsity"),),
+    subject=Subject(
+        "models in superposition", {"proportion": "{adversarial}:acceptance/proportional_to_features_per_dimension"}
+    ),
+    controls=(
+        Control(
+            Subject(
+                "models without superposition, against the same features per dimension",
+                {"proportion": "{adversarial}:acceptance/orthogonal_model_is_not_proportional"},
+            ),
+            (PROPORTION,),
+        ),
+    ),
+    explanation="Both grow with sparsity, in the same order. In the sparsest models negative biases take up part of an "
+    "attack of this length, and vulnerability stays behind.",
+)
+def vulnerability_in_proportion(of: Measured) -> list[Part]:
+    rule = "{adversarial}:acceptance/proportional_to_features_per_dimension"
+    return [Part(PROPORTION, of("proportion"), bound(of, rule, at_most), "fixed")]
 
 
 @claim(
@@ -100,10 +120,13 @@ DENSE_NEURONS, SPARSE_NEURONS = "monosemantic neurons, densest", "monosemantic n
         ),
         Control(
             Subject(
-                "the densest model in the sparsest one's place",
-                {"sparsest": "{privileged-basis}:acceptance/dense_monosemantic_neurons"},
+                "the same models in reverse order",
+                {
+                    "solutions": "{privileged-basis}:acceptance/reversed_solutions_as_published",
+                    "sparsest": "{privileged-basis}:acceptance/dense_monosemantic_neurons",
+                },
             ),
-            (SPARSE_NEURONS,),
+            (SEQUENCE, SPARSE_NEURONS),
         ),
     ),
 )
@@ -205,7 +228,6 @@ def computing_in_superposition(of: Measured) -> list[Part]:
     ]
 
 
-SAVED = "nats that the polysemantic neuron saves"
 SHARE = "trained neurons that represent half of the features"
 
 
@@ -224,8 +246,6 @@ SHARE = "trained neurons that represent half of the features"
         "cross-entropy",
         {
             "share": "{polysemantic-neuron}:trained/cross_entropy/share_half",
-            "group": "{polysemantic-neuron}:acceptance/best_group",
-            "saved": "{polysemantic-neuron}:acceptance/gain_of_polysemantic_nats",
         },
     ),
     controls=(
@@ -234,16 +254,17 @@ SHARE = "trained neurons that represent half of the features"
                 "squared error",
                 {
                     "share": "{polysemantic-neuron}:trained/squared_error/share_half",
-                    "saved": "{polysemantic-neuron}:acceptance/squared_error_has_no_gain",
                 },
             ),
-            (SHARE, SAVED),
+            (SHARE,),
+        ),
+        Control(
+            Subject(
+                "neurons of random groups of features", {"share": "{polysemantic-neuron}:controls/random_share_half"}
+            ),
+            (SHARE,),
         ),
     ),
 )
 def polysemantic_without_superposition(of: Measured) -> list[Part]:
-    rules = "{polysemantic-neuron}:acceptance"
-    return [
-        Part(SHARE, of("share"), above(0.5), "percent"),
-        Part(SAVED, of("saved", "exact"), bound(of, f"{rules}/gain_of_polysemantic_nats", above), "nats"),
-    ]
+    return [Part(SHARE, of("share"), above(0.5), "percent")]

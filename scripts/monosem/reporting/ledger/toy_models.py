@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from scripts.monosem.reporting.ledger.claim import Claim, Control, Measured, Part, Subject, claim, in_words
-from scripts.monosem.reporting.ledger.estimates import Bar, above, at_least, at_most, below, map_value
+from scripts.monosem.reporting.ledger.estimates import Bar, above, at_least, at_most, below
 
 ELHAGE = {"work": "Elhage et al. 2022", "chapter": "toy"}
 
@@ -13,7 +13,7 @@ def bound(of: Measured, rule: str, bar: Callable[..., Bar], label: str = "") -> 
     return bar(of.constant(f"{rule}/bound"), label)
 
 
-SURPLUS = "norms above 0.9, difference from the number of dimensions"
+IMPORTANT, IGNORED = "most important features with norms above 0.9", "other features with norms below 0.1"
 SPARSEST, DENSEST = "features represented, sparsest", "features represented, densest"
 
 
@@ -74,7 +74,7 @@ def superposition_with_sparsity(of: Measured) -> list[Part]:
     subject=Subject(
         "the densest ReLU model",
         {
-            "above": "{superposition}:acceptance/dense_norms_above_0_9",
+            "important": "{superposition}:acceptance/dense_most_important_above_0_9",
             "ignored": "{superposition}:acceptance/dense_norms_below_0_1",
             "overlap": "{superposition}:acceptance/dense_max_off_diagonal",
         },
@@ -84,12 +84,19 @@ def superposition_with_sparsity(of: Measured) -> list[Part]:
             Subject(
                 "the sparsest ReLU model",
                 {
-                    "above": "{superposition}:models/relu/{sparsest}/n_norm_above_0_9",
+                    "important": "{superposition}:models/relu/{sparsest}/n_most_important_above_0_9",
                     "ignored": "{superposition}:models/relu/{sparsest}/n_norm_below_0_1",
                     "overlap": "{superposition}:models/relu/{sparsest}/max_off_diagonal",
                 },
             ),
-            ("norms below 0.1", "largest overlap of two features", SURPLUS),
+            (IGNORED, "largest overlap of two features"),
+        ),
+        Control(
+            Subject(
+                "random features of the densest model",
+                {"important": "{superposition}:acceptance/random_features_above_0_9"},
+            ),
+            (IMPORTANT,),
         ),
     ),
 )
@@ -98,8 +105,8 @@ def dense_regime_is_pca(of: Measured) -> list[Part]:
     rest = None if m is None or n is None else n - m
     rule = "{superposition}:acceptance/dense_max_off_diagonal"
     return [
-        Part(SURPLUS, map_value(of("above"), lambda n: abs(n - (m or 0))), at_most(0), "count"),
-        Part("norms below 0.1", of("ignored"), at_least(rest, "all others"), "count"),
+        Part(IMPORTANT, of("important"), at_least(m, "dimensions"), "count"),
+        Part(IGNORED, of("ignored"), at_least(rest, "all others"), "count"),
         Part("largest overlap of two features", of("overlap"), bound(of, rule, below), "fixed"),
     ]
 
@@ -137,7 +144,8 @@ def superposition_in_larger_models(of: Measured) -> list[Part]:
     ]  # fmt: skip
 
 
-AGREE, SUPERPOSED = "cells off the boundary that agree with theory", "cells in superposition"
+AGREE = "cells whose fate is theory's there or one step of the grid away"
+SUPERPOSED = "cells in superposition, as a share of theory's"
 
 
 def _phase_diagram(experiment: str, claim_id: str, sentence: str) -> Claim:
@@ -145,8 +153,8 @@ def _phase_diagram(experiment: str, claim_id: str, sentence: str) -> Claim:
 
     def predicate(of: Measured) -> list[Part]:
         return [
-            Part(AGREE, of("agreement"), bound(of, f"{rules}/agreement_off_boundary", at_least), "percent"),
-            Part(SUPERPOSED, of("superposed"), above(0), "percent"),
+            Part(AGREE, of("agreement"), bound(of, f"{rules}/agreement_within_one_step", at_least), "percent"),
+            Part(SUPERPOSED, of("superposed"), bound(of, f"{rules}/superposed_over_theory", at_least), "percent"),
         ]
 
     return Claim(
@@ -159,8 +167,8 @@ def _phase_diagram(experiment: str, claim_id: str, sentence: str) -> Claim:
         subject=Subject(
             "ReLU models",
             {
-                "agreement": f"{rules}/agreement_off_boundary",
-                "superposed": f"{{{experiment}}}:cells/relu/superposed_share",
+                "agreement": f"{rules}/agreement_within_one_step",
+                "superposed": f"{rules}/superposed_over_theory",
             },
         ),
         controls=(
@@ -169,7 +177,7 @@ def _phase_diagram(experiment: str, claim_id: str, sentence: str) -> Claim:
                     "linear models",
                     {
                         "agreement": f"{rules}/linear_agreement_fails",
-                        "superposed": f"{rules}/linear_has_no_superposition",
+                        "superposed": f"{rules}/linear_superposed_over_theory",
                     },
                 ),
                 (AGREE, SUPERPOSED),
@@ -213,8 +221,14 @@ def _first_order(experiment: str, claim_id: str, sentence: str) -> Claim:
         ),
         controls=(
             Control(
-                Subject("the two solutions of linear models", {"coexist": f"{rules}/linear_branches_do_not_coexist"}),
-                (both,),
+                Subject(
+                    "the two solutions of linear models",
+                    {
+                        "crosses": f"{rules}/linear_loss_curves_do_not_cross",
+                        "coexist": f"{rules}/linear_branches_do_not_coexist",
+                    },
+                ),
+                (crossing, both),
             ),
         ),
         predicate=predicate,
@@ -231,27 +245,32 @@ first_order_transition_of_three = _first_order(
 )
 
 
-def _triple_point(experiment: str, claim_id: str, sentence: str) -> Claim:
-    rule = f"{{{experiment}}}:acceptance/triple_point_error"
+def _end_of_superposition(experiment: str, claim_id: str, sentence: str) -> Claim:
+    rules, apart = f"{{{experiment}}}:acceptance", "steps of the grid between trained models and theory"
 
     def predicate(of: Measured) -> list[Part]:
-        return [Part("fitted triple point, distance from theory", of("error"), bound(of, rule, at_most), "fixed")]
+        rule = f"{rules}/end_of_superposition_steps_apart"
+        return [Part(apart, of("apart"), bound(of, rule, at_most), "count")]
 
     return Claim(
         **ELHAGE,
         id=claim_id,
         sentence=sentence,
         section="Superposition as a Phase Change",
-        published=(in_words("the boundaries of the three phases meet in a point"),),
+        published=(in_words("the three phases meet in a point"),),
         optional=f"the experiment {experiment}",
-        subject=Subject("ReLU models", {"error": rule}),
+        subject=Subject("ReLU models", {"apart": f"{rules}/end_of_superposition_steps_apart"}),
+        controls=(Control(Subject("linear models", {"apart": f"{rules}/linear_end_of_superposition"}), (apart,)),),
         predicate=predicate,
     )
 
 
-triple_point = _triple_point(
-    "phase-diagram", "triple-point", "The three phases meet where the theory of ideal weights has it."
+end_of_superposition = _end_of_superposition(
+    "phase-diagram",
+    "end-of-superposition",
+    "Towards dense features superposition ends between the other two phases, at the density that theory has for a pair "
+    "of free lengths and biases (an extra feature a little less important than the other).",
 )
-triple_point_of_three = _triple_point(
-    "phase-diagram-3", "triple-point-of-three", "The same for three features in two dimensions."
+end_of_superposition_of_three = _end_of_superposition(
+    "phase-diagram-3", "end-of-superposition-of-three", "The same for three features in two dimensions."
 )

@@ -120,7 +120,7 @@ def crossing(
 
 
 def first_digons(ratios: Float[np.ndarray, " level"], classes: Int[np.ndarray, "restart level"]) -> float | None:
-    """How many times rarer the feature is where two digons are first a more frequent outcome than the pentagon."""
+    """Times by which the feature is rarer where two digons are first a more frequent outcome than the pentagon."""
     more = (classes == 2).sum(axis=0) > (classes == 1).sum(axis=0)
     return float(1.0 / ratios[more].max()) if more.any() else None
 
@@ -158,7 +158,7 @@ def run(config: NonUniformConfig, seed: int, device: str) -> tuple[dict[str, Any
     kept, free_losses, free_classes = free(config, "relu", seed, device)
     classes = np.take_along_axis(free_classes, free_losses.argmin(axis=0)[None], axis=0)[0]
     _, _, linear = free(replace(config, restarts=2), "linear", seed, device)
-    elsewhere = {
+    other_ratios = {
         name: crossing(ratios, *branches(replace(config, probability=times * config.probability), "relu", seed, device))
         for name, times in OTHER_DENSITIES.items()
     }
@@ -180,7 +180,7 @@ def run(config: NonUniformConfig, seed: int, device: str) -> tuple[dict[str, Any
         "linear_pentagons": int((linear == 1).sum()),
         "linear_crosses": crossing(ratios, *branches(config, "linear", seed, device)) is not None,
         **{f"{name}_probability": times * config.probability for name, times in OTHER_DENSITIES.items()},
-        **{f"{name}_times_rarer": None if ratio is None else 1.0 / ratio for name, ratio in elsewhere.items()},
+        **{f"{name}_times_rarer": None if ratio is None else 1.0 / ratio for name, ratio in other_ratios.items()},
     }
     result = {**values, "controls": controls, "acceptance": acceptance.to_json(accept(values, controls))}
     arrays = {

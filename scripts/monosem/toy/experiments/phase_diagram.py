@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, data, geometry, models, training
@@ -77,8 +76,11 @@ def train_grid(
     output: models.Output,
     device: str,
 ) -> tuple[models.Parameters, Float[np.ndarray, "start row column"], Float[np.ndarray, "start row column"]]:
-    """Train starts [start, row, column]: parameters, on the CPU, losses on a finer grid, in true units, and the relative
-    error of the coarser grid's losses."""
+    """Train starts [start, row, column].
+
+    Returns parameters, on the CPU, losses on a finer grid, in true units, and the relative error of the losses on the
+    grid of the training.
+    """
     weights = np.ones((len(importance), config.n))
     weights[:, -1] = importance
     loss = _loss(weights, p, output, device)

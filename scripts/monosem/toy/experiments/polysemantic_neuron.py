@@ -4,6 +4,7 @@ One binary neuron tells which of n equiprobable exclusive features is on. Cross-
 although there is a single neuron and nothing to superpose; squared error is indifferent.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,6 +108,8 @@ def run(config: PolysemanticNeuronConfig, seed: int, device: str) -> tuple[dict[
         "controls": {
             "squared_error_gain": rules["squared_error_has_no_gain"].value,
             "squared_error_share_half": trained["squared_error"]["share_half"],
+            # every feature in the group or not, with a probability of one half
+            "random_share_half": math.comb(n, half) * (1 if 2 * half == n else 2) / 2**n,
         },
         "acceptance": acceptance.to_json(rules),
     }

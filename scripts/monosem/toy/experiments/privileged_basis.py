@@ -69,7 +69,7 @@ def train_stack(
         return data.stratified_batch(probability, n_samples, source)
 
     parameters = training.train(
-        # a neuron whose weights are all negative would never fire: h = ReLU(W x) and x ≥ 0. The control starts there too
+        # a neuron whose weights are all negative would never fire, as x ≥ 0; the control starts from the same weights
         models.Parameters(start.W.abs(), start.b),
         relative_loss,
         draw,
@@ -110,7 +110,7 @@ def n_as_published(levels: list[dict[str, Any]], solved: list[dict[str, Any]]) -
     """Number of levels for which the paper names a solution and `solved`, in the same order, has that one."""
     pairs = zip(levels, solved, strict=True)
     return sum(
-        bool(level["published_group"]) and found["groups"][:1] == [level["published_group"]] for level, found in pairs
+        bool(level["published_group"]) and model["groups"][:1] == [level["published_group"]] for level, model in pairs
     )
 
 

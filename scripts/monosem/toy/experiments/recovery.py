@@ -146,12 +146,14 @@ def summarise(runs: list[dict[str, Any]], true_l0: float, n_features: int) -> li
             f"mean_{name}": float(np.mean([run[name] for run in same]))
             for name in ("mmcs", "matched_share", "l0", "explained_variance", "n_silent", "n_duplicates")
         }
+        duplicates = means["mean_n_duplicates"] / n_features
         worst = {f"min_{name}": min(run[name] for run in same) for name in ("mmcs", "matched_share")}
         summary.append(
             {
                 **dict(zip(("architecture", "value", "d_sae"), key, strict=True)), "seeds": len(same), **means, **worst,
                 "l0_over_true": means["mean_l0"] / true_l0,
-                "duplicates_per_feature": means["mean_n_duplicates"] / n_features,
+                "duplicates_per_feature": duplicates,
+                "duplicates_per_feature_if_doubled": duplicates + means["mean_matched_share"],
                 "in_band": worst["min_mmcs"] >= BAR_MMCS and worst["min_matched_share"] >= BAR_MATCHED,
             }
         )  # fmt: skip
@@ -197,6 +199,9 @@ def accept(summary: list[dict[str, Any]], grids: dict[str, Grid], control: dict[
             ratio, 1.0 + L0_TOLERANCE, bool(abs(ratio - 1.0) <= L0_TOLERANCE)
         )
         rules[f"{architecture}_duplicates"] = acceptance.at_most(best["duplicates_per_feature"], BAR_DUPLICATES)
+        rules[f"{architecture}_doubled_duplicates"] = acceptance.above(
+            best["duplicates_per_feature_if_doubled"], BAR_DUPLICATES
+        )
         # a k of 1 is the smallest there is and may well recover everything: only λ has two ends
         if sparsity_knob(architecture) != "k" and len(at_width) >= 3:
             by_value = sorted(at_width, key=lambda entry: entry["value"])

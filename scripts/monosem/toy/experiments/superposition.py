@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.toy import acceptance, geometry, models, superposition_models
 from scripts.monosem.toy.settings import SuperpositionConfig
 from scripts.monosem.toy.theory import superposition
@@ -16,11 +17,12 @@ BAR_LINEAR_GAP = 0.01
 """Relative gap of the linear model's loss to its closed form."""
 
 
-def describe(config: SuperpositionConfig, stack: superposition_models.Stack) -> list[dict[str, Any]]:
+def describe(config: SuperpositionConfig, stack: superposition_models.Stack, seed: int) -> list[dict[str, Any]]:
     """Measurements of each level's kept model."""
     W, b = stack.parameters.W.double().numpy(), stack.parameters.b.double().numpy()
     norms = geometry.norms(W)
     weights = superposition_models.importances(config)
+    random = np.random.default_rng(derive_seed(seed, "random features")).permutation(config.n)[: config.m]
     levels = []
     for level, p in enumerate(config.probabilities):
         probabilities = np.full(config.n, p)
@@ -40,7 +42,8 @@ def describe(config: SuperpositionConfig, stack: superposition_models.Stack) -> 
                 "n_represented": int(represented.sum()),
                 "n_norm_above_0_9": int((norms[level] > 0.9).sum()),
                 "n_norm_below_0_1": int((norms[level] < 0.1).sum()),
-                # features are in the order of their importance
+                # features are in the order of their importance; as many random ones are the control
+                "n_random_above_0_9": int((norms[level][random] > 0.9).sum()),
                 "n_most_important_above_0_9": int((norms[level][: config.m] > 0.9).sum()),
                 "min_norm": norms[level].min(),
                 "max_off_diagonal": geometry.max_off_diagonal(W[level]),
@@ -68,6 +71,7 @@ def grade(config: SuperpositionConfig, described: dict[str, list[dict[str, Any]]
     return {
         "dense_norms_above_0_9": acceptance.equal(dense["n_norm_above_0_9"], m),
         "dense_most_important_above_0_9": acceptance.equal(dense["n_most_important_above_0_9"], m),
+        "random_features_above_0_9": acceptance.below(dense["n_random_above_0_9"], m),
         "dense_norms_below_0_1": acceptance.equal(dense["n_norm_below_0_1"], n - m),
         "dense_max_off_diagonal": acceptance.below(dense["max_off_diagonal"], BAR_OFF_DIAGONAL),
         "sparsest_norms_above_0_5": acceptance.equal(sparse["n_represented"], n),
@@ -85,10 +89,10 @@ def run(config: SuperpositionConfig, seed: int, device: str) -> tuple[dict[str, 
     out for its low importance or for lack of room.
     """
     stacks = {output: superposition_models.train_stack(config, output, seed, device) for output in OUTPUTS}
-    described = {output: describe(config, stack) for output, stack in stacks.items()}
+    described = {output: describe(config, stack, seed) for output, stack in stacks.items()}
     equal = replace(config, importance=1.0, probabilities=(min(config.probabilities),))
     stacks["relu_equal_importance"] = superposition_models.train_stack(equal, "relu", seed, device)
-    described["relu_equal_importance"] = describe(equal, stacks["relu_equal_importance"])
+    described["relu_equal_importance"] = describe(equal, stacks["relu_equal_importance"], seed)
     arrays = {"probabilities": np.array(config.probabilities), "importances": superposition_models.importances(config)}
     for name, stack in stacks.items():
         arrays |= {f"{name}_W": stack.parameters.W.numpy(), f"{name}_b": stack.parameters.b.numpy()}

@@ -75,9 +75,7 @@ def _pieces(*kinks: Float[np.ndarray, "*shape"]) -> tuple[Float[np.ndarray, "*sh
     return nodes.reshape(*inner.shape[:-1], -1), masses.reshape(*inner.shape[:-1], -1)
 
 
-def pair_loss(
-    parameters: Float[np.ndarray, "4"], p: float, importance: float
-) -> tuple[float, Float[np.ndarray, "4"]]:
+def pair_loss(parameters: Float[np.ndarray, "4"], p: float, importance: float) -> tuple[float, Float[np.ndarray, "4"]]:
     """Exact loss of W = [w₁, −w₂] with biases b₁, b₂ (the parameters in this order), and its gradient.
 
     E Σ_i I_i (x_i − ReLU(w_i² x_i − w₁w₂ x_j + b_i))² over independent sparse features, of which 2 is the extra one.
@@ -91,22 +89,27 @@ def pair_loss(
     outer, mass_outer = _pieces(b / divisor, (a + b) / divisor)
     inner, mass_inner = _pieces((c * outer - b[:, None]) / a[:, None])
     zero, both = np.zeros((2, 1)), mass_outer[..., None] * mass_inner
-    own = np.concatenate([zero, x, 0.0 * y, inner.reshape(2, -1)], axis=1)
+    value = np.concatenate([zero, x, 0.0 * y, inner.reshape(2, -1)], axis=1)
     partner = np.concatenate([zero, 0.0 * x, y, np.broadcast_to(outer[..., None], inner.shape).reshape(2, -1)], axis=1)
-    shares = np.array([[(1.0 - p) ** 2]] * 2), p * (1.0 - p) * mass_x, p * (1.0 - p) * mass_y, p**2 * both.reshape(2, -1)
+    shares = (
+        np.array([[(1.0 - p) ** 2]] * 2),
+        p * (1.0 - p) * mass_x,
+        p * (1.0 - p) * mass_y,
+        p**2 * both.reshape(2, -1),
+    )
     masses = np.concatenate(shares, axis=1) * np.array([[1.0], [importance]])
-    output = np.maximum(a[:, None] * own - c * partner + b[:, None], 0.0)
-    error = output - own
+    output = np.maximum(a[:, None] * value - c * partner + b[:, None], 0.0)
+    error = output - value
     slope = 2.0 * masses * error * (output > 0)
-    by_own, by_partner = (slope * own).sum(1), (slope * partner).sum(1)
+    by_own, by_partner = (slope * value).sum(1), (slope * partner).sum(1)
     by_w = 2.0 * w * by_own - w[::-1] * by_partner.sum()
     return float((masses * error**2).sum()), np.concatenate([by_w, slope.sum(1)])
 
 
 def best_pair(p: float, importance: float) -> tuple[float, Float[np.ndarray, "4"]]:
     """Loss and parameters of the local minimum that the ideal antipodal pair leads to."""
-    found = minimize(pair_loss, [1.0, 1.0, 0.0, 0.0], args=(p, importance), jac=True, method="L-BFGS-B")
-    return float(found.fun), found.x
+    result = minimize(pair_loss, [1.0, 1.0, 0.0, 0.0], args=(p, importance), jac=True, method="L-BFGS-B")
+    return float(result.fun), result.x
 
 
 def pair_is_best(p: float, importance: float) -> bool:
