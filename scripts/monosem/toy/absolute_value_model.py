@@ -50,7 +50,8 @@ def forward(
 def signed_batch(probability: Float[Tensor, "instance n"], n_samples: int, generator: Generator) -> Batch:
     """A stratified batch with features uniform on [−1, 1] where they are on."""
     batch = stratified_batch(probability, n_samples, generator)
-    return Batch(torch.where(batch.x > 0, 2.0 * batch.x - 1.0, 0.0), batch.weight)
+    on = batch.x > 0
+    return Batch(batch.x.mul_(2.0).sub_(on), batch.weight)
 
 
 def loss(

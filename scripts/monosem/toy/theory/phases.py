@@ -150,7 +150,8 @@ def expected_fate(
     """Class of the extra feature at every cell."""
     lower, upper = boundaries(n, p)
     rows = importance[:, None]
-    return np.where(rows < lower, IGNORED, np.where(rows <= np.maximum(upper, lower), SUPERPOSED, DEDICATED))
+    superposed = (rows >= lower) & (rows <= upper) & (lower < upper)
+    return np.where(rows < lower, IGNORED, np.where(superposed, SUPERPOSED, DEDICATED))
 
 
 def agrees_within_one_step(
