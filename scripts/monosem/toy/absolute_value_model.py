@@ -50,7 +50,7 @@ def forward(
 def signed_batch(probability: Float[Tensor, "instance n"], n_samples: int, generator: Generator) -> Batch:
     """A stratified batch with features uniform on [−1, 1] where they are on."""
     batch = stratified_batch(probability, n_samples, generator)
-    on = batch.x > 0
+    on = (batch.x > 0).to(batch.x.dtype)
     return Batch(batch.x.mul_(2.0).sub_(on), batch.weight)
 
 
