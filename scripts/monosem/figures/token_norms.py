@@ -52,12 +52,12 @@ def by_position(panels: Sequence[Panel]) -> Figure:
         axis.plot(position[0], np.median(each.norms, 0), color="black", lw=1.0, label="median of the position")
         if each.limit is not None:
             axis.axhline(each.limit, color=style.BASELINE, lw=0.9, ls=(0, (4, 2)), label="limit")
-        axis.set(title=each.title, xscale="log", yscale="log")
+        axis.set(title=each.title, xscale="log", yscale="log", xlabel="position in the window, from 1")
         axis.title.set_fontsize(6.5)
+        style.log_axis(axis.xaxis)
         style.log_axis(axis.yaxis)
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
-    figure.supxlabel("position in the window (1: the first)", fontsize="medium")
     figure.supylabel("norm of the activations", fontsize="medium")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, markerscale=1.5)
