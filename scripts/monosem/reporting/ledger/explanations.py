@@ -80,8 +80,8 @@ EXAMPLES = "AUC above neurons', at equal density"
     subject=LATENTS,
     controls=tuple(Control(each, (EXAMPLES,)) for each in (ROTATED, RANDOM)),
     explanation="Neurons as they are fire on a large part of all tokens, which have little in common; but so would "
-    "random directions beat them. The largest activations of a neuron, as many as of a latent, are nearly as much alike "
-    "as the latent's.",
+    "random directions beat them. The largest activations of a neuron, as many as of a latent, are nearly as "
+    "much alike as the latent's.",
 )
 def examples_of_latents_are_alike(of: Measured) -> list[Part]:
     return [Part(EXAMPLES, _above(of, "neurons", "embedding_auc", "equal_density"), above(0), "fixed")]
