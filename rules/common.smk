@@ -272,6 +272,7 @@ def evaluation_settings(wildcards):
         "bootstrap": settings["bootstrap"],
         "reference": PLAN.references[place],
         "sweeps": sweeps.trained(config, PLAN.sites[place]),
+        "sparsities": sweeps.sparsities(config),
     }
 
 

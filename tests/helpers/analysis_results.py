@@ -93,14 +93,21 @@ def prompts(folder: Path, model: str, site: str, run: str) -> None:
     np.savez(folder / "prompts.npz", **arrays)
 
 
+def _bounded(value: float) -> dict:
+    return {"value": value, "low": value - 0.001, "high": value + 0.001, "n": 9}
+
+
 def interventions(folder: Path, model: str, site: str, run: str) -> None:
     """interventions.json of one autoencoder."""
     table = [{"text": "·a", "probability": 0.5}]
     row = {
         "latent": 3, "max_activation": 2.0, "doses": [{"dose": 0.0, "share": 0.0}, {"dose": 1.0, "share": 0.7}],
-        "at_maximum": 0.7, "unpinned": 0.0, "random_mean": 0.0, "random_largest": 0.1,
-        "ablation": {"n_tokens_in_context": 9, "in_context_nats": 0.2, "elsewhere_nats": 0.001,
-                     "random": {"in_context_nats": 0.0, "largest_in_context_nats": 0.001}},
+        "at_maximum": _bounded(0.7), "unpinned": _bounded(0.0), "random_mean": 0.0, "random_largest": _bounded(0.1),
+        "ablation": {
+            "n_tokens_in_context": 9, "random_mean_in_context_nats": 0.0,
+            "context": {"latent": 3, "in_context_nats": _bounded(0.2), "elsewhere_nats": _bounded(0.001)},
+            "random_largest": {"latent": 4, "in_context_nats": _bounded(0.001), "elsewhere_nats": _bounded(0.0)},
+        },
         "examples": {"pinned": ["شعر |"], "next_tokens": table},
     }  # fmt: skip
     text = {

@@ -25,7 +25,9 @@ def dose_response(document: Mapping[str, Any]) -> Figure:
     random = [row["random_mean"] for row in contexts.values() if row["random_mean"] is not None]
     if random:
         axis.plot(1, max(random), "x", color="black", ms=7, mew=1.6, label="random latents, largest mean")
-    axis.axhline(max(row["unpinned"] for row in contexts.values()), color=style.GREY, ls=(0, (4, 3)), lw=0.9, zorder=0)
+    axis.axhline(
+        max(row["unpinned"]["value"] for row in contexts.values()), color=style.GREY, ls=(0, (4, 3)), lw=0.9, zorder=0
+    )
     axis.set(xlabel="value / largest activation on text", ylabel="share of sampled characters\nthat are of the context")
     axis.set_ylim(-0.03, 1.03)
     style.percent_axis(axis.yaxis)

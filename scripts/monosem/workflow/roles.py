@@ -38,6 +38,23 @@ def _first_of(config: Mapping[str, Any], section: str, gpt2_model: str | None) -
     return None
 
 
+def published_method(config: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Runs beside the headline's by the method of Bricken et al. 2023, of the weakest and of the strongest penalty.
+
+    A ReLU with an L1 penalty, Kaiming's start, resampling, and as many latents as the headline has.
+    """
+    sae, headline = config["sae"], config["evaluation"]["headline"]
+    width = sae["runs"].get(headline["run"], {}).get("d_sae")
+    here = [run for site, runs in _sites(config, headline["model"], None) if site == headline["site"] for run in runs]
+    settings = {run: {**sae["defaults"], **sae["runs"][run]} for run in dict.fromkeys(here) if run in sae["runs"]}
+    wanted = {"architecture": "relu", "encoder_init": "kaiming", "d_sae": width}
+    fitting = [
+        run for run, each in settings.items() if each.get("resample") and wanted.items() <= each.items()
+    ]  # fmt: skip
+    by_penalty = sorted(fitting, key=lambda run: settings[run]["l1_coefficient"])
+    return (by_penalty[0], by_penalty[-1]) if len(by_penalty) > 1 else (None, None)
+
+
 def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | None]:
     """Role -> the part of a key (or the name) that plays it; None for a role that this configuration leaves out.
 
@@ -56,6 +73,7 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
     analysed = {gpt2_model if use["model"] == CHAPTER_3 else use["model"] for _, use in uses(config, "analysis")}
     pinned = headline in [dict(use) for _, use in uses(config, "interventions")]
     corpus = config["corpus"]["name"]
+    weak, strong = published_method(config)
     return {
         "model": model,
         "site": site,
@@ -68,6 +86,8 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "control_training": control and f"models/{control}/training",
         "gpt2_training": gpt2_model and f"models/{gpt2_model}/training",
         "sae": f"sae/{model}/{site}/{run}/training",
+        "published_weak": weak,
+        "published_strong": strong,
         "fidelity": _evaluation(model, site, None, "fidelity"),
         "control_fidelity": _evaluation(control, site, None, "fidelity"),
         "second_fidelity": _evaluation(second, site, None, "fidelity"),

@@ -57,6 +57,15 @@ def expand_(config: Config) -> None:
         use["runs"] = list(dict.fromkeys([*use["runs"], *wanted]))
 
 
+def sparsities(config: Config) -> dict[str, list[str]]:
+    """Sweep -> its variants that differ from the base in their sparsity alone; one of them has the base as it is."""
+    knobs = {"l1_coefficient", "l0_coefficient", "k"}
+    return {
+        name: [variant for variant, changes in sweep["variants"].items() if set(changes or {}) <= knobs]
+        for name, sweep in declared(config).items()
+    }
+
+
 def trained(config: Config, runs: Sequence[str]) -> dict[str, Members]:
     """The sweeps all of whose runs are among `runs`."""
     declared_sweeps = {name: members(name, sweep) for name, sweep in declared(config).items()}

@@ -235,6 +235,9 @@ class OverSeeds:
     """None for the first variant."""
     spread: float | None = None
     """Highest less lowest; of the first variant only."""
+    mean_low: float | None = None
+    """95 % interval of the mean by Student's t; for two seeds or more."""
+    mean_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -247,6 +250,9 @@ class Variant:
     ce_increase_nats: OverSeeds
     l0: OverSeeds
     frac_alive: OverSeeds
+    ce_increase_at_equal_l0: Difference | None = None
+    """Loss added less that of the first variant's recipe at this variant's L0, between runs of other sparsities; for
+    variants of another kind whose L0 is between theirs for every seed."""
 
 
 @dataclass(frozen=True)

@@ -201,9 +201,9 @@ def evaluate_site(
         sae_folders: one folder per run, named like the run; may be empty.
         neighbour_folder: SAE of another layer of this model, or None.
         twin_folder: the same model trained without MLPs, or None.
-        evaluation: {"tokens", "bootstrap", "split", "reference", "sweeps"}; `split` is test where it is not given,
-            `reference` names the run whose L0 the baselines get (the first run if it is not among them), `sweeps` the
-            runs of each variant by sweep.
+        evaluation: {"tokens", "bootstrap", "split", "reference", "sweeps", "sparsities"}; `split` is test where it is
+            not given, `reference` names the run whose L0 the baselines get (the first run if it is not among them),
+            `sweeps` the runs of each variant by sweep, `sparsities` the variants that differ in their sparsity alone.
     Returns: the contents of fidelity.json, of densities.npz and of norms.npz.
     Raises: ArtefactError for files that do not belong together; IdentityViolated.
     """
@@ -280,7 +280,8 @@ def evaluate_site(
         },
         identities=evaluated.identities,
         sweeps={
-            name: seed_pairs.compare(measures, variants) for name, variants in evaluation.get("sweeps", {}).items()
+            name: seed_pairs.compare(measures, variants, evaluation.get("sparsities", {}).get(name, ()))
+            for name, variants in evaluation.get("sweeps", {}).items()
         },
     )
     return result, arrays, evaluated.norms.arrays()

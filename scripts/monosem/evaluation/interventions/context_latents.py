@@ -15,19 +15,21 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.documents import from_json
 from scripts.monosem.evaluation.interventions import pin
 from scripts.monosem.evaluation.interventions.document import (
+    AblatedLatent,
     Ablation,
+    Bounded,
     ContextInterventions,
     Dose,
     FreeExamples,
     PinnedExamples,
     PinnedLatent,
-    RandomAblation,
     TextAblation,
 )
 from scripts.monosem.evaluation.latents.document import Context, Contexts
 from scripts.monosem.evaluation.latents.unit_activations import Subject, open_subject
 from scripts.monosem.evaluation.representations.site_activations import LEAST_FIRINGS, chosen_windows, read_sites
 from scripts.monosem.evaluation.representations.texts import pieces
+from scripts.monosem.metrics import bootstrap
 from scripts.monosem.sae.csr import encode_csr
 from scripts.monosem.text import bpe, corpus
 from scripts.monosem.text.bpe import load_tokenizer
@@ -35,6 +37,8 @@ from scripts.monosem.text.tokens import TokenStream, load_tokens
 
 WINDOWS = 16
 """Per context, for ablation."""
+RESAMPLINGS = 1000
+"""Of samples or windows, for intervals."""
 SHOWN = 2
 """Continuations kept as examples."""
 
@@ -46,7 +50,7 @@ class Choice:
     latents: dict[str, int]
     """Context -> its best latent."""
     largest: Float[np.ndarray, " d_sae"]
-    """Activation of each latent that dose 1 stands for."""
+    """Largest activation of each latent on the same tokens: what dose 1 stands for."""
     random: list[int]
     """Live latents of the control."""
 
@@ -73,13 +77,22 @@ class Continuations:
     n_tokens: int
     """Per continuation."""
 
-    def share(self, condition: Condition, context: str) -> float:
-        """Mean share of the characters that look like the context."""
-        return float(np.mean([pin.context_share(text, context) for text in self.texts[condition]]))
+    def share(self, condition: Condition, context: str) -> Bounded:
+        """Mean share of the characters that look like the context, with its interval over the texts."""
+        shares = np.array([pin.context_share(text, context) for text in self.texts[condition]])
+        return bounded(shares, np.ones(len(shares)))
 
-    def shares_of_random(self, context: str) -> list[float]:
+    def shares_of_random(self, context: str) -> list[Bounded]:
         """The same for each random latent."""
         return [self.share(condition, context) for condition in self.texts if condition.kind == "random"]
+
+
+def bounded(sums: Float[np.ndarray, " unit"], counts: Float[np.ndarray, " unit"]) -> Bounded:
+    """Σ sums / Σ counts with its bootstrap interval over units that have any count."""
+    sums, counts = sums[counts > 0], counts[counts > 0]
+    totals = bootstrap.bootstrap_totals({"sum": sums, "count": counts}, RESAMPLINGS, seed=0)
+    low, high = bootstrap.interval(totals["sum"] / totals["count"])
+    return Bounded(float(sums.sum() / counts.sum()), low, high, len(sums))
 
 
 def target_of(subject: Subject) -> pin.Target:
@@ -90,15 +103,18 @@ def target_of(subject: Subject) -> pin.Target:
 def choose(
     subject: Subject, stream: TokenStream, contexts: Mapping[str, Context], n_tokens: int, n_random: int, seed: int
 ) -> Choice:
-    """The latents of the contexts, and random ones of those that fire on `n_tokens` of the text."""
+    """The latents of the contexts, and random ones of those that fire on `n_tokens` of the text.
+
+    All maxima are over the same tokens, that sample and the windows with most tokens of each context: the latent of a
+    context and a random one get equal doses.
+    """
     tokens = chosen_windows(stream, subject.context, n_tokens, derive_seed(seed, "intervention windows"))
+    inside = [windows_for_ablation(stream, subject.context, corpus.LABELS.index(name)) for name in contexts]
+    tokens = np.concatenate([tokens, *(windows[0][:WINDOWS] for windows in inside if windows is not None)])
     activations = read_sites(subject.model, [subject.site.name], tokens, stream.eos_token_id)
     codes = encode_csr(subject.sae, activations.rows(subject.site.name))
-    largest, chosen = codes.max(0).toarray()[0], {}
-    for name, row in contexts.items():
-        if row.latent.specificity_by_activation:
-            chosen[name] = row.latent.index
-            largest[row.latent.index] = row.latent.specificity_by_activation[-1].upper
+    largest = codes.max(0).toarray()[0]
+    chosen = {name: row.latent.index for name, row in contexts.items() if largest[row.latent.index] > 0}
     rng = np.random.default_rng(derive_seed(seed, "random latents"))
     pool = np.setdiff1d(np.flatnonzero(codes.getnnz(0) >= LEAST_FIRINGS), list(chosen.values()))
     return Choice(chosen, largest, rng.permutation(pool)[:n_random].tolist())
@@ -154,13 +170,18 @@ def ablation(subject: Subject, stream: TokenStream, label: int, latent: int, ran
         return None
     tokens, inside = torch.from_numpy(windows[0]).to(subject.model.device), windows[1]
     clean = pin.losses(target_of(subject), tokens, None).cpu().numpy()
-    changes = (pin.losses(target_of(subject), tokens, unit).cpu().numpy() - clean for unit in (latent, *random))
-    ablated, *others = [(float(change[inside].mean()), float(change[~inside].mean())) for change in changes]
+
+    def ablated(unit: int) -> AblatedLatent:
+        change = pin.losses(target_of(subject), tokens, unit).cpu().numpy() - clean
+        places = (inside, ~inside)
+        return AblatedLatent(unit, *(bounded((change * where).sum(1), where.sum(1).astype(float)) for where in places))
+
+    others = [ablated(unit) for unit in random]
     return Ablation(
         n_tokens_in_context=int(inside.sum()),
-        in_context_nats=ablated[0],
-        elsewhere_nats=ablated[1],
-        random=RandomAblation(float(np.mean([pair[0] for pair in others])), max(pair[0] for pair in others)),
+        context=ablated(latent),
+        random_mean_in_context_nats=float(np.mean([each.in_context_nats.value for each in others])),
+        random_largest=max(others, key=lambda each: each.in_context_nats.value),
     )
 
 
@@ -195,11 +216,11 @@ def pinned_latent(
     return PinnedLatent(
         latent=latent,
         max_activation=float(choice.largest[latent]),
-        doses=tuple(Dose(dose, written.share(Condition(name, latent, dose), name)) for dose in doses),
+        doses=tuple(Dose(dose, written.share(Condition(name, latent, dose), name).value) for dose in doses),
         at_maximum=written.share(maximum, name),
         unpinned=written.share(FREE, name),
-        random_mean=float(np.mean(by_random)) if by_random else None,
-        random_largest=max(by_random, default=None),
+        random_mean=float(np.mean([share.value for share in by_random])) if by_random else None,
+        random_largest=max(by_random, key=lambda share: share.value, default=None),
         ablation=ablated,
         examples=PinnedExamples(written.texts[maximum][:SHOWN], pin.next_tokens(tokenizer, written.first[maximum])),
     )
@@ -226,7 +247,7 @@ def pin_context_latents(
     for name, latent in choice.latents.items():
         ablated = ablation(subject, test, corpus.LABELS.index(name), latent, choice.random)
         pinned[name] = pinned_latent(name, choice, doses, written, ablated, tokenizer)
-        job.say(f"{name}: {pinned[name].at_maximum:.0%} pinned, {pinned[name].unpinned:.0%} free")
+        job.say(f"{name}: {pinned[name].at_maximum.value:.0%} pinned, {pinned[name].unpinned.value:.0%} free")
     at_random = [texts[0] for condition, texts in written.texts.items() if condition.kind == "random"]
     return ContextInterventions(
         model=model_folder.name,

@@ -12,6 +12,17 @@ class NextToken:
 
 
 @dataclass(frozen=True)
+class Bounded:
+    """A mean with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    """Texts or windows that it is over."""
+
+
+@dataclass(frozen=True)
 class Dose:
     """A value to which a latent was pinned, and its effect on the sampled text."""
 
@@ -22,24 +33,27 @@ class Dose:
 
 
 @dataclass(frozen=True)
-class RandomAblation:
-    """Loss added by ablating random latents."""
+class AblatedLatent:
+    """Loss added by ablating one latent, nats per token; intervals are over windows."""
 
-    in_context_nats: float
-    """Mean over latents, per token of the context."""
-    largest_in_context_nats: float
-    """Of the latent that costs most."""
+    latent: int
+    in_context_nats: Bounded
+    """On the tokens of the context."""
+    elsewhere_nats: Bounded
+    """On all other tokens."""
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """Loss added by ablating the latent of a context, nats per token."""
+    """The latent of a context ablated, and random latents."""
 
     n_tokens_in_context: int
-    in_context_nats: float
-    elsewhere_nats: float
-    """On all other tokens."""
-    random: RandomAblation
+    context: AblatedLatent
+    """The context's own latent."""
+    random_mean_in_context_nats: float
+    """Mean over random latents."""
+    random_largest: AblatedLatent
+    """The random latent that costs the context most."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +71,14 @@ class PinnedLatent:
     latent: int
     max_activation: float
     doses: tuple[Dose, ...]
-    at_maximum: float
-    """Share at dose 1."""
-    unpinned: float
+    at_maximum: Bounded
+    """Share at dose 1; intervals are over samples."""
+    unpinned: Bounded
     """Share with nothing pinned."""
     random_mean: float | None
     """Mean share with a random latent at its maximum; None without random latents."""
-    random_largest: float | None
+    random_largest: Bounded | None
+    """With the random latent that writes most of the context."""
     ablation: Ablation | None
     """None if the text has no token of the context, or there are no random latents."""
     examples: PinnedExamples

@@ -31,10 +31,10 @@ RUNS = {"dna": r"[ACGT]{8,}", "base64": r"(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/
 
 CONVENTIONS = {
     "pinned": "x' = x + (value - f) W_dec[i] at every position but the first",
-    "value": "dose times the latent's largest activation on text; for a context's latent that of contexts.json (test)",
+    "value": "dose times the latent's largest activation on the same tokens of the validation split for all latents",
     "share": "characters of the continuation in Arabic or Hebrew script, of all that are not white space; or in runs "
     "of 8 or more letters ACGT; or in runs of 16 or more base64 characters, a capital and a digit among them",
-    "random": "live latents drawn uniformly, each pinned to its own largest activation on the validation split",
+    "random": "live latents drawn uniformly, each pinned to its own largest activation on these tokens",
     "ablation": "value 0; change of the cross-entropy of the following token, nats",
     "sampling": "temperature 1; the same random numbers for every latent and dose",
 }

@@ -100,6 +100,10 @@ class Measured:
         at = self.subject.at
         return f"{at}/{quantity}" if isinstance(at, str) else at.get(quantity)
 
+    def lists(self, quantity: str) -> bool:
+        """True if the subject gives this quantity a key of its own."""
+        return not isinstance(self.subject.at, str) and quantity in self.subject.at
+
     def source(self, quantity: str) -> str:
         """The key in results/metrics.json, roles filled in; "" for a quantity that the subject does not list."""
         key = self.key(quantity)

@@ -42,6 +42,23 @@ def undefined(over: Over, source: str = "") -> Estimate:
     return Estimate(None, None, None, over, None, source)
 
 
+def between(a: Estimate, b: Estimate, x_a: float | None, x_b: float | None, x: float | None) -> Estimate:
+    """Linear between two estimates at x_a and x_b, its ends too; not defined where x is outside."""
+    source = f"between {a.source} and {b.source}"
+    if None in (x_a, x_b, x) or not (a.defined and b.defined) or not min(x_a, x_b) <= x <= max(x_a, x_b) or x_a == x_b:
+        return undefined(a.over, source)
+    share = (x - x_a) / (x_b - x_a)
+    mixed = [p + share * (q - p) for p, q in ((a.value, b.value), (a.low, b.low), (a.high, b.high))]
+    return Estimate(*mixed, a.over, a.n, source)
+
+
+def scaled(a: Estimate, factor: float) -> Estimate:
+    """A positive multiple of an estimate."""
+    if not a.defined:
+        return a
+    return Estimate(factor * a.value, factor * a.low, factor * a.high, a.over, a.n, a.source)
+
+
 def exactly(value: float) -> Estimate:
     """A number without uncertainty."""
     return Estimate(value, value, value, "exact")

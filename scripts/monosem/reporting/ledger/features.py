@@ -11,7 +11,7 @@ from scripts.monosem.reporting.ledger.claim import (
     in_words,
     printed,
 )
-from scripts.monosem.reporting.ledger.estimates import above, at_least, below, minus, ratio
+from scripts.monosem.reporting.ledger.estimates import above, at_least, below, minus, scaled
 from scripts.monosem.reporting.ledger.one_layer import BRICKEN
 
 CORRELATION = "correlation with the label"
@@ -81,57 +81,89 @@ def specificity_rises(of: Measured) -> list[Part]:
     ]
 
 
-IN_SCRIPT = "share of sampled characters in Arabic script"
+WRITTEN = "share of the sampled characters that look like the context"
+PINNED = {"optional": "interventions on the headline autoencoder, with this planted context"}
+DOWNSTREAM = "Arabic Script Feature (downstream effect)"
 
 
-@claim(
-    **BRICKEN,
-    sentence="Text sampled with a feature pinned to its maximum is text of the feature's context.",
-    section="Arabic Script Feature (downstream effect)",
-    optional="interventions on the headline autoencoder, with planted Arabic",
-    published=(in_words("with the Arabic feature at its maximum the model writes Arabic"),),
-    subject=Subject("Arabic latent at its maximum", {"share": "{interventions}:pinned/arabic/at_maximum"}),
-    controls=(
-        Control(
-            Subject(
-                "random latents at their maximum, the most Arabic of them",
-                {"share": "{interventions}:pinned/arabic/random_largest"},
+def _pinned(name: str, label: str) -> Claim:
+    """Text that is written with the context's latent pinned to its maximum."""
+    at = f"{{interventions}}:pinned/{name}"
+
+    def predicate(of: Measured) -> list[Part]:
+        return [Part(WRITTEN, of("share", "samples"), at_least(0.5), "percent")]
+
+    return Claim(
+        **BRICKEN,
+        **PINNED,
+        id=f"pinned-sampling-{name}",
+        sentence=f"Text sampled with the {label} feature pinned to its maximum is {label}.",
+        section=DOWNSTREAM,
+        published=(in_words("sampled text changes to that of the feature's context"),),
+        subject=Subject("its latent at its maximum", {"share": f"{at}/at_maximum"}),
+        controls=(
+            Control(
+                Subject(
+                    "of random latents at their maxima, the one with the largest share",
+                    {"share": f"{at}/random_largest"},
+                ),
+                (WRITTEN,),
             ),
-            (IN_SCRIPT,),
+            Control(Subject("no latent pinned", {"share": f"{at}/unpinned"}), (WRITTEN,)),
         ),
-        Control(Subject("no latent pinned", {"share": "{interventions}:pinned/arabic/unpinned"}), (IN_SCRIPT,)),
-    ),
-    explanation="The planted documents begin in Arabic and stay there, so that the model rarely switches to Arabic in "
-    "the middle of English, and several latents share the context. Above its maximum the latent alone suffices (see "
-    "the doses).",
-)
-def pinned_sampling(of: Measured) -> list[Part]:
-    return [Part(IN_SCRIPT, of("share"), at_least(0.5), "percent")]
+        explanation="The planted documents begin in their context and stay in it, so that the model rarely switches to "
+        "it in the middle of other text, and several latents share the context. Above its maximum the latent alone may "
+        "suffice (see the doses).",
+        predicate=predicate,
+    )
 
 
-ON_CONTEXT = "nats added per Arabic token"
+pinned_sampling_arabic = _pinned("arabic", "Arabic")
+pinned_sampling_hebrew = _pinned("hebrew", "Hebrew")
+pinned_sampling_dna = _pinned("dna", "DNA")
+pinned_sampling_base64 = _pinned("base64", "base64")
+
+ON_CONTEXT = "nats added per token of the context"
+ELSEWHERE = "nats added per other token, less a tenth of that"
 
 
-@claim(
-    **BRICKEN,
-    sentence="Ablating a context's feature adds loss on its context and hardly any elsewhere.",
-    section="Arabic Script Feature (downstream effect; ablation)",
-    optional="interventions on the headline autoencoder, with planted Arabic",
-    published=(in_words("ablation lowers the probability of Arabic tokens in Arabic text"),),
-    subject=Subject("Arabic latent ablated", "{interventions}:pinned/arabic/ablation"),
-    controls=(
-        Control(
-            Subject(
-                "random latents ablated, the costliest of them",
-                {"in_context_nats": "{interventions}:pinned/arabic/ablation/random/largest_in_context_nats"},
+def _ablated(name: str, label: str) -> Claim:
+    """Loss that ablating the context's latent adds."""
+    at = f"{{interventions}}:pinned/{name}/ablation"
+
+    def predicate(of: Measured) -> list[Part]:
+        inside = of("in_context_nats", "documents")
+        return [
+            Part(ON_CONTEXT, inside, above(0.01), "nats"),
+            Part(ELSEWHERE, minus(of("elsewhere_nats", "documents"), scaled(inside, 0.1)), below(0), "nats"),
+        ]
+
+    return Claim(
+        **BRICKEN,
+        **PINNED,
+        id=f"ablated-{name}",
+        sentence=f"Ablating the {label} feature adds loss on {label} and hardly any elsewhere.",
+        section=f"{DOWNSTREAM}; ablation",
+        published=(in_words("ablation lowers the probability of tokens of the context, and of no others"),),
+        subject=Subject("its latent ablated", f"{at}/context"),
+        controls=(
+            Control(Subject("the costliest of random latents ablated", f"{at}/random_largest"), (ON_CONTEXT,)),
+            Control(
+                Subject(
+                    "the context and the rest exchanged",
+                    {
+                        "in_context_nats": f"{at}/context/elsewhere_nats",
+                        "elsewhere_nats": f"{at}/context/in_context_nats",
+                    },
+                ),
+                (ELSEWHERE,),
             ),
-            (ON_CONTEXT,),
         ),
-    ),
-)
-def ablated_context(of: Measured) -> list[Part]:
-    inside = of("in_context_nats")
-    return [
-        Part(ON_CONTEXT, inside, above(0.01), "nats"),
-        Part("nats added per other token over that", ratio(of("elsewhere_nats"), inside), below(0.1), "fixed"),
-    ]
+        predicate=predicate,
+    )
+
+
+ablated_arabic = _ablated("arabic", "Arabic")
+ablated_hebrew = _ablated("hebrew", "Hebrew")
+ablated_dna = _ablated("dna", "DNA")
+ablated_base64 = _ablated("base64", "base64")

@@ -212,7 +212,7 @@ SHUFFLED = Control(
 
 def _confirmed(of: Measured, *sets: str) -> list[Part]:
     """Confirmed latents of the weakest of some sets."""
-    if of.key("any"):
+    if of.lists("any"):
         return [Part(CONFIRMED, of("any"), at_least(1), "count")]
     best = [
         extreme([of(f"{name}/poolings/{pooling}/n_confirmed") for pooling in ("mean", "max")], "largest")

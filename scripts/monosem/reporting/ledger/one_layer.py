@@ -1,7 +1,9 @@
 """Claims of chapter 2 on the one-layer model and its dictionaries."""
 
+import math
+
 from scripts.monosem.reporting.ledger.claim import Control, Measured, Part, Subject, claim, derived, in_words, printed
-from scripts.monosem.reporting.ledger.estimates import above, at_least, at_most, minus, negative
+from scripts.monosem.reporting.ledger.estimates import Estimate, above, at_least, at_most, between, minus, negative
 
 BRICKEN = {"work": "Bricken et al. 2023", "chapter": "one_layer"}
 HOW_MUCH = "How much of the model does our interpretation explain?"
@@ -126,6 +128,76 @@ def second_seed(of: Measured) -> list[Part]:
     return [Part(ADDED, of("ce_increase_nats", "documents"), at_most(0.20), "nats")]
 
 
+PUBLISHED = Subject(
+    "ReLU with L1, interpolated to the baselines' L0",
+    {"weak": "{fidelity}:runs/{published_weak}", "strong": "{fidelity}:runs/{published_strong}"},
+)
+METHOD = {
+    "section": "Sparse Autoencoder Setup",
+    "optional": "the paper's own method at two penalties",
+    "explanation": "The paper trains on eight billion vectors, this run on a tiny part of that.",
+}
+
+
+def at_their_l0(of: Measured, quantity: str) -> Estimate:
+    """A subject's quantity at the baselines' L0: its own, or between two runs, linear in log L0."""
+    if not of.lists("weak"):
+        return of(quantity, "documents")
+    ends = [of.key(name) for name in ("weak", "strong")]
+    l0 = [of.constant(f"{at}/l0") for at in (*ends, "{fidelity}:baselines/top_neurons")]
+    logs = [math.log(number) if number else None for number in l0]
+    return between(*(of.at(f"{at}/{quantity}", "documents") for at in ends), *logs)
+
+
+@claim(
+    **BRICKEN,
+    **METHOD,
+    sentence="The paper's own method (ReLU with an L1 penalty, Kaiming's start, resampling) keeps most of what the MLP "
+    "contributes.",
+    published=(derived("share kept", 0.79, "percent", "the paper's share of the loss that zero ablation costs"),),
+    subject=PUBLISHED,
+    controls=baselines("fidelity", (KEPT,)),
+)
+def published_method_keeps_worth(of: Measured) -> list[Part]:
+    return [Part(KEPT, at_their_l0(of, "mlp_worth_kept"), at_least(0.79), "percent")]
+
+
+BEYOND_NEURONS = "nats added less than by the largest neurons, at equal L0"
+
+
+@claim(
+    **BRICKEN,
+    **METHOD,
+    sentence="The paper's own method describes the MLP better than its largest neurons do.",
+    published=(in_words("features in place of neurons"),),
+    subject=PUBLISHED,
+    controls=baselines("fidelity", (BEYOND_NEURONS,))[1:],
+)
+def published_method_beyond_neurons(of: Measured) -> list[Part]:
+    neurons = of.at("{fidelity}:baselines/top_neurons/ce_increase_nats", "documents")
+    return [Part(BEYOND_NEURONS, minus(neurons, at_their_l0(of, "ce_increase_nats")), above(0), "nats")]
+
+
+BEYOND_NEURONS_BY_SEED = "nats added less than by the largest neurons, mean over seeds"
+
+
+@claim(
+    **BRICKEN,
+    sentence="Dictionaries of other seeds, trained for shorter, describe the MLP better than its largest neurons do.",
+    section="Sparse Autoencoder Setup",
+    optional="a sweep of the headline's recipe over seeds",
+    published=(in_words("several dictionaries were trained and agree"),),
+    subject=Subject(
+        "the headline's recipe, three seeds", {"mean": "{fidelity}:sweeps/seeds/headline/ce_increase_nats/mean"}
+    ),
+    controls=baselines("fidelity", (BEYOND_NEURONS_BY_SEED,))[1:],
+)
+def seeds_beyond_neurons(of: Measured) -> list[Part]:
+    neurons = of.at("{fidelity}:baselines/top_neurons/ce_increase_nats", "documents")
+    added = of("mean", "seeds") if of.lists("mean") else of("ce_increase_nats", "documents")
+    return [Part(BEYOND_NEURONS_BY_SEED, minus(neurons, added), above(0), "nats")]
+
+
 FIRING = "share of latents that fire on held-out text"
 
 
@@ -192,7 +264,9 @@ def auxk(of: Measured) -> list[Part]:
 
 
 def _gain(of: Measured) -> Part:
-    return Part(GAIN, of("spread") if of.key("spread") else negative(of("difference", "seeds")), above(0.01), "percent")
+    return Part(
+        GAIN, of("spread") if of.lists("spread") else negative(of("difference", "seeds")), above(0.01), "percent"
+    )
 
 
 @claim(

@@ -32,7 +32,7 @@ ATTACKS = "The Connection to Adversarial Examples"
 )
 def superposition_is_vulnerable(of: Measured) -> list[Part]:
     rules = "{adversarial}:acceptance"
-    if of.key("vulnerability"):  # the experiment has no such number for its control
+    if of.lists("vulnerability"):  # the experiment has no such number for its control
         largest, smallest = of.largest("vulnerability"), of.smallest("vulnerability")
         grown = ratio(largest, smallest)
     else:
@@ -86,7 +86,7 @@ def vulnerability_in_proportion(of: Measured) -> list[Part]:
     ),
 )
 def adversarial_training_removes_superposition(of: Measured) -> list[Part]:
-    estimate = of.largest("every level") if of.key("every level") else of("features")
+    estimate = of.largest("every level") if of.lists("every level") else of("features")
     rule = "{adversarial}:acceptance/adversarial_training_removes_superposition"
     return [Part("features per dimension, most", estimate, bound(of, rule, at_most), "fixed")]
 
@@ -171,7 +171,7 @@ UNEXPLAINED, MONOSEMANTIC = "loss / loss of the best constant, worst level", "mo
 )
 def absolute_value_exact(of: Measured) -> list[Part]:
     rules = "{absolute-value-exact}:acceptance"
-    share = of.smallest("shares") if of.key("shares") else of("monosemantic")
+    share = of.smallest("shares") if of.lists("shares") else of("monosemantic")
     return [
         Part(UNEXPLAINED, of("unexplained"), bound(of, f"{rules}/unexplained", below)),
         Part(MONOSEMANTIC, share, bound(of, f"{rules}/monosemantic_share", at_least), "percent"),

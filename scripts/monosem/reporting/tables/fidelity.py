@@ -45,19 +45,24 @@ def saes(document: Mapping[str, Any]) -> str:
 def sweep(variants: Mapping[str, Mapping[str, Any]]) -> str:
     """Variants of one sweep: means over seeds, and differences to the first variant with 95 % intervals."""
 
-    def shown(row: Mapping[str, Any], form: Any) -> str:
-        if row.get("difference") is None:
-            return form(row["mean"])
+    def difference(row: Mapping[str, Any] | None) -> str:
+        if row is None:
+            return "–"
         low, high = row["difference_low"], row["difference_high"]
         interval = "" if low is None else f" [{low:+.3f}, {high:+.3f}]"
-        return f"{form(row['mean'])} ({row['difference']:+.3f}{interval})"
+        return f"{row['difference']:+.3f}{interval}"
+
+    def shown(row: Mapping[str, Any], form: Any) -> str:
+        return form(row["mean"]) + ("" if row.get("difference") is None else f" ({difference(row)})")
 
     lines = [
         [code(name), len(row["runs"]), fixed(row["l0"]["mean"], 1)]
         + [shown(row[key], fixed) for key in ("ce_increase_nats", "explained_variance", "frac_alive")]
+        + [difference(row.get("ce_increase_at_equal_l0"))]
         for name, row in variants.items()
     ]
-    return table(["variant", "seeds", "L0", "loss added (nats)", "variance explained", "alive share"], lines, "lrrrrr")
+    header = ["variant", "seeds", "L0", "loss added (nats)", "variance explained", "alive share", "loss at equal L0"]
+    return table(header, lines, "l" + "r" * 6)
 
 
 def baselines(document: Mapping[str, Any], run: str) -> str:

@@ -67,6 +67,26 @@ def test_pairs_take_out_what_the_seeds_have_in_common():
         assert from_json(Variant, to_json(variant)) == variant
 
 
+def test_the_mean_over_seeds_has_its_interval():
+    made = seed_pairs.over_seeds([1.0, 3.0], None)
+    assert (made.mean, made.mean_low) == (2.0, pytest.approx(2 - 12.7062, abs=1e-3))
+    assert seed_pairs.over_seeds([1.0], None).mean_low is None
+
+
+def test_variants_are_compared_with_the_recipe_at_their_own_l0():
+    """The recipe's loss is 1 at L0 4 and 0 at L0 16: 1/2 at L0 8."""
+    rows = {
+        name: {**dict.fromkeys(seed_pairs.MEASURES, 0.0), "l0": l0, "ce_increase_nats": loss}
+        for name, (l0, loss) in {"weak": (16, 0.0), "base": (4, 1.0), "other": (8, 0.7), "sparse": (2, 1.0)}.items()
+    }
+    variants = {name: [name] for name in ("base", "weak", "other", "sparse")}
+    made = seed_pairs.compare(rows, variants, ["base", "weak"])
+    assert made["other"].ce_increase_at_equal_l0.difference == pytest.approx(0.2)
+    assert made["sparse"].ce_increase_at_equal_l0 is None and made["weak"].ce_increase_at_equal_l0 is None
+    sweep = {"variants": {"base": None, "weak": {"k": 3}, "other": {"k": 3, "aux_k": 1}}}
+    assert sweeps.sparsities({"sae": {"sweeps": {"s": sweep}}}) == {"s": ["base", "weak"]}
+
+
 def test_of_many_runs_figures_draw_the_first_and_the_reference():
     runs = {f"run-{i}": {} for i in range(100)} | {"parts-with-seed0": {}}
     fidelity = {"runs": runs, "reference": "run-99", "sweeps": {"parts": {"with": {"runs": ["parts-with-seed0"]}}}}

@@ -2,11 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from scripts.monosem.evaluation.documents import from_json, to_json
-from scripts.monosem.evaluation.interventions.context_latents import pin_context_latents
+from scripts.monosem.evaluation.interventions.context_latents import bounded, pin_context_latents
 from scripts.monosem.evaluation.interventions.document import ContextInterventions
 from scripts.monosem.evaluation.latents.interpret import interpret
 from tests.helpers import evaluation_world as world
@@ -42,10 +43,17 @@ def test_the_best_latent_of_each_context_is_pinned_at_its_doses(results):
     assert document.sample_tokens == 4
 
 
+def test_a_mean_has_its_interval_over_units_with_any_count():
+    made = bounded(np.array([1.0, 3.0, 0.0]), np.array([1.0, 1.0, 0.0]))
+    assert (made.value, made.low, made.high, made.n) == (2.0, 1.0, 3.0, 2)
+
+
 def test_ablation_counts_tokens_inside_and_outside_of_the_context(results):
     for row in results[1].pinned.values():
         assert row.ablation.n_tokens_in_context > 0
-        assert row.ablation.random.in_context_nats <= row.ablation.random.largest_in_context_nats
+        largest = row.ablation.random_largest.in_context_nats
+        assert row.ablation.random_mean_in_context_nats <= largest.value
+        assert largest.low <= largest.value <= largest.high
     text = results[1].examples.texts["some"]
     assert len(text.tokens) == len(text.change_nats) == 3
 

@@ -1,0 +1,30 @@
+"""The ledger on the results of the smoke run: every rule is in it, and no control can take the subject's place."""
+
+from scripts.monosem.core import artefacts
+from scripts.monosem.evaluation.documents import from_json
+from scripts.monosem.reporting.ledger import claims, judge
+from scripts.monosem.reporting.ledger.document import VERDICTS, Ledger
+from scripts.monosem.reporting.values import Values
+from scripts.monosem.workflow import plan, roles, sweeps
+from tests.helpers import configuration, ledger_checks
+
+
+def test_the_ledger_of_the_smoke_run(finished):
+    results = finished / "results"
+    table = artefacts.read_json(results / "metrics.json")
+    ledger = from_json(Ledger, artefacts.read_json(results / "claims.json"))
+    assert [row.id for row in ledger.claims] == [claim.id for claim in claims.ALL]
+    counted = (ledger.counts, ledger.stand_in_counts, ledger.check_counts)
+    assert sum(sum(counts.values()) for counts in counted) == len(claims.ALL)
+    assert all(row.verdict in VERDICTS and bool(row.reason) == (row.verdict != "reproduced") for row in ledger.claims)
+    assert {row.chapter for row in ledger.claims if row.stand_in} == {"gpt2"}
+    assert ledger_checks.rules_that_disagree(ledger, table) == []
+
+    config = configuration.default("tests/smoke.yaml")
+    sweeps.expand_(config)
+    playing = roles.roles(config, plan.make_plan(config).language_model)
+    assert judge.check_claims(claims.ALL, Values(table, playing), ["gpt2"]) == ledger
+    assert ledger_checks.reproduced_after_a_swap(claims.ALL, table, playing) == []
+    permuted = judge.check_claims(claims.ALL, Values(ledger_checks.with_permuted_labels(table), playing))
+    on_meaning = [row for row in permuted.claims if row.id.endswith(("-feature", "arabic", "hebrew", "dna", "base64"))]
+    assert on_meaning and all(row.verdict != "reproduced" for row in on_meaning)
