@@ -47,7 +47,8 @@ def with_permuted_labels(table: Mapping[str, Any]) -> dict[str, Any]:
     changed = dict(table)
     for key in table:
         for ours, permuted in (
-            ("/latent/", "/controls/shuffled_labels/"), ("/at_maximum/", "/unpinned/"),
+            ("/latent/", "/controls/shuffled_labels/"), (":summary/latent/", ":summary/shuffled_labels/"),
+            ("/at_maximum/", "/unpinned/"),
             ("/ablation/context/", "/ablation/random_largest/"),
         ):  # fmt: skip
             if ours in key and (other := key.replace(ours, permuted)) in table:

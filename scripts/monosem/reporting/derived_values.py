@@ -23,8 +23,9 @@ def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
     """Share of pairs of runs in which loss added falls with L0 (equal width), and with width (equal k).
 
     Only runs of one architecture and equal length are compared, and for L0 only those that were set to different
-    sparsities (k, L1 or L0). `…_by_chance` is the share of ordered pairs that one in twenty random permutations of the
-    losses reaches. Quantities for which a configuration has no pair of runs are left out.
+    sparsities (k, L1 or L0). `…_p` is the share of random permutations of the losses that order as many pairs, the
+    true one counted in; `…_p_permuted` the same of one permutation. Quantities for which a configuration has no pair of
+    runs are left out.
     """
     sparsity, width = [], []
     numbered = list(enumerate(runs.values()))
@@ -43,9 +44,10 @@ def frontier(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, float | int]:
             compared = np.unique(pairs)
             permuted = np.tile(losses, (PERMUTATIONS, 1))
             permuted[:, compared] = np.random.default_rng(0).permuted(permuted[:, compared], axis=1)
-            chance = float(np.quantile(_ordered(pairs, permuted), 0.95, method="higher"))
-            shares |= {f"{name}_pairs": len(pairs), f"{name}_ordered": float(_ordered(pairs, losses))}
-            shares[f"{name}_ordered_by_chance"] = chance
+            true, by_chance = _ordered(pairs, losses), _ordered(pairs, permuted)
+            shares |= {f"{name}_pairs": len(pairs), f"{name}_ordered": float(true)}
+            for key, share in ((f"{name}_p", true), (f"{name}_p_permuted", by_chance[0])):
+                shares[key] = float((1 + (by_chance >= share).sum()) / (1 + PERMUTATIONS))
     return shares
 
 
@@ -62,10 +64,15 @@ def specificity(bins: Sequence[Mapping[str, Any]]) -> tuple[float | None, float 
 
 
 def contexts(scored: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Least specificity over all contexts, of the best latents and of the best neurons."""
+    """Least specificity over all contexts, of the best latents, neurons, and latents chosen on permuted labels."""
     worst = {}
-    for kind in ("latent", "neuron"):
-        shares = [specificity(row[kind]["specificity_by_activation"]) for row in scored.values()]
+    units = {
+        "latent": [row["latent"] for row in scored.values()],
+        "neuron": [row["neuron"] for row in scored.values()],
+        "shuffled_labels": [row["controls"]["shuffled_labels"] for row in scored.values()],
+    }
+    for kind, scores in units.items():
+        shares = [specificity(score["specificity_by_activation"]) for score in scores]
         defined = bool(shares) and all(None not in pair for pair in shares)
         worst[kind] = {
             "upper_half_specificity": min(upper for _, upper in shares) if defined else None,

@@ -1,4 +1,4 @@
-"""Acceptance rules: a measured value beside the bound that was fixed beforehand."""
+"""Acceptance rules: a measured value beside the bound that it is compared with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

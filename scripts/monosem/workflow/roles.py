@@ -83,6 +83,7 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "gpt2": gpt2_model,
         "training": f"models/{model}/training",
         "second_training": second and f"models/{second}/training",
+        "without_mlp_training": one_layer.get("without_mlp") and f"models/{one_layer['without_mlp']}/training",
         "control_training": control and f"models/{control}/training",
         "gpt2_training": gpt2_model and f"models/{gpt2_model}/training",
         "sae": f"sae/{model}/{site}/{run}/training",

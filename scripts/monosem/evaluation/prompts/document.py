@@ -75,7 +75,6 @@ class WeakestSet:
     """The weakest set: a claim about sets should be true of each of them."""
 
     least_confirmed: int
-    most_confirmed_shuffled: float
     greatest_share_of_shuffles: float
 
 

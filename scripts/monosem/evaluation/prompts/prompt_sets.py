@@ -136,6 +136,5 @@ def summary(results: dict[str, SetComparison]) -> WeakestSet:
     best = [max(row.n_confirmed for row in result.poolings.values()) for result in results.values()]
     return WeakestSet(
         least_confirmed=min(best),
-        most_confirmed_shuffled=max(row.shuffled.median_confirmed for row in rows),
         greatest_share_of_shuffles=max(row.shuffled.share_with_confirmation for row in rows),
     )

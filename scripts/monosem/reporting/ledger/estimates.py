@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from scipy import stats
+
 Over = Literal["documents", "tokens", "units", "seeds", "samples", "exact", "one run"]
 """Things that an interval is taken over. "exact": a closed form, an identity or a count of everything there is; "one
 run": a number of a single trained model or experiment, whose spread nobody has measured."""
@@ -96,6 +98,14 @@ def map_value(a: Estimate, function: Callable[[float], float]) -> Estimate:
     """A function of an estimate without interval."""
     value = None if a.value is None else function(a.value)
     return Estimate(value, value, value, a.over, a.n, a.source)
+
+
+def proportion(share: Estimate, n: float | None, over: Over) -> Estimate:
+    """A share of n independent things, with Wilson's interval."""
+    if share.value is None or not n:
+        return undefined(over, share.source)
+    ends = stats.binomtest(round(share.value * n), int(n)).proportion_ci(method="wilson")
+    return Estimate(share.value, float(ends.low), float(ends.high), over, int(n), share.source)
 
 
 def extreme(estimates: Sequence[Estimate], of: Literal["smallest", "largest"]) -> Estimate:

@@ -59,6 +59,7 @@ base64_feature = _context(
 )
 hebrew_feature = _context("hebrew", "Hebrew", (printed(PROXY, 0.55), printed("of the best neuron", 0.1)))
 
+RISE = "rise from lowest bin to upper half"
 UPPER_HALF = "in context, weakest of all contexts, upper half of the range"
 
 
@@ -72,12 +73,15 @@ UPPER_HALF = "in context, weakest of all contexts, upper half of the range"
         printed("in context, above activation five", 0.98, "percent"),
     ),
     subject=Subject("best latents", "{contexts}:summary/latent"),
-    controls=(Control(Subject("best neurons", "{contexts}:summary/neuron"), (UPPER_HALF,)),),
+    controls=(
+        Control(Subject("best neurons", "{contexts}:summary/neuron"), (UPPER_HALF,)),
+        Control(Subject("latents chosen on permuted labels", "{contexts}:summary/shuffled_labels"), (UPPER_HALF, RISE)),
+    ),
 )
 def specificity_rises(of: Measured) -> list[Part]:
     return [
         Part(UPPER_HALF, of("upper_half_specificity"), at_least(0.9), "percent"),
-        Part("rise from lowest bin to upper half", of("specificity_rise"), above(0), "percent"),
+        Part(RISE, of("specificity_rise"), above(0), "percent"),
     ]
 
 

@@ -1,7 +1,7 @@
 """Claims of chapter 1 on attacks, privileged bases, computation in superposition and polysemantic neurons."""
 
 from scripts.monosem.reporting.ledger.claim import Control, Measured, Part, Subject, claim, derived, in_words, printed
-from scripts.monosem.reporting.ledger.estimates import above, at_least, at_most, below, ratio
+from scripts.monosem.reporting.ledger.estimates import above, at_least, at_most, below, proportion, ratio
 from scripts.monosem.reporting.ledger.toy_models import ELHAGE, bound
 
 SPARSEST_OVER_DENSEST = "vulnerability, sparsest over densest"
@@ -267,4 +267,5 @@ SHARE = "trained neurons that represent half of the features"
     ),
 )
 def polysemantic_without_superposition(of: Measured) -> list[Part]:
-    return [Part(SHARE, of("share"), above(0.5), "percent")]
+    restarts = of.constant("{polysemantic-neuron}:parameters/restarts")
+    return [Part(SHARE, proportion(of("share"), restarts, "units"), above(0.5), "percent")]

@@ -16,10 +16,13 @@ from scripts.monosem.reporting.ledger.estimates import (
     at_least,
     at_most,
     below,
+    between,
     exactly,
     extreme,
     minus,
+    proportion,
     ratio,
+    scaled,
 )
 from scripts.monosem.reporting.ledger.judge import check_claim, check_claims
 from scripts.monosem.reporting.values import MissingValues, Values
@@ -143,6 +146,20 @@ def test_operations_keep_the_interval():
     assert not ratio(a, Estimate(1.0, 0.0, 2.0, "units")).defined
     assert not minus(a, Estimate(None, None, None, "units")).defined
     assert extreme([a, b], "smallest") == b and extreme([a, b], "largest") == a
+
+
+def test_a_proportion_has_wilsons_interval():
+    """5 of 10: (0.237, 0.763)."""
+    made = proportion(Estimate(0.5, 0.5, 0.5, "one run"), 10, "units")
+    assert (made.low, made.high, made.n) == (pytest.approx(0.2366, abs=1e-4), pytest.approx(0.7634, abs=1e-4), 10)
+
+
+def test_between_two_runs_the_ends_are_linear_too():
+    a, b = Estimate(1.0, 0.0, 2.0, "documents"), Estimate(3.0, 2.0, 6.0, "documents")
+    middle = between(a, b, 0.0, 2.0, 1.0)
+    assert (middle.low, middle.value, middle.high) == (1.0, 2.0, 4.0)
+    assert not between(a, b, 0.0, 2.0, 2.1).defined and not between(a, b, 0.0, None, 1.0).defined
+    assert scaled(a, 0.5).high == 1.0
 
 
 def test_intervals_are_read_in_both_forms_and_over_seeds():
