@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Integer
+from jaxtyping import Bool, Integer
 from scipy import sparse
 from torch import nn
 
@@ -52,6 +52,30 @@ def of_neurons(model: nn.Module, site: Site, stream: TokenStream, text: Reading)
     return Reading(text.tokens, text.labels, text.places, sparse.vstack(parts, format="csr"), text.vocab)
 
 
+def aligned(
+    positions: Integer[np.ndarray, " rows"], kept: Bool[np.ndarray, "windows context"], n_excluded: int
+) -> Integer[np.ndarray, " rows"] | None:
+    """Place of each stored row among the flattened windows; None if the rows are not of these windows.
+
+    Rows are in the order of windows and positions. Positions that are kept and have no row must be tokens of excluded
+    norm: at most `n_excluded`.
+    """
+    context = kept.shape[1]
+    bounds = np.flatnonzero(np.diff(positions.astype(np.int64)) <= 0) + 1
+    places, missing, window = [], 0, 0
+    for part in np.split(positions.astype(np.int64), bounds):
+        while window < len(kept) and not kept[window, part].all():
+            missing += int(kept[window].sum())
+            window += 1
+        if window == len(kept):
+            return None
+        missing += int(kept[window].sum()) - len(part)
+        places.append(window * context + part)
+        window += 1
+    rest = int(kept[window - 1, part[-1] + 1 :].sum())  # of a last window that is not read to its end
+    return np.concatenate(places) if missing - rest <= n_excluded else None
+
+
 @torch.inference_mode()
 def of_stored_activations(folder: Path, sae: Sae, stream: TokenStream, n_tokens: int, seed: int) -> Reading:
     """The latents of an autoencoder on the first `n_tokens` stored activations, which are of the train split.
@@ -60,14 +84,15 @@ def of_stored_activations(folder: Path, sae: Sae, stream: TokenStream, n_tokens:
     """
     stored = open_activations(folder)
     context, wanted = stored.manifest["context"], min(n_tokens, stored.n_tokens)
+    n_excluded = stored.manifest.get("n_excluded", 0)
     starts = windows(stream, context, None, derive_seed(seed, "windows"))
-    starts = starts[: 2 * -(-wanted // context) + 8]
+    starts = starts[: 2 * -(-(wanted + n_excluded) // context) + 8]
     spots = starts[:, None] + np.arange(context)
     tokens = stream.tokens[spots].astype(np.int64)
     kept = kept_positions(tokens, stream.eos_token_id, stored.manifest["drop_first_position"])
-    places = np.flatnonzero(kept)[:wanted]
-    positions = artefacts.load_npy(folder / stored.manifest["positions"])
-    if not np.array_equal(positions[: len(places)], places % context):
+    positions = artefacts.load_npy(folder / stored.manifest["positions"])[:wanted]
+    places = aligned(positions, kept, n_excluded)
+    if places is None:
         raise artefacts.ArtefactError(
             f"{folder}: its rows are not those of the windows that seed {seed} gives; delete the folder and run again"
         )
