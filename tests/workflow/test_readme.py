@@ -197,7 +197,10 @@ def test_the_example_of_ones_own_model_can_be_planned(user, snakemake):
         assert bool(target) != bool(re.search(r"^train_language_model ", done.stdout, re.M))
 
 
-@pytest.mark.parametrize("wrong, sentence", [("d_in", "cfg.json says [64, 24576] (d_in 64"), ("hook_point", "the autoencoder reads 'another'")])
+@pytest.mark.parametrize(
+    "wrong, sentence",
+    [("d_in", "cfg.json says [64, 24576] (d_in 64"), ("hook_point", "the autoencoder reads 'another'")],
+)
 def test_a_snippet_that_does_not_fit_is_refused_before_any_job(user, snakemake, wrong, sentence):
     overlay(user, next(snippet for snippet in SNIPPETS if "res-jb" in snippet))
     (path,) = user.parent.glob(f"hub/*/snapshots/main/{SITE}/cfg.json")
