@@ -324,7 +324,7 @@ def test_scores_and_sets_of_prompts_are_on_their_latents_pages(made, browser, tm
     rank |= {"auc_max": 0.9, "confirmed_mean": True, "confirmed_max": False, "strongest_on": []}
     counts = {"n_prompts": [4, 4], "n_baseline": [4, 4], "n_latents": 96, "n_always_on": 0, "n_tested": 96}
     sets = {"happy": {**counts, "poolings": {}, "ranking": [rank]}}
-    weakest = {"least_confirmed": 0, "most_confirmed_shuffled": 0.0, "greatest_share_of_shuffles": 0.0}
+    weakest = {"least_confirmed": 0, "greatest_share_of_shuffles": 0.0}
     prompts = {**identity, "conventions": {}, "baseline": "calm", "false_discovery_rate": 0.05, "always_on": 0.9}
     prompts |= {"mean_length_tokens": {}, "prompts": {}, "sets": sets, "summary": weakest}
     artefacts.write_json(prompts, tmp_path / "prompts.json")

@@ -30,7 +30,7 @@ def made(tmp_path_factory):
     model = load_model(source.model)
     target = pin.Target(model, sites.resolve(model, world.SITE), load_sae(source.sae))
     sets = {"calm": comparison([3, 4, 5]), "happy": comparison([7, 8, 9, 10])}
-    prompts = PromptSets("a", world.SITE, "topk-96", {}, "calm", 0.05, 0.9, {}, {}, sets, WeakestSet(0, 0.0, 0.0))
+    prompts = PromptSets("a", world.SITE, "topk-96", {}, "calm", 0.05, 0.9, {}, {}, sets, WeakestSet(0, 0.0))
     tokenizer, largest = bpe.load_tokenizer(source.model / "tokenizer.json"), np.full(96, 20.0, np.float32)
     return target, tokenizer, prompts, largest
 
