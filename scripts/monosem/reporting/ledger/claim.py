@@ -146,13 +146,6 @@ class Measured:
         """The largest of them."""
         return self._extreme(quantity, over, "largest")
 
-    def series(self, quantity: str) -> list[float | None]:
-        """The numbers at a quantity with `*` for 0, 1, 2 … as far as there are any."""
-        pattern, numbers = self.key(quantity), []
-        while pattern and (not numbers or pattern.replace("*", str(len(numbers))) in self.values):
-            numbers.append(self.values.get(pattern.replace("*", str(len(numbers)))))
-        return numbers
-
     def constant(self, key: str) -> float | None:
         """A number that is no subject's, such as a parameter of the experiment, for a bar."""
         return self.values.get(key)

@@ -35,6 +35,7 @@ def _check(experiment: str, claim_id: str, sentence: str, rules: dict[str, tuple
 
 SUPERPOSITION = {
     "linear_loss_relative_gap_to_optimum": ("loss of linear models above the exact optimum, relative", below),
+    "dense_norms_above_0_9": ("norms above 0.9, densest", at_least),
     "linear_represented_everywhere": ("linear models represent as many features as dimensions, at every level", None),
     "sparsest_represented_above_m": ("features represented, sparsest", above),
     "sparsest_equal_importance_norms_above_0_5": ("the same of equally important features", at_least),
@@ -44,8 +45,8 @@ superposition_reaches_optima = _check(
 )
 superposition_80_reaches_optima = _check(
     "superposition-80", "superposition-80-reaches-optima", "The same for larger models.", SUPERPOSITION | {
-        "dense_norms_above_0_9": ("norms above 0.9, densest", at_least),
-        "dense_most_important_above_0_9": ("the same of the most important features", at_least),
+        "random_features_above_0_9": ("norms above 0.9 of random features, densest", below),
+        "dense_most_important_above_0_9": ("norms above 0.9 of the most important features, densest", at_least),
         "dense_norms_below_0_1": ("norms below 0.1, densest", at_least),
         "dense_max_off_diagonal": ("largest overlap, densest", below),
         "sparsest_norms_above_0_5": ("norms above 0.5, sparsest", at_least),
@@ -66,6 +67,10 @@ phases_are_exact = _check(
 phases_of_three_are_exact = _check(
     "phase-diagram-3", "phases-of-three-are-exact", "The same for three features.",
     {"quadrature_error": ("largest relative error of a cell's loss", at_most)},
+)  # fmt: skip
+pentagon_losses_are_exact = _check(
+    "non-uniform", "pentagon-losses-are-exact", "The same for the pentagon.",
+    {"quadrature_error": ("largest relative error of a model's loss", at_most)},
 )  # fmt: skip
 vulnerability_without_superposition = _check(
     "adversarial", "vulnerability-without-superposition",

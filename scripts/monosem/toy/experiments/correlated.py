@@ -135,15 +135,14 @@ def accept(values: dict[str, Any], controls: dict[str, Any]) -> acceptance.Rules
     for name in ("correlated_orthogonal", "anticorrelated_antipodal", "hexagon_side_by_side"):
         rules[name] = acceptance.at_least(values[name], BAR_SHARE)
     rules["local_bases_within_over_across"] = acceptance.at_most(values["within_over_across"], BAR_LOCAL_RATIO)
-    counts = values["collapsed_pairs"]
-    rules["collapse_in_the_order_3_2_1_0"] = acceptance.Rule(counts, list(COLLAPSE), in_order(counts, COLLAPSE))
+    rules["collapse_in_the_order_3_2_1_0"] = acceptance.equal(in_order(values["collapsed_pairs"], COLLAPSE), True)
     named = values["densities_that_the_paper_names"]
     rules["collapse_at_published_densities"] = acceptance.equal(values["densities_as_published"], named)
     for name in ("orthogonal", "antipodal", "side_by_side"):
         rules[f"independent_{name}"] = acceptance.below(controls[name], BAR_SHARE)
     rules["independent_within_over_across"] = acceptance.above(controls["within_over_across"], BAR_LOCAL_RATIO)
-    counts = controls["collapsed_pairs"]
-    rules["independent_collapsed_pairs"] = acceptance.Rule(counts, list(COLLAPSE), not in_order(counts, COLLAPSE))
+    in_order_too = in_order(controls["collapsed_pairs"], COLLAPSE)
+    rules["independent_in_the_order_3_2_1_0"] = acceptance.equal(in_order_too, False)
     rules["independent_at_published_densities"] = acceptance.below(controls["densities_as_published"], named)
     return rules
 

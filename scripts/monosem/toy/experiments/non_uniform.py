@@ -6,6 +6,7 @@ from one to the other. Expectations are enumerated. Where the curves cross depen
 and which arrangement most models end in is another question than which is the better one: both are reported.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,8 @@ OTHER_DENSITIES = {"sparser": 0.6, "denser": 4.0}
 """Controls at other densities of all features, as multiples of `probability`: where the curves cross depends on it."""
 BAR_AGREEMENT = 0.9
 """Least share of ratios at which the best free model has the geometry of the better branch."""
+BAR_QUADRATURE = 0.01
+"""Largest error of a trained model's loss, relative to a finer grid's, that counts as exact."""
 START_NOISE = 0.02
 """Of the branches' initial weights, as a share of a random start's."""
 
@@ -54,22 +57,35 @@ def classify(W: Float[np.ndarray, "2 n"]) -> int:
     return 2 if names == ["digon", "digon"] else 0
 
 
+def loss_function(
+    config: NonUniformConfig, output: models.Output, device: str
+) -> Callable[[models.Parameters, data.Batch], Float[torch.Tensor, "*start level"]]:
+    """Loss of models [..., level] in units of the best constant's."""
+    _, p = densities(config)
+    unit = torch.tensor(superposition.feature_variance(p).sum(-1), dtype=torch.float32, device=device)
+    return lambda parameters, batch: models.reconstruction_loss(parameters, batch, None, output) / unit
+
+
 def fit(
     config: NonUniformConfig, start: models.Parameters, learning_rate: float, output: models.Output, device: str
 ) -> tuple[models.Parameters, Float[np.ndarray, "start level"]]:
     """Train starts [start, level]; parameters on the CPU, and losses in units of the best constant's."""
-    _, p = densities(config)
-    batch = data.enumerated_batch(p, config.points, device)
-    unit = torch.tensor(superposition.feature_variance(p).sum(-1), dtype=torch.float32, device=device)
-
-    def loss(parameters: models.Parameters, given: data.Batch) -> Float[torch.Tensor, "start level"]:
-        return models.reconstruction_loss(parameters, given, None, output) / unit
-
+    loss = loss_function(config, output, device)
+    batch = data.enumerated_batch(densities(config)[1], config.points, device)
     optimisation = training.Optimisation(config.steps, batch.x.shape[1], learning_rate)
     trained = training.train(start, loss, lambda n_samples, source: batch, optimisation, torch.Generator(device))
     with torch.no_grad():
         losses = loss(trained, batch).double().cpu().numpy()
     return models.Parameters(*(tensor.cpu() for tensor in trained)), losses
+
+
+def quadrature_error(config: NonUniformConfig, parameters: models.Parameters) -> float:
+    """Largest relative error of the models' losses on the grid of their training, against one of twice its nodes."""
+    loss, p = loss_function(config, "relu", "cpu"), densities(config)[1]
+    coarse, fine = (
+        loss(parameters, data.enumerated_batch(p, [times * points for points in config.points])) for times in (1, 2)
+    )
+    return float((coarse / fine - 1.0).abs().max())
 
 
 def ideals() -> Float[np.ndarray, "2 2 5"]:
@@ -139,6 +155,7 @@ def accept(values: dict[str, Any], controls: dict[str, Any]) -> acceptance.Rules
         "loss_curves_cross": acceptance.equal(rarer is not None, True),
         "times_rarer_at_crossing": acceptance.Rule(rarer, bounds, within(rarer)),
         "free_models_follow_the_better_branch": acceptance.at_least(values["free_agreement"], BAR_AGREEMENT),
+        "quadrature_error": acceptance.at_most(values["quadrature_error"], BAR_QUADRATURE),
         "untrained_angles_fail": acceptance.above(controls["untrained_angle_error"], ANGLE_TOLERANCE),
         "linear_pentagons": acceptance.equal(controls["linear_pentagons"], 0),
         "linear_loss_curves_do_not_cross": acceptance.equal(controls["linear_crosses"], False),
@@ -174,6 +191,7 @@ def run(config: NonUniformConfig, seed: int, device: str) -> tuple[dict[str, Any
         "both_stable_decades": float(stays.all(axis=0).sum() * np.log10(ratios[-1] / ratios[0]) / (len(ratios) - 1)),
         "digons_more_frequent_from": first_digons(ratios, free_classes),
         "free_agreement": float((classes == better).mean()),
+        "quadrature_error": quadrature_error(config, kept),
     }
     controls = {
         "untrained_angle_error": np.abs(gaps(untrained.W.double().numpy()) - 72.0).max(),

