@@ -89,3 +89,10 @@ def test_pentagon_wins_for_equal_features_and_digons_if_one_is_rare():
     losses, stays = non_uniform.branches(config, "relu", 0, "cpu")
     assert losses[1, 0] < losses[0, 0] and losses[0, -1] < losses[1, -1]
     assert stays[1, 0] and stays[0, -1]
+
+
+def test_digons_count_from_where_they_stay_as_the_feature_grows_rarer():
+    ratios = np.array([0.2, 0.25, 0.5, 1.0])
+    assert non_uniform.digons_from(ratios, np.array([2, 2, 1, 1])) == 4.0
+    assert non_uniform.digons_from(ratios, np.array([2, 1, 2, 1])) == 5.0
+    assert non_uniform.digons_from(ratios, np.array([1, 2, 2, 2])) is None

@@ -179,9 +179,9 @@ AT_MOST, AT_LEAST = "times rarer at the crossing, at most", "times rarer at the 
         ),
     ),
     explanation="Ours is where the expectations of the two losses are equal, and both arrangements are stable far to "
-    "either side. Where that is depends on the density of the other features, so a definition of relative density by "
-    "which they are denser would move it. A second reading fits without one: models from random starts end in digons "
-    "more often than in the pentagon from about the published ratio on, although the pentagon is still the better one.",
+    "either side. Training on samples is not the reason: the best of models that are trained so become digons at about "
+    "the same ratio. The density of the other features would be one: where they are twice as dense the losses cross "
+    "close to the published ratio. We do not know by which density the published figure is labelled.",
 )
 def pentagon_snaps_where(of: Measured) -> list[Part]:
     return [Part(AT_MOST, of("ratio"), at_most(3.2)), Part(AT_LEAST, of("ratio"), at_least(2))]
