@@ -2,7 +2,7 @@
 
 Every population is scored as it is (units drawn at random among the live) and at equal density: each latent of the
 sample is paired with a random unit that fires at least as often, and of its activations only the largest are kept, as
-many on validation as the latent has. Sparse units are easier to predict, so that only the second comparison is fair.
+many on validation as the latent has. Scores depend on density, so that the second comparison is the fair one.
 """
 
 from collections.abc import Callable, Mapping

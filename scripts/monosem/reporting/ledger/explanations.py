@@ -115,6 +115,8 @@ RANDOM_MODEL = "rank correlation by interval above the latents'"
     published=(in_words("the median of the random transformer's features is higher (a figure)"),),
     subject=PERMUTED,
     controls=tuple(Control(each, (RANDOM_MODEL,)) for each in (NEURONS, ROTATED, RANDOM)),
+    explanation="Means are compared here, medians in the paper, which the units that nothing predicts move less; the "
+    "table of published values has both medians.",
 )
 def random_model_is_easier_to_predict(of: Measured) -> list[Part]:
     return [Part(RANDOM_MODEL, _above(of, "latents", "n2g_interval_spearman", "raw"), above(0), "fixed")]

@@ -6,7 +6,7 @@ from scripts.monosem.reporting.tables.language_models import models
 from scripts.monosem.reporting.tables.latents import cards, contexts, entropies
 from scripts.monosem.reporting.tables.ledger import acceptance, claims, counts, disagreements
 from scripts.monosem.reporting.tables.run_record import environment, facts, left_out, sources, splits, times
-from scripts.monosem.reporting.tables.scores import published_scores, scores
+from scripts.monosem.reporting.tables.scores import published_scores, score_differences, scores
 
 __all__ = [
     "acceptance",
@@ -27,6 +27,7 @@ __all__ = [
     "norms",
     "published_scores",
     "saes",
+    "score_differences",
     "scores",
     "sources",
     "splits",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.monosem.reporting.formats import count, fixed, percent, table
+from scripts.monosem.reporting.formats import count, fixed, number, percent, table
 
 NAMES = {
     "latents": "latents",
@@ -24,6 +24,8 @@ COLUMNS = {
     "logit_accuracy": "logit test",
     "embedding_auc": "example embedding, AUC",
 }
+COMPARED = ("n2g_pearson", "n2g_interval_spearman", "logit_accuracy", "embedding_auc")
+"""Scores whose differences are listed."""
 PUBLISHED = (
     ("logit test, mean", "logit_accuracy", "value", "0.74", "0.58", "–"),
     ("logit test, median", "logit_accuracy", "median", "0.74", "0.53", "0.5"),
@@ -44,11 +46,15 @@ def _estimate(row: Mapping[str, Any], score: str) -> str:
         return "not defined"
     if score == "density":
         return percent(row["value"], 2)
+    return _interval(row)
+
+
+def _interval(row: Mapping[str, Any]) -> str:
     return f"{fixed(row['value'], 2)} [{fixed(row['low'], 2)}, {fixed(row['high'], 2)}]"
 
 
 def scores(document: Mapping[str, Any], variant: str) -> str:
-    """Means of every score by population, with intervals over units, and the difference to neurons.
+    """Means of every score by population, with intervals over units.
 
     Args:
         variant: "raw" or "equal_density".
@@ -59,6 +65,22 @@ def scores(document: Mapping[str, Any], variant: str) -> str:
         cells = [_estimate(sample["scores"][score], score) for score in COLUMNS]
         lines.append([NAMES[name], count(sample["n_units"]), *cells])
     return table(["units", "n", *COLUMNS.values()], lines)
+
+
+def score_differences(document: Mapping[str, Any]) -> str:
+    """Each population minus the latents at equal density: mean of the pairs, interval, and p-value."""
+    lines = []
+    for name, population in document["populations"].items():
+        rows = population["equal_density"]["above"].get("latents")
+        if rows is None:
+            continue
+        cells = []
+        for score in COMPARED:
+            row = rows[score]
+            p = "–" if row["p_value"] is None else number(row["p_value"], 2)
+            cells.append("not defined" if row["value"] is None else f"{_interval(row)}, p = {p}")
+        lines.append([NAMES[name], *cells])
+    return table(["units", *(COLUMNS[score] for score in COMPARED)], lines)
 
 
 def published_scores(document: Mapping[str, Any]) -> str:
