@@ -142,10 +142,14 @@ def sae_reconstructor(sae: Sae, what: str) -> Reconstructor:
     return Reconstructor(what, apply, sae.d_sae, flops=2.0 * sae.d_in * sae.d_sae)
 
 
-def mean_l0(sae: Sae, x: Float[Tensor, "n d"]) -> float:
+def mean_l0(sae: Sae, parts: Iterable[Float[Tensor, "_ d"]]) -> float:
     """Mean number of latents > 0 per row."""
-    active = [(sae_model.encode_active(sae, rows).values > 0).sum() for rows in x.split(rows_at_once(sae))]
-    return float(sum(active)) / len(x)
+    active, n = 0.0, 0
+    for part in parts:
+        n += len(part)
+        for rows in part.split(rows_at_once(sae)):
+            active += float((sae_model.encode_active(sae, rows).values > 0).sum())
+    return active / n
 
 
 def make_baselines(
@@ -159,8 +163,8 @@ def make_baselines(
     """
     made = {"zero_ablation": zero(), "mean_ablation": mean(centre)}
     if reference is not None:
-        sample = torch.cat(list(itertools.islice(parts(), 2)))
-        k = min(max(1, round(mean_l0(reference, sample))), sample.shape[1])
+        k = min(max(1, round(mean_l0(reference, itertools.islice(parts(), 2)))), len(centre))
+        sample = next(parts())
         made |= {
             "top_neurons_about_mean": top_neurons_about_mean(centre, k),
             "top_neurons": top_neurons(k),

@@ -36,7 +36,8 @@ from scripts.monosem.text.tokens import TokenStream, load_tokens, windows
 SAMPLE_BYTES = 2**27
 """Of training activations, for PCA."""
 PART_ROWS = 8192
-"""Of these that are in memory at a time; two parts fit the random dictionary's scale and tell the reference's L0."""
+"""Of these that are in memory at a time; two parts give the reference's L0, one the random
+dictionary's scale."""
 POSITIONS = (
     "kept positions only are replaced and scored; the last of a window predicts nothing; of the kept, tokens above the "
     "norm limit are scored and not replaced"

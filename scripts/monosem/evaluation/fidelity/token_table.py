@@ -11,7 +11,7 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.fidelity.baselines import Reconstructor
 from scripts.monosem.text.tokens import TokenStream, kept_positions, windows
 
-ROWS = 16_384
+ROWS = 2048
 """Read at a time."""
 
 
