@@ -136,10 +136,10 @@ def _ablated(name: str, label: str) -> Claim:
     at = f"{{interventions}}:pinned/{name}/ablation"
 
     def predicate(of: Measured) -> list[Part]:
-        inside = of("in_context_nats", "documents")
+        inside = of("in_context_nats", "windows")
         return [
             Part(ON_CONTEXT, inside, above(0.01), "nats"),
-            Part(ELSEWHERE, minus(of("elsewhere_nats", "documents"), scaled(inside, 0.1)), below(0), "nats"),
+            Part(ELSEWHERE, minus(of("elsewhere_nats", "windows"), scaled(inside, 0.1)), below(0), "nats"),
         ]
 
     return Claim(
