@@ -153,7 +153,7 @@ def test_learning_rate_is_constant_then_falls_to_zero():
 
 
 def test_linear_control_fails_the_rule_that_superposition_passes(stacks):
-    described = {output: superposition.describe(SMALL, stack) for output, stack in stacks.items()}
+    described = {output: superposition.describe(SMALL, stack, 0) for output, stack in stacks.items()}
     described["relu_equal_importance"] = described["relu"][1:]
     good = superposition.grade(SMALL, described)
     assert good["sparsest_represented_above_m"].passed and good["linear_represented_everywhere"].passed

@@ -6,8 +6,8 @@ RELU = {"architecture": "relu", "encoder_init": "kaiming", "d_sae": 8, "resample
 
 
 def config(**runs) -> dict:
-    used = [{"model": "m", "site": "s", "runs": [*runs]}, {"model": "m", "site": "other", "runs": ["elsewhere"]}]
-    kept = runs | {"elsewhere": RELU | {"l1_coefficient": 9.0}}
+    used = [{"model": "m", "site": "s", "runs": [*runs]}, {"model": "m", "site": "other", "runs": ["other"]}]
+    kept = runs | {"other": RELU | {"l1_coefficient": 9.0}}
     sae = {"defaults": {"batch_size": 4}, "runs": kept, "use": used}
     chapters = {"language_model": {"model": "m", "candidates": ["m"]}}
     return {

@@ -59,7 +59,7 @@ def test_shuffled_next_tokens_have_lift_one_in_any_model(documents):
 
 
 def test_splits_are_joined_with_their_documents(tmp_path):
-    make_tokens(tmp_path)
+    make_tokens(tmp_path, None)
     validation, test = (load_tokens(tmp_path, split) for split in ("validation", "test"))
     joined = join([validation, test])
     n = len(validation.tokens)
@@ -69,7 +69,7 @@ def test_splits_are_joined_with_their_documents(tmp_path):
 
 
 def test_codes_of_other_text_are_refused(tmp_path):
-    make_tokens(tmp_path)
+    make_tokens(tmp_path, None)
     place = np.arange(1, 9)
     none = np.zeros(0, np.int64)
     stored = {
