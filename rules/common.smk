@@ -341,6 +341,24 @@ def interpretation_settings(wildcards):
     return counts | {"tokens": interpreted_tokens(wildcards)}
 
 
+def control_model_of_cases(wildcards):
+    """Files of the permuted model, where it has an autoencoder of the same run at the same site."""
+    control = outputs_dictionaries.others(config).get("control")
+    return [path.format(model=control) for path in (MODEL["model"], MODEL["weights"])] if control else []
+
+
+def control_sae_of_cases(wildcards):
+    """Files of its autoencoder."""
+    control = outputs_dictionaries.others(config).get("control")
+    return sae_files_of(control, wildcards.site, wildcards.run) if control else []
+
+
+def tokens_of_cases(wildcards):
+    """Tokens of the test split that case studies read; of a pretrained model no more than its fidelity is scored on."""
+    wanted, scored = config["cases"]["tokens"], evaluation_settings(wildcards)["tokens"]
+    return min(wanted, scored) if PLAN.models[wildcards.model] == "pretrained" else wanted
+
+
 # dictionaries.smk
 
 

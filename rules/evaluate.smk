@@ -68,6 +68,27 @@ rule score_units:
     script: "../scripts/score_units.py"
 
 
+rule study_contexts:
+    """Hold the best latent of every natural and planted context against neurons, controls and the token alone."""
+    input:
+        **MODEL,
+        tokens=tokens_of,
+        sae=sae_files,
+        control_model=control_model_of_cases,
+        control_sae=control_sae_of_cases,
+    output:
+        cases="results/evaluation/{model}/{site}/{run}/cases.json",
+    log: "results/logs/study_contexts/{model}_{site}_{run}.log"
+    benchmark: "results/benchmarks/study_contexts/{model}_{site}_{run}.tsv"
+    threads: config["threads"]["evaluation"]
+    params:
+        tokens=tokens_of_cases,
+        bootstrap=config["evaluation"]["bootstrap"],
+        seed=config["seed"],
+        device=device_of_model,
+    script: "../scripts/study_contexts.py"
+
+
 rule interpret_latents:
     """Look at random latents and neurons, and find those that detect the planted contexts."""
     input:

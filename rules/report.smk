@@ -60,6 +60,7 @@ rule plot_interpretation:
         histograms=f"{HEADLINE_RUN}/contexts.npz",
         scores=outputs.scored(config, PLAN, "scores.json"),
         units_scored=outputs.scored(config, PLAN, "scores.npz"),
+        cases=outputs.cases(config),
     output:
         **drawn("results/figures/interpretation", outputs.FIGURES["interpretation"], "Latents and neurons"),
     log: "results/logs/plot_interpretation/plot_interpretation.log"
@@ -188,6 +189,7 @@ rule compile_report:
         fidelities=outputs.fidelities(PLAN),
         interpretation=f"{HEADLINE_RUN}/interpretation.json",
         contexts=f"{HEADLINE_RUN}/contexts.json",
+        cases=outputs.cases(config),
         scores=outputs.scored(config, PLAN, "scores.json"),
         features=outputs_features.files(config, PLAN, ".html"),
         analyses=outputs_analysis.results(PLAN),

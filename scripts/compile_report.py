@@ -34,6 +34,7 @@ def main(job: Job) -> None:
         "dictionaries": {Path(path).stem: artefacts.read_json(path) for path in inputs.dictionaries},
         "interpretation": artefacts.read_json(inputs.interpretation),
         "contexts": artefacts.read_json(inputs.contexts)["contexts"],
+        "cases": artefacts.read_json(inputs.cases),
         "scores": next(map(artefacts.read_json, inputs.scores), None),
         "notebooks": [Path(path).stem for path in inputs.notebooks],
         "rulegraph": Path(inputs.rulegraph).read_text(encoding="utf-8").strip(),

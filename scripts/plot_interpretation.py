@@ -6,7 +6,7 @@ import numpy as np
 
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.job import Job, run
-from scripts.monosem.figures import latents, style, unit_scores
+from scripts.monosem.figures import cases, latents, style, unit_scores
 
 
 def main(job: Job) -> None:
@@ -15,7 +15,10 @@ def main(job: Job) -> None:
     scored, histograms = artefacts.read_json(job.input.contexts)["contexts"], np.load(job.input.histograms)
     scores = next(map(artefacts.read_json, job.input.scores), None)
     arrays = next((dict(np.load(path)) for path in job.input.units_scored), {})
+    studied = artefacts.read_json(job.input.cases)
     drawn = {
+        "cases": lambda: cases.correlations(studied),
+        "unseen-text": lambda: cases.unseen_text(studied),
         "activation-by-label": lambda: latents.activation_histograms(latents.pairs(scored, histograms)),
         "specificity": lambda: latents.specificity(scored),
         "precision-recall": lambda: latents.precision_recall(scored),

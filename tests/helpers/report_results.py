@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.monosem.evaluation.cases.document import Case, CaseStudies, CaseUnit, UnseenText
+from scripts.monosem.evaluation.dictionaries.document import Estimate
 from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.fidelity import seed_pairs
 from scripts.monosem.evaluation.latents import contexts as context_scores
+from scripts.monosem.evaluation.latents.document import SplitCounts
 from scripts.monosem.evaluation.scores import scoring, summary
 from scripts.monosem.evaluation.scores.document import PopulationScores, Scores
 from scripts.monosem.workflow import sweeps
@@ -289,6 +292,31 @@ def interpretation(root: Path, model: str) -> None:
     })  # fmt: skip
 
 
+def case_studies(root: Path) -> None:
+    """cases.json of the headline's run."""
+
+    def estimate(value: float) -> Estimate:
+        return Estimate(value, value - 0.05, value + 0.05, 12)
+
+    def unit(index: int | None, value: float, proxy: bool) -> CaseUnit:
+        rest = [estimate(each) for each in (value, value - 0.4, value / 9, value, value)]
+        return CaseUnit(index, 1.0, *rest, estimate(value / 2) if proxy else None)
+
+    values = {"latent": 0.7, "neuron": 0.3, "random_dictionary": 0.2, "permuted_model": 0.25, "lookup": 0.4}
+    units = {name: {kind: unit(3, value, name == "dna") for kind, value in values.items()} for name in ("url", "dna")}
+    counts = SplitCounts(200, 600)
+    cases = {
+        "url": Case("natural", "web addresses", counts, 30, 12, 0.01, "context feature", None, units["url"]),
+        "dna": Case("planted", "planted dna", counts, 9, 8, 0.01, "undecided", estimate(0.8), units["dna"]),
+    }
+    firing = {name: {kind: estimate(value) for kind, value in values.items()} for name in units}
+    unseen = {"base64": UnseenText(900, 12, 1.4, firing), "arabic": UnseenText(700, 11, 1.1, firing)}
+    document = CaseStudies(
+        "first", SITE, "wide", SplitCounts(4000, 12000), 30_000, {}, {"certifi": "2026.1.1"}, cases, unseen, firing
+    )
+    _write(root / f"evaluation/first/{SITE}/wide/cases.json", to_json(document))
+
+
 def unit_scores(root: Path) -> None:
     """scores.json and scores.npz of the headline's run."""
     names = ("latents", "neurons", "rotated", "random", "permuted")
@@ -377,6 +405,7 @@ def make(root: Path) -> None:
         fidelity(root, model, use["site"], use["runs"], twin=model == "first")
     for model in ("first", "permuted"):
         interpretation(root, model)
+    case_studies(root)
     unit_scores(root)
     analysis_results.make(root, "deep", 3, [])
     place = ("deep", "blocks.2.hook_resid_post", "narrow")

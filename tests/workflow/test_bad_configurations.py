@@ -37,7 +37,7 @@ SENTENCES = {
         "zzz",
         1,
         "zzz is no known key; known are seed, device, threads, corpus, tokenizer, models, chapters, activations, sae, "
-        "evaluation, interpretation, dictionaries, scores, analysis, prompts, interventions, browser, toy",
+        "evaluation, interpretation, cases, dictionaries, scores, analysis, prompts, interventions, browser, toy",
     ),
     "missing key": ("evaluation.bootstrap", GONE, "evaluation.bootstrap is missing"),
     "text for a number": (

@@ -17,7 +17,7 @@ _NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?j?"
 _PATTERNS = {
     "doctest": rb"^[ \t]*(?:>>>|\.\.\.)[ ](.*)$",
     "url": rb"(https?://[^\s<>\"'`)\]}]+)",
-    "numbers": rb"([\[(]*%b(?:[\s,;\[\]()]+%b){3,}[\])]*)" % (_NUMBER, _NUMBER),
+    "numbers": rb"(\[*%b(?:[\s,;\[\]()]+%b){3,}[\])]*)" % (_NUMBER, _NUMBER),
     "latex": rb":math:`([^`]+)`|^(?P<indent>[ \t]*)\.\. math::(.*(?:\n[ \t]*$|\n(?P=indent)[ \t]+\S.*)*)",
     "directive": rb"^[ \t]*(\.\.[ ][\w:-]+::.*)$",
     "citation": rb"^(?P<indent>[ \t]*)\.\.[ ]\[[\w.-]+\][ ]*(.*(?:\n(?P=indent)[ \t]+\S.*)*)",

@@ -14,6 +14,7 @@ LANGUAGES = {
     "arabic": "ar", "hebrew": "he", "persian": "fa", "russian": "ru", "greek": "el", "japanese": "ja", "korean": "ko",
     "chinese": "zh_Hans",
 }  # fmt: skip
+PACKAGES = ("certifi", "django")
 CHARACTERS = 400
 """Of a document of messages, about."""
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\n(.*?)\n-----END", re.DOTALL)

@@ -29,6 +29,8 @@ FIGURES = {
         "token-entropy",
         "scores",
         "scores-by-interval",
+        "cases",
+        "unseen-text",
     ),
 }
 NORMS_SHOWN = 5
@@ -110,6 +112,11 @@ def scored(config: Config, the_plan: Plan, what: str) -> list[str]:
     return [f"results/evaluation/{'/'.join(place)}/{what}"] if place in the_plan.scored else []
 
 
+def cases(config: Config) -> str:
+    """Case studies of the headline's autoencoder."""
+    return "results/evaluation/{model}/{site}/{run}/cases.json".format_map(headline(config))
+
+
 def corpus_manifest(config: Config) -> str:
     """Manifest of the corpus."""
     return f"results/data/{config['corpus']['name']}/manifest.json"
@@ -134,6 +141,7 @@ def results(config: Config, the_plan: Plan) -> list[str]:
         *(f"results/activations/{model}/{site}/manifest.json" for model, site in the_plan.sites),
         *(f"results/sae/{sae}/training.json" for sae in saes),
         *fidelities(the_plan),
+        cases(config),
         *outputs_dictionaries.results(config).values(),
         *analysis.results(the_plan),
         *(f"results/evaluation/{'/'.join(names)}/scores.json" for names in the_plan.scored),

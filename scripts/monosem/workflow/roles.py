@@ -94,6 +94,7 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "second_fidelity": _evaluation(second, site, None, "fidelity"),
         "interpretation": _evaluation(model, site, run, "interpretation"),
         "contexts": _evaluation(model, site, run, "contexts"),
+        "cases": _evaluation(model, site, run, "cases"),
         "control_interpretation": _evaluation(*control_read, "interpretation"),
         "scores": _evaluation(model, site, run, "scores") if headline in scored else None,
         "gpt2_site": deep_mlp[0],

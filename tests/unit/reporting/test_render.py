@@ -208,6 +208,7 @@ def compile_made_up(root: Path, config: dict, pretrained: str | None = None) -> 
             "dictionaries": list(outputs_dictionaries.results(config).values()),
             "interpretation": f"{read}/interpretation.json",
             "contexts": f"{read}/contexts.json",
+            "cases": f"{read}/cases.json",
             "scores": outputs.scored(config, the_plan, "scores.json"),
             "figures": [f"results/figures/{family}/{name}.svg" for family, name in names],
             "notebooks": ["results/notebooks/token_activations.html"],

@@ -80,6 +80,8 @@ class CaseStudies:
     n_lookup_tokens: int
     """Tokens of the train split on which P(context | token) was counted."""
     conventions: dict[str, str]
+    sources: dict[str, str]
+    """Packages from which the unseen text is -> version."""
     cases: dict[str, Case]
     unseen: dict[str, UnseenText]
     elsewhere: dict[str, dict[str, Estimate]]

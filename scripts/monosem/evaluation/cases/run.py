@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from scripts.monosem.core import job
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.evaluation.cases import proxies, scores
+from scripts.monosem.evaluation.cases import scores
 from scripts.monosem.evaluation.cases.document import Case, CaseStudies, UnseenText
 from scripts.monosem.evaluation.cases.subjects import (
     Chosen,
@@ -23,12 +23,13 @@ from scripts.monosem.evaluation.cases.subjects import (
     read_validation,
 )
 from scripts.monosem.evaluation.dictionaries.document import Estimate
+from scripts.monosem.evaluation.features import proxy as proxies
 from scripts.monosem.evaluation.latents.contexts import predicted_at
 from scripts.monosem.evaluation.latents.document import SplitCounts
 from scripts.monosem.evaluation.latents.unit_activations import Subject, Text, open_subject
 from scripts.monosem.metrics.bootstrap import document_weights
 from scripts.monosem.metrics.classification import best_threshold
-from scripts.monosem.text import corpus, natural_contexts, tokens, unseen
+from scripts.monosem.text import corpus, docstrings, natural_contexts, tokens, unseen
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import TokenStream, load_tokens, windows
 
@@ -60,7 +61,7 @@ class Lookup:
     """P(context | token)."""
     count: Integer[np.ndarray, " vocab"]
     """Occurrences in the text counted."""
-    inside: Float[np.ndarray, "vocab contexts"]
+    inside: Integer[np.ndarray, "vocab contexts"]
     """Occurrences in context."""
 
 
@@ -83,7 +84,7 @@ def lookup_of(train: TokenStream, pieces: list[bytes]) -> Lookup:
     labels = labels_of(train, pieces, n_documents)
     read, vocab = np.asarray(train.tokens[: len(labels)]), len(pieces)
     count = np.bincount(read, minlength=vocab)
-    inside = np.stack([np.bincount(read, column, vocab) for column in labels.T], axis=1)
+    inside = np.stack([np.bincount(read[column], minlength=vocab) for column in labels.T], axis=1)
     return Lookup((inside + inside.sum(0) / count.sum()) / (count + 1)[:, None], count, inside)
 
 
@@ -211,6 +212,7 @@ def study(
         "model": model_folder.name, "site": subject.site.name, "run": sae_folder.name,
         "n_tokens": SplitCounts(len(validation.place), len(test.place)),
         "n_lookup_tokens": int(counted.count.sum()), "conventions": CONVENTIONS,
+        "sources": docstrings.versions(list(unseen.PACKAGES), False),
     }  # fmt: skip
     if not contexts:
         job.say(f"no context is in {FEWEST_DOCUMENTS} documents of validation and test: no case studies")
@@ -224,13 +226,15 @@ def study(
     document = document_of(stream, test.place)
     weights = document_weights(len(stream.characters), resamplings, derive_seed(seed, "case documents"))
     window = np.searchsorted(test.text.starts, test.place, side="right")
-    starts = np.append(True, document[1:] != document[:-1])
+    starts = np.flatnonzero(np.append(True, document[1:] != document[:-1]))
+    texts_of_tokens = [piece.decode("utf-8", "replace") for piece in pieces]
     cases, elsewhere = {}, {}
     for number, context in enumerate(contexts):
         label, proxy = test.labels[:, number], None
-        if context in proxies.PROXIES:
-            ratios = proxies.log_ratios(context, pieces, counted.count, counted.inside[:, columns[number]])
-            proxy = proxies.of_tokens(context, np.asarray(stream.tokens)[test.place], starts, ratios)
+        if context in (*proxies.ALPHABETS, *proxies.SCRIPTS):
+            ratios = proxies.token_ratios(texts_of_tokens, context, counted.count, counted.inside[:, columns[number]])
+            proxy = np.maximum(proxies.proxy(ratios[np.asarray(stream.tokens)[test.place]], starts, context), 0)
+            proxy = (proxy > 0).astype(np.float64) if context in proxies.TWO_TOKENS else proxy
         truth = scores.Truth(label, on_test[:, number], proxy, document, weights)
         units = {
             kind: scores.score(truth, int(best.index[number]), read[kind][:, number], best.thresholds[number])

@@ -59,6 +59,49 @@ base64_feature = _context(
 )
 hebrew_feature = _context("hebrew", "Hebrew", (printed(PROXY, 0.55), printed("of the best neuron", 0.1)))
 
+OVER_TOKEN = "the same less that of P(context | token)"
+
+
+def _beyond_the_token(name: str, label: str) -> Claim:
+    """A context's best latent tells more of it than the current token does."""
+    at = f"{{cases}}:cases/{name}/subjects"
+
+    def predicate(of: Measured) -> list[Part]:
+        return [
+            Part(CORRELATION, of("pearson", "documents"), at_least(0.5), "fixed"),
+            Part(OVER_TOKEN, of("gain", "documents"), above(0), "fixed"),
+        ]
+
+    return Claim(
+        **BRICKEN,
+        id=f"{name}-beyond-the-token",
+        sentence=f"A feature for {label} fires on its context and not just on its tokens.",
+        section="Detailed Investigations of Individual Features",
+        optional=f"enough documents that hold {label}",
+        published=(in_words("a feature responds to a hypothesised context, and a proxy of it is computed from text"),),
+        subject=Subject("best latent", f"{at}/latent"),
+        controls=(
+            Control(Subject("best neuron", f"{at}/neuron"), (CORRELATION,)),
+            Control(Subject("best of a random dictionary", f"{at}/random_dictionary"), (CORRELATION, OVER_TOKEN)),
+            Control(Subject("best latent, permuted model", f"{at}/permuted_model"), (CORRELATION, OVER_TOKEN)),
+            Control(Subject("the token alone", f"{at}/lookup"), (OVER_TOKEN,)),
+        ),
+        predicate=predicate,
+    )
+
+
+doctest_beyond_the_token = _beyond_the_token("doctest", "code in documentation")
+url_beyond_the_token = _beyond_the_token("url", "web addresses")
+numbers_beyond_the_token = _beyond_the_token("numbers", "rows of numbers")
+latex_beyond_the_token = _beyond_the_token("latex", "formulas")
+directive_beyond_the_token = _beyond_the_token("directive", "directives")
+citation_beyond_the_token = _beyond_the_token("citation", "references")
+hexadecimal_beyond_the_token = _beyond_the_token("hexadecimal", "hexadecimal numbers")
+arabic_beyond_the_token = _beyond_the_token("arabic", "planted Arabic")
+hebrew_beyond_the_token = _beyond_the_token("hebrew", "planted Hebrew")
+dna_beyond_the_token = _beyond_the_token("dna", "planted DNA")
+base64_beyond_the_token = _beyond_the_token("base64", "planted base64")
+
 RISE = "rise from lowest bin to upper half"
 UPPER_HALF = "in context, weakest of all contexts, upper half of the range"
 

@@ -1,5 +1,6 @@
 """Tables of the report: results in, Markdown out. Templates write `tables.<name>(...)`."""
 
+from scripts.monosem.reporting.tables.cases import case_tokens, cases
 from scripts.monosem.reporting.tables.dictionaries import matched_cases, matches, splits_of_latents, transitions
 from scripts.monosem.reporting.tables.fidelity import baselines, by_layer, norms, saes, sweep
 from scripts.monosem.reporting.tables.language_models import models
@@ -13,6 +14,8 @@ __all__ = [
     "baselines",
     "by_layer",
     "cards",
+    "case_tokens",
+    "cases",
     "claims",
     "contexts",
     "counts",

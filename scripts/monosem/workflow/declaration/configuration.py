@@ -10,6 +10,7 @@ from scripts.monosem.workflow.declaration.common import Device
 from scripts.monosem.workflow.declaration.evaluation import (
     Analysis,
     Browser,
+    Cases,
     Dictionaries,
     Evaluation,
     Interpretation,
@@ -63,6 +64,8 @@ class Configuration:
     """Scores on held-out text."""
     interpretation: Interpretation
     """Latents beside neurons: examples, labels, specificity."""
+    cases: Cases
+    """The headline's best latents for contexts of text, beside controls."""
     dictionaries: Dictionaries
     """Two seeds, growing widths, and latents that lead to one another."""
     scores: Scores

@@ -61,6 +61,14 @@ class Interpretation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cases:
+    """Case studies: the headline's best latent for every context that a rule finds in text, or that is planted."""
+
+    tokens: Count
+    """Of the test split at most, and a third as many of validation; of a pretrained model at most evaluation.tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dictionaries:
     """Whole dictionaries of the headline's site beside one another."""
 

@@ -1,0 +1,45 @@
+"""Tables of the case studies: contexts, their best units and controls."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.monosem.reporting.formats import count, fixed, percent, table
+
+SUBJECTS = {
+    "latent": "latent",
+    "neuron": "*best neuron*",
+    "random_dictionary": "*best of a random dictionary*",
+    "permuted_model": "*best latent of the permuted model*",
+    "lookup": "*the token alone*",
+}
+"""Subject -> its name; controls in italics."""
+
+
+def interval(row: Mapping[str, Any] | None) -> str:
+    """0.55 [0.54, 0.56]; empty where there is no number."""
+    if row is None or row["value"] is None:
+        return ""
+    return f"{fixed(row['value'], 2)} [{fixed(row['low'], 2)}, {fixed(row['high'], 2)}]"
+
+
+def case_tokens(document: Mapping[str, Any]) -> str:
+    """What each context is, how much of it was read, and what its latent turned out to be."""
+    lines = []
+    for name, case in document["cases"].items():
+        sizes = (case["n_tokens"]["test"], case["n_windows"], case["n_documents"])
+        lines.append([name, case["what"], *map(count, sizes), percent(case["share_of_tokens"], 2), case["reported_as"]])
+    return table(["context", "is", "tokens", "windows", "documents", "of all tokens", "latent is a"], lines, "llrrrrl")
+
+
+def cases(document: Mapping[str, Any]) -> str:
+    """The best unit of every kind for every context, with intervals over documents."""
+    lines = []
+    for name, case in document["cases"].items():
+        for kind, unit in case["subjects"].items():
+            called = SUBJECTS[kind] if kind != "latent" else f"latent {unit['index']}"
+            numbers = ("pearson", "gain", "added_variance", "precision", "recall")
+            lines.append(
+                [name, called, *(interval(unit[each]) for each in numbers), interval(unit.get("proxy_pearson"))]
+            )
+    header = ["context", "unit", "correlation", "over the token", "added variance", "precision", "recall", "with proxy"]
+    return table(header, lines, "ll" + "r" * 6)
