@@ -157,5 +157,6 @@ def test_jobs_on_a_model_compute_where_its_options_say(parsed):
     assert {rule for rule, facts in parsed.items() if facts["device"] == "mps"} == {
         "extract_activations", "evaluate_fidelity", "encode_text", "score_units", "interpret_latents",
         "describe_features", "compare_representations", "compare_prompt_sets", "pin_context_latents", "pin_unit",
+        "study_contexts",
     }  # fmt: skip
     assert all(parsed[rule]["device"] == "auto" for rule in ("train_language_model", "train_sae", "run_toy_experiment"))

@@ -1,4 +1,4 @@
-"""Figures of the case studies: correlations of the best units, and text from elsewhere."""
+"""Figures of the case studies: correlations of the best units, and text from other sources."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,9 +30,9 @@ def correlations(document: Mapping[str, Any]) -> Figure:
     for row, case in enumerate(cases.values()):
         for place, (kind, (name, colour, marker)) in enumerate(SUBJECTS.items()):
             if kind in case["subjects"]:
-                found, y = case["subjects"][kind]["pearson"], row + STEP * (place - 2)
-                axis.plot([found["low"], found["high"]], [y, y], color=colour, lw=1.2)
-                axis.plot(found["value"], y, marker, color=colour, ms=5, mew=1.6, label=name if row == 0 else None)
+                number, y = case["subjects"][kind]["pearson"], row + STEP * (place - 2)
+                axis.plot([number["low"], number["high"]], [y, y], color=colour, lw=1.2)
+                axis.plot(number["value"], y, marker, color=colour, ms=5, mew=1.6, label=name if row == 0 else None)
         if row:
             axis.axhline(row - 0.5, color=style.GREY, lw=0.4)
     axis.set_yticks(range(len(cases)), [f"{name} ({case['n_documents']:,})" for name, case in cases.items()])
@@ -44,16 +44,16 @@ def correlations(document: Mapping[str, Any]) -> Figure:
 
 
 def unseen_text(document: Mapping[str, Any]) -> Figure:
-    """Share of the tokens of texts from elsewhere on which the units of the planted contexts fire."""
+    """Share of the tokens of texts from other sources on which the units of the planted contexts fire."""
     contexts = [name for name, case in document["cases"].items() if case["kind"] == "planted"]
     texts = document["unseen"]
     if not contexts or not texts:
-        return style.empty_figure("no text from elsewhere, or no planted context in enough documents")
+        return style.empty_figure("no text from other sources, or no planted context in enough documents")
     kinds = {"latent": "best latent", "neuron": "best neuron", "lookup": "the token alone"}
     figure = style.new_figure(height=1.2 + 0.3 * (len(texts) + 1))
     axes = figure.subplots(1, len(kinds), sharey=True)
     for axis, (kind, title) in zip(axes, kinds.items(), strict=True):
-        rows = [text["firing"] for text in texts.values()] + [document["elsewhere"]]
+        rows = [text["firing"] for text in texts.values()] + [document["other_text"]]
         shares = np.array([[row[context][kind]["value"] or 0.0 for context in contexts] for row in rows])
         axis.imshow(shares, vmin=0, vmax=1, cmap="Blues", aspect="auto")
         for (y, x), share in np.ndenumerate(shares):

@@ -61,7 +61,7 @@ def spans(text: bytes, context: str) -> list[tuple[int, int]]:
 
 
 def label(stream: TokenStream, pieces: list[bytes], n_documents: int) -> Bool[np.ndarray, "token context"]:
-    """Which tokens of the first documents are in which context; none of a planted document is.
+    """True where a token of the first documents is in a context; none of a planted document is.
 
     Args: pieces: `token_bytes` of the stream's tokenizer.
     """

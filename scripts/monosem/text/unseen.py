@@ -28,10 +28,10 @@ def _folder(package: str) -> Path | None:
 
 def messages(catalogue: str) -> list[str]:
     """Translations in a gettext catalogue, in order, without its header."""
-    found = [
+    translated = [
         "".join(map(ast.literal_eval, match.group(1).strip().split("\n"))) for match in _MESSAGE.finditer(catalogue)
     ]
-    return [text for text in map(normalise, found[1:]) if text]
+    return [text for text in map(normalise, translated[1:]) if text]
 
 
 def translations(folder: Path, language: str) -> list[str]:
@@ -50,9 +50,9 @@ def translations(folder: Path, language: str) -> list[str]:
 
 def texts() -> dict[str, list[str]]:
     """Documents of base64 (certificates) and of every language (translations), as far as the packages are installed."""
-    found: dict[str, list[str]] = {}
+    documents_of: dict[str, list[str]] = {}
     if certificates := _folder("certifi"):
-        found["base64"] = _CERTIFICATE.findall((certificates / "cacert.pem").read_text(encoding="utf-8"))
+        documents_of["base64"] = _CERTIFICATE.findall((certificates / "cacert.pem").read_text(encoding="utf-8"))
     if django := _folder("django"):
-        found |= {name: translations(django, language) for name, language in LANGUAGES.items()}
-    return {name: documents for name, documents in found.items() if documents}
+        documents_of |= {name: translations(django, language) for name, language in LANGUAGES.items()}
+    return {name: documents for name, documents in documents_of.items() if documents}

@@ -17,7 +17,7 @@ def test_every_context_has_its_subjects_and_intervals(tmp_path):
     (axis,) = cases.correlations(document).axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["url (12)", "dna (8)"]
     latent = document["cases"]["url"]["subjects"]["latent"]["pearson"]
-    assert [latent["low"], latent["high"]] in [line.get_xdata().tolist() for line in axis.lines]
+    assert [latent["low"], latent["high"]] in [list(line.get_xdata()) for line in axis.lines]
     less = copy.deepcopy(document)
     for case in less["cases"].values():
         del case["subjects"]["permuted_model"]
@@ -27,7 +27,7 @@ def test_every_context_has_its_subjects_and_intervals(tmp_path):
 def test_text_from_elsewhere_is_beside_other_text_of_the_corpus(tmp_path):
     document = studied(tmp_path)
     axes = cases.unseen_text(document).axes
-    assert [axis.get_title() for axis in axes] == ["best latent", "best neuron", "the token alone"]
+    assert [axis.get_title(loc="left") for axis in axes] == ["best latent", "best neuron", "the token alone"]
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["base64", "arabic", "corpus, other text"]
     assert [text.get_text() for text in axes[0].texts] == ["70", "70", "70"]
 
@@ -35,4 +35,4 @@ def test_text_from_elsewhere_is_beside_other_text_of_the_corpus(tmp_path):
 def test_without_contexts_a_figure_says_so(tmp_path):
     empty = studied(tmp_path) | {"cases": {}, "unseen": {}}
     for draw in (cases.correlations, cases.unseen_text):
-        assert "no " in draw(empty).texts[0].get_text() + "".join(t.get_text() for a in draw(empty).axes for t in a.texts)
+        assert draw(empty).axes[0].texts[0].get_text().startswith("no ")

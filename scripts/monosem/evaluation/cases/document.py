@@ -6,7 +6,7 @@ from scripts.monosem.evaluation.dictionaries.document import Estimate
 from scripts.monosem.evaluation.latents.document import SplitCounts
 
 SUBJECTS = ("latent", "neuron", "random_dictionary", "permuted_model", "lookup")
-"""What is asked for every context: the best unit of each kind, and the token lookup."""
+"""Subjects of every context: the best unit of each kind, and the token lookup."""
 
 
 @dataclass(frozen=True)
@@ -84,5 +84,5 @@ class CaseStudies:
     """Packages from which the unseen text is -> version."""
     cases: dict[str, Case]
     unseen: dict[str, UnseenText]
-    elsewhere: dict[str, dict[str, Estimate]]
+    other_text: dict[str, dict[str, Estimate]]
     """Context -> subject -> share of the other tokens of the test split on which it is above its threshold."""

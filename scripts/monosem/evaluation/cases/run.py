@@ -55,7 +55,7 @@ CONVENTIONS = {
 
 @dataclass(frozen=True)
 class Lookup:
-    """What the token alone tells."""
+    """The probability of every context given a token alone."""
 
     probability: Float[np.ndarray, "vocab contexts"]
     """P(context | token)."""
@@ -134,7 +134,7 @@ def reported_as(gain: Estimate) -> str:
 
 
 def stream_of(tokenizer: Tokenizer, texts: Sequence[str], like: TokenStream) -> TokenStream:
-    """Tokens of texts from elsewhere, packed as a split is."""
+    """Tokens of texts of other sources, packed as a split is."""
     documents = [corpus.Document("unseen", "test", text) for text in texts]
     ids = [encoded.ids for encoded in tokens.encode_documents(tokenizer, documents)]
     packed = np.array([token for row in ids for token in (like.eos_token_id, *row)], like.tokens.dtype)
@@ -154,7 +154,7 @@ def unseen_text(
     chosen: Mapping[str, Chosen], lookup: Float[np.ndarray, "vocab contexts"],
     lookup_thresholds: Sequence[float | None], contexts: Sequence[str], resamplings: int, seed: int,
 ) -> UnseenText | None:  # fmt: skip
-    """On how many tokens of a text from elsewhere the units of contexts fire; None if it fills no window."""
+    """On how many tokens of a text of another source the units of contexts fire; None if it fills no window."""
     stream = stream_of(tokenizer, texts[:UNSEEN_DOCUMENTS], like)
     subject = chosen["latent"].subject
     if len(stream.tokens) < subject.context:
@@ -216,7 +216,7 @@ def study(
     }  # fmt: skip
     if not contexts:
         job.say(f"no context is in {FEWEST_DOCUMENTS} documents of validation and test: no case studies")
-        return CaseStudies(**identity, cases={}, unseen={}, elsewhere={})
+        return CaseStudies(**identity, cases={}, unseen={}, other_text={})
     chosen = choose(subject, permuted, validation, seed)
     job.say(f"test: {len(test.place):,} tokens")
     read = read_chosen(chosen, test.text)
@@ -228,7 +228,7 @@ def study(
     window = np.searchsorted(test.text.starts, test.place, side="right")
     starts = np.flatnonzero(np.append(True, document[1:] != document[:-1]))
     texts_of_tokens = [piece.decode("utf-8", "replace") for piece in pieces]
-    cases, elsewhere = {}, {}
+    cases, other_text = {}, {}
     for number, context in enumerate(contexts):
         label, proxy = test.labels[:, number], None
         if context in (*proxies.ALPHABETS, *proxies.SCRIPTS):
@@ -254,7 +254,7 @@ def study(
         )
         fires = {kind: predicted_at(best.thresholds[number], read[kind][:, number]) for kind, best in chosen.items()}
         fires["lookup"] = predicted_at(lookup_thresholds[number], on_test[:, number])
-        elsewhere[context] = {kind: truth.share(where, ~label) for kind, where in fires.items()}
+        other_text[context] = {kind: truth.share(where, ~label) for kind, where in fires.items()}
         latent = units["latent"]
         job.say(
             f"{context}: {latent.pearson.value:.2f} of latent {latent.index}, "
@@ -266,5 +266,5 @@ def study(
         )
         for name, texts in unseen.texts().items()
     }  # fmt: skip
-    found = {name: text for name, text in foreign.items() if text is not None}
-    return CaseStudies(**identity, cases=cases, unseen=found, elsewhere=elsewhere)
+    read_texts = {name: text for name, text in foreign.items() if text is not None}
+    return CaseStudies(**identity, cases=cases, unseen=read_texts, other_text=other_text)

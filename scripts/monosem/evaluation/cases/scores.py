@@ -14,7 +14,7 @@ from scripts.monosem.metrics.correlation import pearson_from_sums
 
 @dataclass(frozen=True)
 class Truth:
-    """What a unit is held against, on the tokens of the test split."""
+    """Label, lookup and proxy of the tokens of the test split, which a unit is compared with."""
 
     label: Bool[np.ndarray, " n"]
     """True in context."""

@@ -17,7 +17,7 @@ from scripts.monosem.sae import model as sae_model
 from scripts.monosem.text.tokens import kept_positions
 
 AT_ONCE = 256
-"""Windows whose neurons are held in memory."""
+"""Windows whose neurons are in memory together."""
 
 
 @dataclass(frozen=True)

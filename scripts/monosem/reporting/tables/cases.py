@@ -23,7 +23,7 @@ def interval(row: Mapping[str, Any] | None) -> str:
 
 
 def case_tokens(document: Mapping[str, Any]) -> str:
-    """What each context is, how much of it was read, and what its latent turned out to be."""
+    """Every context: what it is, how much of it was read, and whether its latent is one of the context or of tokens."""
     lines = []
     for name, case in document["cases"].items():
         sizes = (case["n_tokens"]["test"], case["n_windows"], case["n_documents"])

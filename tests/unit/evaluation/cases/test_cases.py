@@ -94,7 +94,7 @@ def studied(tmp_path_factory):
         return run.study(*given), run.study(*given)
 
 
-def test_contexts_that_are_in_the_tokens_are_told_by_the_lookup(studied):
+def test_contexts_that_are_in_the_tokens_are_token_features(studied):
     document = studied[0]
     assert list(document.cases) == ["arabic", "hebrew", "dna", "base64"]
     for case in document.cases.values():
