@@ -47,6 +47,7 @@ def test_every_figure_is_drawn(results, tmp_path, monkeypatch):
             "units": [f"results/evaluation/{m}/{SITE}/wide/interpretation.json" for m in ("first", "permuted")],
             "contexts": f"{site}/wide/contexts.json",
             "histograms": f"{site}/wide/contexts.npz",
+            "cases": f"{site}/wide/cases.json",
             "scores": [f"{site}/wide/scores.json"],
             "units_scored": [f"{site}/wide/scores.npz"],
         },
