@@ -28,7 +28,7 @@ def panel(
     model: str, site: str, arrays: Mapping[str, np.ndarray], limits: Mapping[tuple[str, str], float | None]
 ) -> Panel:
     """A panel from norms.npz, and the limit of its site."""
-    return Panel(f"{model} · {site}", arrays["norms"], arrays["kept"], arrays["excluded"], limits[model, site])
+    return Panel(f"{model}\n{site}", arrays["norms"], arrays["kept"], arrays["excluded"], limits[model, site])
 
 
 def by_position(panels: Sequence[Panel]) -> Figure:
@@ -53,7 +53,6 @@ def by_position(panels: Sequence[Panel]) -> Figure:
         if each.limit is not None:
             axis.axhline(each.limit, color=style.BASELINE, lw=0.9, ls=(0, (4, 2)), label="limit")
         axis.set(title=each.title, xscale="log", yscale="log", xlabel="position in the window, from 1")
-        axis.title.set_fontsize(6.5)
         style.log_axis(axis.xaxis)
         style.log_axis(axis.yaxis)
     for axis in axes.flat[len(panels) :]:
