@@ -75,7 +75,14 @@ def test_a_rule_without_a_log_is_found(parsed):
 
 
 def test_every_script_has_its_rule():
-    by_hand = {"__init__", "fetch_model", "verify", "convert_sae", "compare_saes", "export_sae"}  # called by people, or by make
+    by_hand = {
+        "__init__",
+        "fetch_model",
+        "verify",
+        "convert_sae",
+        "compare_saes",
+        "export_sae",
+    }  # called by people, or by make
     assert {path.stem for path in Path("scripts").glob("*.py")} - by_hand == set(RULES)
 
 
