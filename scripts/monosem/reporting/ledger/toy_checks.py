@@ -34,8 +34,8 @@ def _check(experiment: str, claim_id: str, sentence: str, rules: dict[str, tuple
 
 
 SUPERPOSITION = {
+    "dense_norms_above_0_9": ("as many norms above 0.9 as dimensions, densest", None),
     "linear_loss_relative_gap_to_optimum": ("loss of linear models above the exact optimum, relative", below),
-    "dense_norms_above_0_9": ("norms above 0.9, densest", at_least),
     "linear_represented_everywhere": ("linear models represent as many features as dimensions, at every level", None),
     "sparsest_represented_above_m": ("features represented, sparsest", above),
     "sparsest_equal_importance_norms_above_0_5": ("the same of equally important features", at_least),
