@@ -149,7 +149,7 @@ def summary(
             "device": environment["torch"]["device_name"],
             "python": environment["python"]["version"],
             "torch": environment["torch"]["version"],
-            "commit": environment["git"]["commit"],
+            "commit": (environment["git"] or {}).get("commit"),  # none outside a clone
         },
         "verdicts": {row["id"]: row["verdict"] for row in claims["claims"]},
         "numbers": {key: float(f"{v:.6g}") if isinstance(v, float) else v for key, v in numbers.items()},

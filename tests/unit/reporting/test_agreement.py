@@ -59,3 +59,10 @@ def test_claims_and_numbers_of_one_run_only_are_counted():
     assert found.verdicts == [agreement.Verdict("b", "undecided", "absent")] and not found.holds
     text = "\n".join(agreement.lines(run(NUMBERS, VERDICTS), run(NUMBERS, VERDICTS), found))
     assert "b: undecided -> absent" in text and "does not confirm" in text
+
+
+def test_a_run_outside_a_clone_has_no_commit():
+    summary = agreement.summary({}, {"claims": []}, ENVIRONMENT | {"git": None}, "")
+    assert summary["machine"]["commit"] is None and agreement.lines(
+        summary, summary, agreement.compare(summary, summary)
+    )
