@@ -29,8 +29,8 @@ def test_everything_is_there(finished):
     results = finished / "results"
     for name in ("environment.json", "metrics.json", "claims.json", "report.md", "report.html", "rulegraph.mmd"):
         assert (results / name).stat().st_size > 0, name
-    assert len(list(results.glob("sae/*/*/*/sae_weights.safetensors"))) == 7
-    assert len(list(results.glob("evaluation/*/*/fidelity.json"))) == 4
+    assert len(list(results.glob("sae/*/*/*/sae_weights.safetensors"))) == 8
+    assert len(list(results.glob("evaluation/*/*/fidelity.json"))) == 5
     for svg in results.glob("figures/*/*.svg"):
         assert svg.with_suffix(".png").stat().st_size > 0
     assert not list(results.rglob("*.tmp"))
@@ -39,7 +39,7 @@ def test_everything_is_there(finished):
 def test_the_run_ends_with_times_and_the_place_of_the_report(finished):
     printed = (finished / "smoke.out").read_text()
     assert re.search(r"^rule +jobs +wall s +work s +start s$", printed, re.M)
-    assert re.search(r"^train_sae +7( +\d+\.\d){3}$", printed, re.M)
+    assert re.search(r"^train_sae +8( +\d+\.\d){3}$", printed, re.M)
     assert re.search(r"^together +\d+( +\d+\.\d){3}$", printed, re.M)
     assert "The report: results/report.html" in printed[-800:]
 
@@ -87,14 +87,15 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-REPORTING = {"collect_metrics", "check_claims", "compile_report", "all"}
+REPORTING = {"collect_metrics", "check_claims", "verify_run", "compile_report", "all"}
 
 
 def test_changing_one_autoencoder_reruns_it_and_what_follows(changed, snakemake):
     edit(changed / "tests/smoke.yaml", "l1_coefficient: 1.0,", "l1_coefficient: 2.0,")
     jobs = jobs_of(snakemake(changed, "-n").stdout)
     assert jobs["train_sae"] == 1 and jobs["evaluate_fidelity"] == 1
-    assert set(jobs) == {"train_sae", "evaluate_fidelity", "plot_fidelity", "plot_sweeps", *REPORTING}
+    latents = {"encode_text", "compare_dictionaries", "plot_dictionaries", "build_browser"}
+    assert set(jobs) == {"train_sae", "evaluate_fidelity", "plot_fidelity", "plot_sweeps", *latents, *REPORTING}
 
 
 def test_sites_listed_together_are_read_in_one_pass(finished):
@@ -154,7 +155,7 @@ def test_results_carried_elsewhere_are_refused_until_they_are_taken(changed, sna
     edit(changed / "tests/smoke.yaml", "\nevaluation:\n", "\nseed: 1\nevaluation:\n")
     done = snakemake(changed)
     assert done.returncode == 1 and "files that were not made in this checkout" in done.stdout.splitlines()[-1]
-    assert snakemake(changed, "--touch").returncode == 0
+    assert snakemake(changed, "--touch", "--forceall").returncode == 0
     done = snakemake(changed, "-n")
     assert done.returncode == 0 and "Nothing to be done" in done.stdout, done.stdout[-3000:]
 
@@ -234,7 +235,8 @@ def test_a_killed_run_resumes_with_the_same_numbers(changed, snakemake):
     model = changed / "results/models/onelayer-a"
     target = str((model / "model.safetensors").relative_to(changed))
     settings = yaml.safe_load((changed / "tests/smoke.yaml").read_text())
-    settings["models"]["onelayer-a"]["train"]["tokens"] = 400_000
+    for name in ("onelayer-a", "onelayer-a-no-mlp"):  # twins have the same settings
+        settings["models"][name]["train"]["tokens"] = 400_000
     (changed / "tests/smoke.yaml").write_text(yaml.safe_dump(settings))
     log = changed / "results/logs/train_language_model/onelayer-a.log"
     before = log.read_text()

@@ -114,5 +114,5 @@ def require_own_results(results: Path, snakemake: Path, is_output: Callable[[str
         raise Unusable(
             f"{results} has files that were not made in this checkout ({len(foreign)}, e.g. {foreign[0]}), so that "
             f"nobody knows their configuration. Copy {snakemake} from where they were made, or move {results} away; "
-            "`snakemake --cores 1 --touch` with your configuration takes them for results of it."
+            "`snakemake --cores 1 --touch --forceall` with your configuration takes them for results of it."
         )
