@@ -20,7 +20,7 @@ rule record_environment:
 rule draw_rulegraph:
     """Draw the rules of this workflow as Mermaid text."""
     input:
-        rules=["Snakefile", *map(str, sorted(Path("rules").glob("*.smk")))],
+        rules=local(["Snakefile", *map(str, sorted(Path("rules").glob("*.smk")))]),
     output:
         graph="results/rulegraph.mmd",
     log: "results/logs/draw_rulegraph/draw_rulegraph.log"

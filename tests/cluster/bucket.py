@@ -1,5 +1,6 @@
 """The smoke run with its results in a bucket: an S3 server on loopback, the local copies thrown away on the way."""
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def s3_run(work: Path) -> common.Tally:
 
     finished, folder = common.finished_run(work), work / "bucket"
     common.fresh_copy(finished, folder)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line per request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     try:
