@@ -235,7 +235,9 @@ def changed(finished, tmp_path_factory):
 
 
 def test_the_interventions_are_run(changed, snakemake):
-    snippet = next(snippet for snippet in SNIPPETS if "named:" in snippet).replace("topk-4096", "topk-256")
+    snippet = next(snippet for snippet in SNIPPETS if "interventions:" in snippet and "named:" in snippet).replace(
+        "topk-4096", "topk-256"
+    )
     settings = merged(yaml.safe_load((changed / "tests/smoke.yaml").read_text()), yaml.safe_load(snippet))
     # a latent that fires: whichever the finished run found for a context
     (contexts,) = changed.glob("results/evaluation/*/*/topk-256/contexts.json")
