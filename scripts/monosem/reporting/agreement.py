@@ -13,12 +13,8 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from scripts.monosem.core import artefacts
-
-REFERENCE = Path("paper/reference")
 CLASSES: tuple[tuple[str, str], ...] = (
     ("machine", r"(^|[/:])(environment|benchmarks)|(_s|seconds|_per_s|bytes|_mib|gflops?)$"),
     ("exact", r"^data/|:parameters/|/parameters/|:(d_in|d_sae|k|n_layer|n_embd|n_tokens|n_positions|seed)$"),
@@ -154,11 +150,6 @@ def summary(
         "verdicts": {row["id"]: row["verdict"] for row in claims["claims"]},
         "numbers": {key: float(f"{v:.6g}") if isinstance(v, float) else v for key, v in numbers.items()},
     }
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """The reference run. Raises: ArtefactError if there is none."""
-    return artefacts.read_json(folder / "run.json")
 
 
 def lines(reference: Mapping[str, Any], ours: Mapping[str, Any], agreement: Agreement, shown: int = 12) -> list[str]:
