@@ -184,3 +184,16 @@ def open_sae(folder: Path, hook_name: str, d_in: int, device: str, model_sha256:
             f"'{hook_name}' with {d_in}; give the SAE of this site"
         )
     return sae
+
+
+def random_decoder(d_sae: int, d_in: int, seed: int) -> Float[Tensor, "d_sae d_in"]:
+    """Random unit rows: the decoder of a dictionary that was never trained."""
+    rows = torch.randn(d_sae, d_in, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.normalize(rows, dim=-1)
+
+
+def untrained(centre: Float[Tensor, " d_in"], d_sae: int, k: int, seed: int) -> Sae:
+    """A TopK autoencoder that was never trained: random unit rows about a mean, encoder the decoder's transpose."""
+    decoder = random_decoder(d_sae, len(centre), seed).to(centre.device)
+    tensors = {"W_enc": decoder.T.contiguous(), "b_enc": decoder.new_zeros(d_sae), "W_dec": decoder, "b_dec": centre}
+    return from_tensors({"architecture": "topk", "k": k}, tensors)

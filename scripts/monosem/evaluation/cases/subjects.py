@@ -107,12 +107,9 @@ def best_neurons(subject: Subject, sums: LabelSums, validation: Labelled) -> Cho
 
 def random_dictionary(subject: Subject, centre: Float[np.ndarray, " d"], k: int, seed: int) -> Subject:
     """The same place with a TopK dictionary that was never trained: random unit directions about the mean."""
-    generator = torch.Generator().manual_seed(derive_seed(seed, "random dictionary"))
-    directions = torch.randn(subject.sae.d_sae, subject.site.d, generator=generator)
-    decoder = torch.nn.functional.normalize(directions, dim=-1).to(subject.sae.W_dec.device)
-    mean = torch.from_numpy(centre.astype(np.float32)).to(decoder.device)
-    tensors = {"W_enc": decoder.T.contiguous(), "b_enc": decoder.new_zeros(len(decoder)), "W_dec": decoder}
-    return replace(subject, sae=sae_model.from_tensors({"architecture": "topk", "k": k}, tensors | {"b_dec": mean}))
+    mean = torch.from_numpy(centre.astype(np.float32)).to(subject.sae.W_dec.device)
+    sae = sae_model.untrained(mean, subject.sae.d_sae, k, derive_seed(seed, "random dictionary"))
+    return replace(subject, sae=sae)
 
 
 def read_chosen(kinds: dict[str, Chosen], text: Text) -> dict[str, Float[np.ndarray, "n contexts"]]:

@@ -15,7 +15,7 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.sae import model as sae_model
 from scripts.monosem.sae.kernels.select import codes_of, topk_codes
 from scripts.monosem.sae.kernels.sparse import Codes, decode
-from scripts.monosem.sae.model import Sae
+from scripts.monosem.sae.model import Sae, random_decoder
 
 LATENT_NUMBERS = 2**22  # dense pre-activations in flight: 16 MB of float32
 
@@ -104,8 +104,7 @@ def random_dictionary(
     The scale is the least-squares fit of the sample's reconstructions to the sample: the best that a single number
     can do for the dictionary.
     """
-    decoder = torch.randn(d_sae, sample.shape[1], generator=torch.Generator().manual_seed(seed))
-    decoder = torch.nn.functional.normalize(decoder, dim=-1).to(sample.device)
+    decoder = random_decoder(d_sae, sample.shape[1], seed).to(sample.device)
 
     def raw(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Codes]:
         codes = topk_codes(((x - centre) @ decoder.T).contiguous(), k)

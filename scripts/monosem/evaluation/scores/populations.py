@@ -138,11 +138,8 @@ def random_latents(
     model: nn.Module, site: Site, x: Mapping[str, Float[np.ndarray, "n d"]], d_sae: int, k: int, seed: int
 ) -> Population:  # fmt: skip
     """A TopK dictionary that was never trained: random unit directions about the mean, the k best per token."""
-    generator = torch.Generator().manual_seed(derive_seed(seed, "random dictionary"))
-    decoder = nn.functional.normalize(torch.randn(d_sae, site.d, generator=generator), dim=-1).to(model.device)
     centre = torch.from_numpy(x["validation"].mean(0)).to(model.device)
-    tensors = {"W_enc": decoder.T.contiguous(), "b_enc": decoder.new_zeros(d_sae), "W_dec": decoder, "b_dec": centre}
-    sae = sae_model.from_tensors({"architecture": "topk", "k": k}, tensors)
+    sae = sae_model.untrained(centre, d_sae, k, derive_seed(seed, "random dictionary"))
     codes = {split: encode_csr(sae, values).astype(np.float32) for split, values in x.items()}
     return latents(f"{d_sae} random unit directions, the {k} best per token", model, site, sae, codes)
 
