@@ -335,7 +335,7 @@ def test_right_configurations_pass():
     for overlay in (
         None,
         "tests/smoke.yaml",
-        *(f"paper/{name}.yaml" for name in ("frontier", "sae-settings", "toy-paper-size")),
+        *(f"paper/{name}.yaml" for name in ("full", "sae-settings")),
     ):
         validate.check(configuration.default(*filter(None, [overlay])))
 

@@ -36,13 +36,18 @@ class Point:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Lowest and highest of the seeds, by measure, where a run was repeated."""
     starts_ablation: bool = False
-    """True for the first variant of an ablation, which may be trained differently from its neighbours."""
+    """True for a variant of an ablation, which may be trained differently from its neighbours."""
+
+
+SET = ("d_sae", "k", "l1_coefficient", "l0_coefficient")
+"""What places an autoencoder on the frontier."""
 
 
 def points(document: Mapping[str, Any]) -> list[Point]:
     """The autoencoders of a fidelity.json, then its baselines at equal L0.
 
-    Of a sweep only the first variant is drawn, as the mean of its seeds.
+    Of a sweep the first variant is drawn, and those that differ from it in width or sparsity, each as the mean of its
+    seeds.
     """
     swept = in_sweeps(document)
     runs = [
@@ -54,17 +59,24 @@ def points(document: Mapping[str, Any]) -> list[Point]:
         for name, group, width, row in [*runs, *others]
         if row
     ]
-    return [*(_repeated(name, document) for name in document.get("sweeps", {})), *alone]
+    return [*(point for sweep in document.get("sweeps", {}) for point in _repeated(sweep, document)), *alone]
 
 
-def _repeated(sweep: str, document: Mapping[str, Any]) -> Point:
-    first = next(iter(document["sweeps"][sweep].values()))
-    example = document["runs"][first["runs"][0]]
+def _repeated(sweep: str, document: Mapping[str, Any]) -> list[Point]:
+    variants, runs = document["sweeps"][sweep], document["runs"]
+    settings = {name: [runs[variant["runs"][0]].get(key) for key in SET] for name, variant in variants.items()}
+    first = next(iter(variants))
+    drawn = [name for name in variants if name == first or settings[name] != settings[first]]
+    ablated = len(drawn) < len(variants)
     measures = ("ce_increase_nats", "explained_variance")
-    ranges = {key: (first[key]["lowest"], first[key]["highest"]) for key in measures}
-    means = (first[key]["mean"] for key in ("l0", *measures))
-    ablated = len(document["sweeps"][sweep]) > 1
-    return Point(sweep, example["architecture"], example["d_sae"], *means, ranges, ablated)
+    points = []
+    for name in drawn:
+        variant = variants[name]
+        example = runs[variant["runs"][0]]
+        ranges = {key: (variant[key]["lowest"], variant[key]["highest"]) for key in measures}
+        means = (variant[key]["mean"] for key in ("l0", *measures))
+        points.append(Point(sweep, example["architecture"], example["d_sae"], *means, ranges, ablated))
+    return points
 
 
 def frontier(points: Sequence[Point]) -> Figure:

@@ -74,6 +74,16 @@ def test_frontier_separates_autoencoders_and_baselines(results):
     assert added == {p.ce_increase_nats for p in points}
 
 
+def test_frontier_draws_variants_of_other_width_or_sparsity(results):
+    document = artefacts.read_json(results / f"evaluation/first/{SITE}/fidelity.json")
+    first, other = document["sweeps"]["recipe"].values()
+    for run in other["runs"]:
+        document["runs"][run] |= {"d_sae": 3 * document["runs"][first["runs"][0]]["d_sae"]}
+    narrow, wide = [point for point in frontier.points(document) if point.name == "recipe"]
+    assert (wide.width, wide.l0) == (3 * narrow.width, other["l0"]["mean"])
+    assert not wide.starts_ablation
+
+
 def test_bars_are_ordered_by_loss_added(results):
     document = artefacts.read_json(results / f"evaluation/first/{SITE}/fidelity.json")
     figure = fidelity.baselines(document, "wide")
