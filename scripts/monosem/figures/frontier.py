@@ -40,7 +40,7 @@ class Point:
 
 
 SET = ("d_sae", "k", "l1_coefficient", "l0_coefficient")
-"""What places an autoencoder on the frontier."""
+"""Settings that place an autoencoder on the frontier."""
 
 
 def points(document: Mapping[str, Any]) -> list[Point]:
