@@ -9,7 +9,7 @@ rule build_corpus:
     log: "results/logs/build_corpus/{corpus}.log"
     benchmark: "results/benchmarks/build_corpus/{corpus}.tsv"
     priority: 1  # everything else waits for it
-    threads: 2
+    threads: 1
     params:
         corpus=config["corpus"],
         contents=corpus_contents,
@@ -27,7 +27,7 @@ rule train_tokenizer:
     log: "results/logs/train_tokenizer/{corpus}.log"
     benchmark: "results/benchmarks/train_tokenizer/{corpus}.tsv"
     priority: 1  # everything else waits for it
-    threads: 2
+    threads: 1
     params:
         tokenizer=config["tokenizer"],
     script: "../scripts/train_tokenizer.py"
@@ -44,5 +44,5 @@ rule tokenize_corpus:
     log: "results/logs/tokenize_corpus/{corpus}_{tokenizer}.log"
     benchmark: "results/benchmarks/tokenize_corpus/{corpus}_{tokenizer}.tsv"
     priority: 1  # everything else waits for it
-    threads: 2
+    threads: 1
     script: "../scripts/tokenize_corpus.py"
