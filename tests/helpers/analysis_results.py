@@ -62,8 +62,8 @@ def documents(model: str, n_layer: int, peers: list[str], site: str) -> tuple[di
         name: sparse.csr_matrix(rng.random(shape) * (rng.random(shape) < 0.5))
         for name in ("blocks.0.mlp.hook_post", "blocks.0.hook_resid_post")
     }
-    parts["layers"]["matched"], lines = cka.match_latents(codes, read.window_of_row(), 0)
-    parts["layers"]["matched_summary"] = {"least_median_correlation": 0.4, "greatest_median_correlation_permuted": 0.0}
+    parts["layers"]["matched"], lines = cka.match_latents(codes, codes, read.window_of_row(), 0)
+    parts["layers"]["matched_summary"] = compare.matched_summary(parts["layers"]["matched"])
     return parts, arrays | {f"layers/{name}.matched": line for name, line in lines.items()}
 
 

@@ -31,13 +31,13 @@ def rules_that_disagree(ledger: Ledger, table: Mapping[str, Mapping[str, Any]]) 
 
 def reproduced_after_a_swap(claims: Iterable[Claim], table: Mapping[str, Any], roles: Mapping[str, Any]) -> list[str]:
     """Reproduced claims of which a control, in the subject's place, is reproduced as well."""
-    kept = []
+    kept, values = [], Values(table, roles)
     for claim in claims:
-        if claim.predicate is None or check_claim(claim, Values(table, roles)).verdict != "reproduced":
+        if claim.predicate is None or check_claim(claim, values).verdict != "reproduced":
             continue
         for control in claim.controls:
             swapped = replace(claim, subject=control.subject, controls=(Control(claim.subject, control.breaks),))
-            if check_claim(swapped, Values(table, roles)).verdict != "not reproduced":
+            if check_claim(swapped, values).verdict != "not reproduced":
                 kept.append(f"{claim.id}: {control.subject.name}")
     return kept
 

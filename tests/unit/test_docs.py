@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.monosem.reporting.ledger import claims
 from tests.unit.test_rooms import LIBRARY
 
 PAGE = Path("docs/code.md").read_text(encoding="utf-8")
@@ -53,3 +54,16 @@ def test_terms_are_listed_once(title):
 def test_the_glossary_is_in_alphabetical_order():
     terms = [row[0].lower() for row in rows("Glossary")]
     assert terms == sorted(terms)
+
+
+def test_claims_of_the_ledger_page_exist_or_are_out():
+    """Names in the last column of its table are claims; those of the first are, or are said to be out or replaced."""
+    text = Path("docs/ledger.md").read_text(encoding="utf-8")
+    table = text[text.index("## Conditions") :]
+    cells = [line.strip("|").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    known = {each.id for each in claims.ALL}
+    assert len(cells) > 25 and all(len(row) == 3 for row in cells)
+    for was, _, now in cells:
+        assert set(re.findall(r"`([a-z0-9-]+)`", now)) <= known
+        replaced = re.match(r"\s*(Out|(One|Four) claims? |One claim for each)", now)
+        assert replaced or set(re.findall(r"`([a-z0-9-]+)`", was)) <= known, was

@@ -44,11 +44,11 @@ def correlations(document: Mapping[str, Any]) -> Figure:
 
 
 def unseen_text(document: Mapping[str, Any]) -> Figure:
-    """Share of the tokens of texts from other sources on which the units of the planted contexts fire."""
-    contexts = [name for name, case in document["cases"].items() if case["kind"] == "planted"]
+    """Share of the tokens of texts from other sources on which the units of scripts and alphabets fire."""
+    contexts = [name for name in document["cases"] if name in style.LABELS]
     texts = document["unseen"]
     if not contexts or not texts:
-        return style.empty_figure("no text from other sources, or no planted context in enough documents")
+        return style.empty_figure("no text from other sources, or no script or alphabet in enough documents")
     kinds = {"latent": "best latent", "neuron": "best neuron", "lookup": "the token alone"}
     figure = style.new_figure(height=1.2 + 0.3 * (len(texts) + 1))
     axes = figure.subplots(1, len(kinds), sharey=True)

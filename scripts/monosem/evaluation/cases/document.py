@@ -36,7 +36,7 @@ class Case:
     """One context."""
 
     kind: str
-    """natural or planted."""
+    """natural, planted, or natural and planted, by the documents of the test split that hold it."""
     what: str
     """In words."""
     n_tokens: SplitCounts

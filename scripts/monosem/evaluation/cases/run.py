@@ -65,10 +65,14 @@ class Lookup:
     """Occurrences in context."""
 
 
-def names_and_kinds() -> dict[str, str]:
-    """Every context -> natural or planted, in the order of the label columns."""
-    planted = {name: "planted" for name in corpus.LABELS[1:]}
-    return {name: "natural" for name in natural_contexts.CONTEXTS} | planted
+NAMES = (*natural_contexts.CONTEXTS, *corpus.LABELS[1:])
+"""Every context, in the order of the label columns."""
+
+
+def kind_of(label: Bool[np.ndarray, " n"], document: Integer[np.ndarray, " n"], stream: TokenStream) -> str:
+    """In words, whether the tokens of a context are in documents that the project wrote, in others, or in both."""
+    natural = stream.natural[np.unique(document[label])]
+    return "natural" if natural.all() else "natural and planted" if natural.any() else "planted"
 
 
 def labels_of(stream: TokenStream, pieces: list[bytes], n_documents: int) -> Bool[np.ndarray, "token contexts"]:
@@ -202,8 +206,7 @@ def study(
         for split, wanted in (("validation", max(1, n_tokens // 3)), ("test", n_tokens))
     )
     columns = occurring(validation, test)
-    kinds = names_and_kinds()
-    contexts = [list(kinds)[column] for column in columns]
+    contexts = [NAMES[column] for column in columns]
     validation = Labelled(validation.text, validation.place, validation.labels[:, columns])
     test = Labelled(test.text, test.place, test.labels[:, columns])
     counted = lookup_of(streams["train"], pieces)
@@ -241,9 +244,10 @@ def study(
             for kind, best in chosen.items()
         }
         units["lookup"] = scores.score(truth, None, on_test[:, number], lookup_thresholds[number])
+        kind = kind_of(label, document, stream)
         cases[context] = Case(
-            kind=kinds[context],
-            what=natural_contexts.DESCRIPTIONS.get(context, f"planted {context}"),
+            kind=kind,
+            what=natural_contexts.DESCRIPTIONS.get(context, f"{kind} {context}"),
             n_tokens=SplitCounts(int(validation.labels[:, number].sum()), int(label.sum())),
             n_windows=len(np.unique(window[label])),
             n_documents=truth.n_documents,

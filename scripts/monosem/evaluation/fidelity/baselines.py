@@ -29,7 +29,7 @@ class Reconstructor:
     apply: Callable[[Float[Tensor, "n d"]], tuple[Float[Tensor, "n d"], Codes | None]]
     """Activations to their reconstruction and the numbers used."""
     d_sae: int | None = None
-    """Number of latents, for an SAE."""
+    """Number of latents, for a dictionary: how often each fires is counted."""
     by_token: Callable[[Int[Tensor, " n"]], Float[Tensor, "n d"]] | None = None
     """Token ids to reconstructions, for one that reads the tokens instead of the activations."""
     flops: float = 0.0
@@ -123,7 +123,7 @@ def random_dictionary(
         return centre + scale * reconstruction, codes
 
     what = f"{d_sae} random unit directions, the {k} best per token, encoder = decoder transposed"
-    return Reconstructor(what, apply, flops=2.0 * decoder.numel())
+    return Reconstructor(what, apply, d_sae, flops=2.0 * decoder.numel())
 
 
 def rows_at_once(sae: Sae) -> int:

@@ -123,7 +123,7 @@ class BaselineRow:
     """One sentence for the reader of the table."""
     fidelity: Fidelity = field(metadata=FLAT)
     densities: Densities | None = field(metadata=FLAT, default=None)
-    """For baselines that are autoencoders."""
+    """For baselines that are dictionaries."""
     with_excluded: Fidelity | None = None
     """Fidelity where tokens above the norm limit are replaced, too; None if the text has none."""
 

@@ -18,6 +18,8 @@ CONVENTIONS = {
     "matched_latents": "for each latent of one site the latent of another with the highest Pearson correlation on half "
     f"of the windows; the correlation is that on the other half. Latents with at least {LEAST_FIRINGS} firings in each",
     "permuted": "the same with the tokens of the other site permuted",
+    "random_dictionary": "the same of dictionaries that were never trained: at each site as many random unit directions "
+    "about the mean, and as many of them active per token",
 }
 
 
@@ -60,10 +62,27 @@ def matched(x: sparse.csr_matrix, y: sparse.csr_matrix, half: Integer[np.ndarray
     return scored[np.arange(len(best)), best]
 
 
+def summary(correlations: Float[np.ndarray, " live"]) -> dict[str, float | None]:
+    """Median, and share above a half; None without latents."""
+    if not len(correlations):
+        return {"median_correlation": None, "share_above_half": None}
+    return {
+        "median_correlation": float(np.median(correlations)),
+        "share_above_half": float((correlations > 0.5).mean()),
+    }
+
+
 def match_latents(
-    codes: dict[str, sparse.csr_matrix], window: Integer[np.ndarray, " n"], seed: int
-) -> tuple[dict[str, dict[str, Any]], dict[str, Float[np.ndarray, "2 _"]]]:
-    """Every ordered pair of sites with an autoencoder: summary, and the correlations behind it."""
+    codes: dict[str, sparse.csr_matrix], random: dict[str, sparse.csr_matrix], window: Integer[np.ndarray, " n"],
+    seed: int,
+) -> tuple[dict[str, dict[str, Any]], dict[str, Float[np.ndarray, "2 _"]]]:  # fmt: skip
+    """Every ordered pair of sites with an autoencoder: summary, and the correlations behind it.
+
+    Args:
+        codes: latents by site.
+        random: those of dictionaries that were never trained, at the same sites.
+        window: number of each token's window.
+    """
     rng = np.random.default_rng(seed)
     half = rng.permutation(window.max() + 1)[window] % 2
     order = rng.permutation(len(window))
@@ -79,12 +98,9 @@ def match_latents(
             name = f"{left}>{right}"
             matches[name] = {
                 "n_latents": len(true),
-                "median_correlation": float(np.median(true)),
-                "share_above_half": float((true > 0.5).mean()),
-                "permuted": {
-                    "median_correlation": float(np.median(control)),
-                    "share_above_half": float((control > 0.5).mean()),
-                },
+                **summary(true),
+                "permuted": summary(control),
+                "random_dictionary": summary(matched(random[left], random[right], half)),
             }
             arrays[name] = np.stack([np.sort(true), np.sort(control)])
     return matches, arrays

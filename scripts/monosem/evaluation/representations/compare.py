@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from jaxtyping import Float
+from scipy import sparse
 from torch import nn
 
 from scripts.monosem.core import artefacts, job
@@ -21,6 +24,7 @@ from scripts.monosem.models import sites
 from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.sae import csr
+from scripts.monosem.sae import model as sae_model
 from scripts.monosem.sae.model import Sae, open_sae
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import load_tokens
@@ -88,6 +92,29 @@ def similarity_part(
     return {"sites": pairs, "summary": summary}, arrays
 
 
+def random_codes(
+    sae: Sae, codes: sparse.csr_matrix, rows: Float[np.ndarray, "n d"], seed: int
+) -> sparse.csr_matrix:  # fmt: skip
+    """Latents of a dictionary that was never trained, of an autoencoder's width and L0, on the same rows."""
+    k = min(max(1, round(codes.nnz / codes.shape[0])), sae.d_sae)
+    centre = torch.from_numpy(rows.mean(0)).to(sae.W_dec.device)
+    return csr.encode_csr(sae_model.untrained(centre, sae.d_sae, k, seed), rows)
+
+
+def matched_summary(matched: dict[str, dict[str, Any]]) -> dict[str, float | None]:
+    """The worst of our pairs of sites, and the best of each control."""
+
+    def greatest(control: str) -> float | None:
+        return max((row[control]["median_correlation"] for row in matched.values()
+                    if row[control]["median_correlation"] is not None), default=None)  # fmt: skip
+
+    return {
+        "least_median_correlation": min(row["median_correlation"] for row in matched.values()),
+        "greatest_median_correlation_permuted": greatest("permuted"),
+        "greatest_median_correlation_random_dictionary": greatest("random_dictionary"),
+    }
+
+
 def layer_part(
     activations: SiteActivations,
     peers: dict[str, SiteActivations],
@@ -123,13 +150,15 @@ def layer_part(
         }
         arrays[f"{peer}.cka"] = matrix
     codes = {name: csr.encode_csr(sae, activations.rows(name)) for name, sae in saes.items()}
-    result["matched"], lines = cka.match_latents(codes, activations.window_of_row(), derive_seed(seed, "matched"))
+    random = {
+        name: random_codes(sae, codes[name], activations.rows(name), derive_seed(seed, "random dictionary", name))
+        for name, sae in saes.items()
+    }
+    result["matched"], lines = cka.match_latents(
+        codes, random, activations.window_of_row(), derive_seed(seed, "matched")
+    )
     if result["matched"]:
-        of_pairs = result["matched"].values()
-        result["matched_summary"] = {
-            "least_median_correlation": min(row["median_correlation"] for row in of_pairs),
-            "greatest_median_correlation_permuted": max(row["permuted"]["median_correlation"] for row in of_pairs),
-        }
+        result["matched_summary"] = matched_summary(result["matched"])
     return result, arrays | {f"{name}.matched": line for name, line in lines.items()}
 
 

@@ -97,10 +97,10 @@ latex_beyond_the_token = _beyond_the_token("latex", "formulas")
 directive_beyond_the_token = _beyond_the_token("directive", "directives")
 citation_beyond_the_token = _beyond_the_token("citation", "references")
 hexadecimal_beyond_the_token = _beyond_the_token("hexadecimal", "hexadecimal numbers")
-arabic_beyond_the_token = _beyond_the_token("arabic", "planted Arabic")
-hebrew_beyond_the_token = _beyond_the_token("hebrew", "planted Hebrew")
-dna_beyond_the_token = _beyond_the_token("dna", "planted DNA")
-base64_beyond_the_token = _beyond_the_token("base64", "planted base64")
+arabic_beyond_the_token = _beyond_the_token("arabic", "labelled Arabic")
+hebrew_beyond_the_token = _beyond_the_token("hebrew", "labelled Hebrew")
+dna_beyond_the_token = _beyond_the_token("dna", "labelled DNA")
+base64_beyond_the_token = _beyond_the_token("base64", "labelled base64")
 
 RISE = "rise from lowest bin to upper half"
 UPPER_HALF = "in context, weakest of all contexts, upper half of the range"

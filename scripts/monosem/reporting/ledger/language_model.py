@@ -155,6 +155,9 @@ PARTNER = "correlation of a latent with its best partner at the other site, held
     controls=(
         Control(Subject("tokens of the other site permuted, largest of the medians", {
             "correlation": "{gpt2_analysis}/layers:matched_summary/greatest_median_correlation_permuted"}), (PARTNER,)),
+        Control(Subject("random dictionaries of their width and L0, largest of the medians", {
+            "correlation": "{gpt2_analysis}/layers:matched_summary/greatest_median_correlation_random_dictionary"}),
+            (PARTNER,)),
     ),
 )  # fmt: skip
 def latents_across_sites(of: Measured) -> list[Part]:

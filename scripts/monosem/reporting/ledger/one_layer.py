@@ -270,17 +270,22 @@ def _gain(of: Measured) -> Part:
     )
 
 
+DENSE = "latents that fire on over 1 % of tokens"
+
+
 @claim(
     **BRICKEN,
     sentence="Features are sparse. Hardly any fires on more than one token in a hundred.",
     section=DENSITIES,
     published=(in_words("most features fire on fewer than one token in a hundred"),),
     subject=OURS,
+    controls=(Control(Subject("random dictionary of its width and L0", "{fidelity}:baselines/random_dictionary"),
+                      (DENSE,)),),
     explanation="A TopK dictionary spends the same number of latents on every token, and a short run leaves more of "
     "that budget with dense latents than billions of vectors would.",
-)
+)  # fmt: skip
 def density_typical(of: Measured) -> list[Part]:
-    return [Part("latents that fire on over 1 % of tokens", of("freq_over_1_percent"), at_most(0.1), "percent")]
+    return [Part(DENSE, of("freq_over_1_percent"), at_most(0.1), "percent")]
 
 
 BY_SPARSITY = "permutation p, pairs of equal width in which more latents add less loss"

@@ -239,8 +239,8 @@ SHARE = "trained neurons that represent half of the features"
     section="Problem Setup",
     optional="the experiment polysemantic-neuron",
     published=(
-        derived("cross-entropy, neuron of one feature", 0.824, "nats"),
-        derived("cross-entropy, neuron of two features", 0.693, "nats"),
+        derived("cross-entropy, neuron of one feature", 0.824, "nats", "four equally likely features, one at a time"),
+        derived("cross-entropy, neuron of two features", 0.693, "nats", "likewise"),
     ),
     subject=Subject(
         "cross-entropy",

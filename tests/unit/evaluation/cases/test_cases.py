@@ -13,6 +13,7 @@ from scripts.monosem.evaluation.dictionaries.document import Estimate
 from scripts.monosem.evaluation.documents import from_json, to_json
 from scripts.monosem.metrics.bootstrap import document_weights
 from scripts.monosem.text import unseen
+from scripts.monosem.text.tokens import TokenStream
 from tests.helpers.evaluation_world import POST, make_world
 
 
@@ -112,6 +113,17 @@ def test_the_study_is_the_same_twice_and_comes_back_from_json(studied):
     assert first == second
     document = json.loads(json.dumps(to_json(first)))
     assert json.loads(json.dumps(to_json(from_json(CaseStudies, document)))) == document
+
+
+def test_a_context_is_called_by_the_documents_that_hold_it():
+    """Text of one's own with labels by rule is natural, beside documents that the project wrote."""
+    stream = TokenStream(
+        np.zeros(8, np.uint16), np.zeros(8, np.uint8), np.arange(0, 10, 2), np.ones(4, int),
+        np.array([True, True, False, False]), 0, 2,
+    )  # fmt: skip
+    document = np.repeat(np.arange(4), 2)
+    kinds = [run.kind_of(np.isin(document, holding), document, stream) for holding in ([0, 1], [2], [1, 3])]
+    assert kinds == ["natural", "planted", "natural and planted"]
 
 
 def test_a_context_in_too_few_documents_is_left_out(studied):

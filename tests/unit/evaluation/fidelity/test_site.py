@@ -126,6 +126,9 @@ def test_densities_agree_with_l0(evaluated):
     for name in ("exact", "random"):
         assert densities[f"{name}.density"].sum() == pytest.approx(result["runs"][name]["l0"], rel=1e-5)
         assert result["runs"][name]["frac_alive"] == pytest.approx((densities[f"{name}.density"] > 0).mean())
+    random = result["baselines"]["random_dictionary"]
+    assert 0 < random["frac_alive"] <= 1 and 0 <= random["freq_over_1_percent"] <= random["frac_alive"]
+    assert "frac_alive" not in result["baselines"]["top_neurons"]  # neurons are no dictionary
     assert densities["exact.encoder_decoder_cosine_sim"] == pytest.approx(np.ones(len(densities["exact.density"])))
 
 

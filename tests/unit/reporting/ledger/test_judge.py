@@ -181,3 +181,12 @@ def test_the_claims_are_sound():
     for each in claims.ALL:
         assert (each.predicate is None) == bool(each.reason), each.id
         assert each.published or each.kind == "check", each.id
+
+
+def test_every_claim_says_where_its_published_value_is_from():
+    """Printed in the work, derived from what it prints, or in words, which alone have no number."""
+    for each in claims.ALL:
+        for published in each.published:
+            assert published.origin in ("printed", "derived", "in words"), each.id
+            assert (published.value is None) == (published.origin == "in words"), each.id
+            assert published.note or published.origin != "derived", f"{each.id}: derived from what?"

@@ -3,6 +3,7 @@
 import pytest
 
 from scripts.monosem.reporting.ledger import claims, judge
+from scripts.monosem.reporting.ledger.claim import Measured
 from scripts.monosem.reporting.values import Values, collect
 from scripts.monosem.workflow import outputs, plan, roles
 from tests.helpers import ledger_checks, report_results
@@ -37,3 +38,13 @@ def test_permuted_labels_turn_every_verdict_on_meaning(results):
 
 def test_no_control_can_take_the_place_of_a_subject(results):
     assert ledger_checks.reproduced_after_a_swap(claims.ALL, *results) == []
+
+
+def test_every_part_of_every_claim_is_broken_by_a_control(results):
+    """Parts are named by the predicate, whatever the results are."""
+    values = Values(*results)
+    for each in claims.ALL:
+        if each.predicate is None or each.kind == "check":
+            continue
+        parts = {part.quantity for part in each.predicate(Measured(values, each.subject))}
+        assert parts == {quantity for control in each.controls for quantity in control.breaks}, each.id
