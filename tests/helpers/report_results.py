@@ -224,11 +224,12 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], twin: bool) -> 
         "drop_first_position": True, "bootstrap_resamplings": 100, "n_tokens": 50_000, "n_scored_tokens": 49_000,
         "n_documents": 300, "norms": _norms(model, site), "clean": clean, "runs": described,
         "baselines": {n: {"what": f"what {n} is"} | _fidelity_row(rng, *numbers[:1], numbers[1], zero, numbers[2], twin)
-                      | ({"freq_over_1_percent": 0.2} if n == "random_dictionary" else {}) for n, numbers in ways.items()},
+                      for n, numbers in ways.items()},
         "identities": {"sae_plus_error_ce_change_nats": 1e-7, "zero_reconstruction_recovered": 0.0,
                        "identity_recovered": 1.0, "identity_kl_nats": 1e-9, "n_tokens": 4096},
         "sweeps": {n: to_json(seed_pairs.compare(described, v)) for n, v in sweeps.trained(CONFIG, runs).items()},
     }  # fmt: skip
+    document["baselines"]["random_dictionary"]["freq_over_1_percent"] = 0.2
     folder = root / f"evaluation/{model}/{site}"
     _write(folder / "fidelity.json", document)
     np.savez(folder / "densities.npz", **densities)

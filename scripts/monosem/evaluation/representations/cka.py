@@ -18,8 +18,8 @@ CONVENTIONS = {
     "matched_latents": "for each latent of one site the latent of another with the highest Pearson correlation on half "
     f"of the windows; the correlation is that on the other half. Latents with at least {LEAST_FIRINGS} firings in each",
     "permuted": "the same with the tokens of the other site permuted",
-    "random_dictionary": "the same of dictionaries that were never trained: at each site as many random unit directions "
-    "about the mean, and as many of them active per token",
+    "random_dictionary": "the same of dictionaries that were never trained: at each site as many random unit "
+    "directions about the mean, and as many of them active per token",
 }
 
 
