@@ -122,7 +122,7 @@ def test_a_context_is_called_by_the_documents_that_hold_it():
         np.array([True, True, False, False]), 0, 2,
     )  # fmt: skip
     document = np.repeat(np.arange(4), 2)
-    kinds = [run.kind_of(np.isin(document, holding), document, stream) for holding in ([0, 1], [2], [1, 3])]
+    kinds = [run.kind_of(np.isin(document, which), document, stream) for which in ([0, 1], [2], [1, 3])]
     assert kinds == ["natural", "planted", "natural and planted"]
 
 
