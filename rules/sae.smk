@@ -26,6 +26,8 @@ rule import_sae:
     """Import a pretrained sparse autoencoder, folded so that it acts on raw activations."""
     input:
         model="results/models/{model}/model.safetensors",
+        # its norm limit is the site's
+        activations=ACTIVATIONS["activations"],
     output:
         weights=SAE,
         cfg="results/sae/{model}/{site}/{run}/cfg.json",

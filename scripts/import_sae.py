@@ -9,9 +9,10 @@ from scripts.monosem.core.job import Job, run, say
 def main(job: Job) -> None:
     from scripts.monosem.sae import import_pretrained, saelens
 
-    pretrained = job.params.pretrained
+    pretrained, manifest = job.params.pretrained, artefacts.read_json(job.input.activations)
+    reading = {**job.params.reading, "norm_limit": manifest.get("norm_limit")}
     cfg, tensors, summary = import_pretrained.import_pretrained(
-        Path(pretrained["folder"]), pretrained, artefacts.sha256(job.input.model), job.params.reading, job.wildcards
+        Path(pretrained["folder"]), pretrained, artefacts.sha256(job.input.model), reading, job.wildcards
     )
     saelens.save_sae(tensors, cfg, job.output.weights, job.output.cfg)
     artefacts.write_json(summary, job.output.summary)

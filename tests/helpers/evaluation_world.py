@@ -19,6 +19,7 @@ from scripts.monosem.text import corpus
 from scripts.monosem.text.tokens import load_tokens
 
 CONTEXT, VOCAB, WIDTH = 16, 50, 16
+ENORMOUS = 49
 RESIDUAL, POST = "blocks.0.hook_resid_pre", "blocks.0.mlp.hook_post"
 
 
@@ -48,6 +49,13 @@ def make_model(folder: Path, change: Callable[[GPT2LMHeadModel], None] | None = 
     return model
 
 
+def enlarge(model: GPT2LMHeadModel) -> None:
+    """Make one row of the embedding 300 times as long; the unembedding stays as it is."""
+    model.config.tie_word_embeddings = False
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone(), requires_grad=False)
+    model.transformer.wte.weight[ENORMOUS] *= 300
+
+
 def make_tokens(folder: Path, every: int | None) -> None:
     random = np.random.default_rng(0)
     manifest = {"eos_token_id": 0, "vocab_size": VOCAB, "splits": {}, "files": {}}
@@ -61,7 +69,7 @@ def make_tokens(folder: Path, every: int | None) -> None:
             tokens += [0, *random.integers(low, high, length)]
             labels += [0, *[label] * length]
         if every:
-            tokens[every::every] = [49] * len(tokens[every::every])
+            tokens[every::every] = [ENORMOUS] * len(tokens[every::every])
         arrays = {
             "tokens": np.array(tokens, np.uint16),
             "labels": np.array(labels, np.uint8),
@@ -77,7 +85,10 @@ def make_tokens(folder: Path, every: int | None) -> None:
     artefacts.write_json(manifest, folder / "manifest.json")
 
 
-def make_sae(folder: Path, site: str, model_sha256: str, seed: int | None, **tensors: torch.Tensor) -> Path:
+def make_sae(
+    folder: Path, site: str, model_sha256: str, seed: int | None, norm_limit: float | None = None,
+    **tensors: torch.Tensor,
+) -> Path:  # fmt: skip
     """A ReLU autoencoder: [I, −I] if seed is None (exact), else random."""
     d = tensors["b_dec"].numel()
     if seed is None:
@@ -91,7 +102,7 @@ def make_sae(folder: Path, site: str, model_sha256: str, seed: int | None, **ten
     artefacts.save_tensors(weights | tensors, folder / "sae_weights.safetensors")
     metadata = {
         "hook_name": site, "context_size": CONTEXT, "model_sha256": model_sha256, "sae_lens_version": "6.18.0",
-        "drop_first_position": True,
+        "drop_first_position": True, "norm_limit": norm_limit,
     }  # fmt: skip
     d_sae = weights["W_dec"].shape[0]
     artefacts.write_json(
@@ -127,7 +138,7 @@ def make_world(
     )
     identity = {"model": "model", "model_sha256": digest}
     manifests = run_pass.extract_all(model, {site: folders["activations"]}, stream, CONTEXT, extraction, 0, identity)
-    centre = torch.tensor(manifests[site]["mean"])
-    make_sae(folders["exact"], site, digest, None, b_dec=torch.zeros_like(centre))
-    make_sae(folders["random"], site, digest, 1, b_dec=centre)
+    centre, limit = torch.tensor(manifests[site]["mean"]), manifests[site]["norm_limit"]
+    make_sae(folders["exact"], site, digest, None, limit, b_dec=torch.zeros_like(centre))
+    make_sae(folders["random"], site, digest, 1, limit, b_dec=centre)
     return folders

@@ -13,13 +13,19 @@ export function openSae(cfg, tensors) {
   for (let i = 0, at = 0; i < d_in; i++) for (let j = 0; j < d_sae; j++, at++) W_enc[at] = enc[at] * encScale[j];
   for (let j = 0, at = 0; j < d_sae; j++) for (let i = 0; i < d_in; i++, at++) W_dec[at] = dec[at] * decScale[j];
   return {
-    d_in, d_sae, kind: cfg.architecture, k: cfg.k, encoder: { weight: W_enc, bias: get("bias") }, W_dec,
+    d_in, d_sae, kind: cfg.architecture, k: cfg.k, normLimit: cfg.norm_limit ?? Infinity, encoder: { weight: W_enc, bias: get("bias") }, W_dec,
     threshold: get("threshold"), gain: get("gain"), b_gate: get("b_gate"), b_mag: get("b_mag"),
   };
 }
 
+/** False for a vector above the norm limit: such tokens were left out of training, and have no active latent. */
+function reads(sae, x) {
+  return Math.sqrt(dot(x, 0, x, 0, x.length)) <= sae.normLimit;
+}
+
 /** Active latents of one vector of activations: [[latent, activation], …], strongest first. */
 export function encodeVector(sae, x) {
+  if (!reads(sae, x)) return [];
   const z = affine(x, sae.encoder, sae.d_sae), active = [];
   if (sae.kind === "topk") return largest(z, sae.k);
   for (let j = 0; j < z.length; j++) {
@@ -51,7 +57,7 @@ export function activationOf(active, latent) {
 
 /**
  * A text read by model and autoencoder: for every token (behind an <|endoftext|> that is not counted) its id, the
- * active latents, the neurons of the site, and the input of the unembedding. What `before` (an earlier result for the
+ * active latents, the neurons of the site (0 where the autoencoder does not read), and the input of the unembedding. What `before` (an earlier result for the
  * same subject) shares at its start is not computed again. A text longer than the context is read in parts, each behind
  * an <|endoftext|> of its own; `room` is the length of a part.
  */
@@ -75,7 +81,9 @@ export function readText({ model, sae, layer }, ids, before = null) {
     }
     let neurons = null;
     const final = step(model, reading, ids[place], (x, at) => { if (at === layer) neurons = x.slice(); });
-    tokens.push({ id: ids[place], active: sae ? encodeVector(sae, neurons) : [], neurons, final });
+    const active = sae ? encodeVector(sae, neurons) : [];
+    if (sae && !reads(sae, neurons)) neurons.fill(0);
+    tokens.push({ id: ids[place], active, neurons, final });
   }
   return { tokens, room, reading, part };
 }
@@ -128,7 +136,10 @@ export function raisesToken({ model, sae, layer }, kind, token) {
   return Float32Array.from({ length: sae.d_sae }, (_, j) => dot(sae.W_dec, j * d_mlp, perNeuron, 0, d_mlp));
 }
 
-/** An edit for `step` that pins a unit to a value at every position but the first: x + (value − f) · direction. */
+/**
+ * An edit for `step` that pins a unit to a value at every position but the first: x + (value − f) · direction. A token
+ * above the norm limit passes through where a latent is pinned.
+ */
 export function pin({ sae, layer }, kind, index, value) {
   return (x, at, position) => {
     if (at !== layer || position === 0) return;
@@ -136,6 +147,7 @@ export function pin({ sae, layer }, kind, index, value) {
       x[index] = value;
       return;
     }
+    if (!reads(sae, x)) return;
     const change = value - activationOf(encodeVector(sae, x), index), row = index * sae.d_in;
     for (let i = 0; i < x.length; i++) x[i] += change * sae.W_dec[row + i];
   };

@@ -254,7 +254,7 @@ def neurons_file(opened: Opened, model: nn.Module, seed: int) -> tuple[Dictionar
     """The neurons of an autoencoder's site, on the same text."""
     source, site = opened.source, sites.resolve(model, opened.source.site)
     stream = load_tokens(source.tokens, readings.SPLIT)
-    reading = readings.of_neurons(model, site, stream, opened.reading)
+    reading = readings.of_neurons(model, site, opened.sae, stream, opened.reading)
     arrays = units.tables(reading, len(corpus.LABELS), seed)
     entry = DictionaryEntry(
         model=source.model.name,

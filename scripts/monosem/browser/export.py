@@ -4,6 +4,7 @@ The JSON has the form that SAEDashboard writes for Neuronpedia: batches of featu
 examples.
 """
 
+import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -174,6 +175,7 @@ def model_card(sae: Sae, reading: units.Reading, model_name: str) -> str:
         "latents": f"{sae.d_sae:,}, of which {int(live.sum()):,} fire on {len(reading.places):,} held-out tokens",
         "active per token": f"{reading.activations.nnz / len(reading.places):.1f}",
         "context": metadata.get("context_size"),
+        "tokens left out": f"those of a norm above {sae.norm_limit:.4g}" if math.isfinite(sae.norm_limit) else None,
         "trained on": f"{trained['vectors']:,} vectors" if "vectors" in trained else None,
         "seed": metadata.get("seed"),
         "sha256 of the model": metadata.get("model_sha256"),

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -95,7 +96,9 @@ def script(name: str, content: bytes) -> str:
 
 def sae_config(sae: Sae) -> dict[str, Any]:
     """The part of cfg.json that the page needs."""
-    return {"architecture": sae.cfg["architecture"], "d_in": sae.d_in, "d_sae": sae.d_sae, "k": sae.k}
+    limit = sae.norm_limit if math.isfinite(sae.norm_limit) else None
+    kind = sae.cfg["architecture"]
+    return {"architecture": kind, "d_in": sae.d_in, "d_sae": sae.d_sae, "k": sae.k, "norm_limit": limit}
 
 
 def as_in_page(sae: Sae) -> Sae:

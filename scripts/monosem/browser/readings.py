@@ -15,7 +15,7 @@ from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.latents import stored_codes
 from scripts.monosem.models import sites
 from scripts.monosem.models.sites import Site
-from scripts.monosem.sae.model import Sae, concatenate, encode_active
+from scripts.monosem.sae.model import Sae, concatenate, encode_active, silenced
 from scripts.monosem.text.tokens import TokenStream, kept_positions, windows
 
 SPLIT = "test"
@@ -39,14 +39,17 @@ def of_codes(path: Path, stream: TokenStream) -> Reading:
 
 
 @torch.inference_mode()
-def of_neurons(model: nn.Module, site: Site, stream: TokenStream, text: Reading) -> Reading:
-    """The neurons of a site on the windows of another reading, in the positive part of their activation."""
+def of_neurons(model: nn.Module, site: Site, sae: Sae, stream: TokenStream, text: Reading) -> Reading:
+    """The neurons of a site on the windows of another reading, in the positive part of their activation.
+
+    They are silent where the autoencoder does not read.
+    """
     kept = np.zeros(text.tokens.size, bool)
     kept[text.places] = True
     parts = []
     for start in range(0, len(text.tokens), 64):
         block = torch.from_numpy(text.tokens[start : start + 64]).to(model.device)
-        x = sites.capture(model, site, block, stream.eos_token_id).float().cpu().numpy()
+        x = silenced(sae, sites.capture(model, site, block, stream.eos_token_id).float()).cpu().numpy()
         inside = kept[start * block.shape[1] :][: block.numel()]
         parts.append(sparse.csr_matrix(np.maximum(x.reshape(-1, site.d)[inside], 0)))
     return Reading(text.tokens, text.labels, text.places, sparse.vstack(parts, format="csr"), text.vocab)

@@ -16,7 +16,8 @@ def import_pretrained(
     Args:
         source: what the configuration says about it, with `centred` resolved.
         model_sha256: of the model that it will read here.
-        reading: {"context", "drop_first_position"}: how text is read here.
+        reading: {"context", "drop_first_position", "norm_limit"}: how text is read here; tokens above the limit are
+            left out, by the rule of the site.
         names: {"model", "site", "run"}.
     Raises: ArtefactError if the files name another model by its sha256, or cannot be read.
     """
@@ -55,6 +56,7 @@ def import_pretrained(
         "model_sha256": model_sha256,
         "context_size": reading["context"],
         "drop_first_position": reading["drop_first_position"],
+        "norm_limit": reading["norm_limit"],
         "pretrained": origin,
     }
     summary = origin | {"architecture": cfg["architecture"], "d_in": cfg["d_in"], "d_sae": cfg["d_sae"]}

@@ -7,15 +7,17 @@
     jumprelu   z where z > threshold, else 0                 (also BatchTopK and Matryoshka at inference)
     gated      relu(exp(r_mag) (z − b_gate) + b_mag) where z > 0, else 0;  b_gate in the place of b_enc
 
-Weights have the SAELens layout and act on raw activations.
+Weights have the SAELens layout and act on raw activations. No latent is active on a vector longer than the norm limit,
+above which no token was trained on.
 """
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scripts.monosem.core import artefacts
@@ -44,6 +46,8 @@ class Sae:
     """gated."""
     b_mag: Float[Tensor, " d_sae"] | None = None
     """gated."""
+    norm_limit: float = math.inf
+    """Tokens of a larger norm were left out of training, and have no active latent."""
 
     @property
     def d_in(self) -> int:
@@ -64,7 +68,20 @@ class Sae:
 def from_tensors(cfg: dict[str, Any], tensors: dict[str, Tensor]) -> Sae:
     """An SAE from its configuration and tensors under SAELens' names."""
     named = {"b_enc" if name == "b_gate" else name: tensor for name, tensor in tensors.items()}
-    return Sae(cfg, k=cfg.get("k") if cfg.get("architecture") == "topk" else None, **named)
+    k = cfg.get("k") if cfg.get("architecture") == "topk" else None
+    return Sae(cfg, k=k, **named, norm_limit=cfg.get("metadata", {}).get("norm_limit") or math.inf)
+
+
+def reads(sae: Sae, x: Float[Tensor, "*rows d_in"]) -> Bool[Tensor, "*rows"]:
+    """False for each vector above the norm limit."""
+    lengths = torch.linalg.vector_norm(x, dim=-1, dtype=torch.promote_types(x.dtype, torch.float32))
+    return ~(lengths > sae.norm_limit)  # NaN is read, and stays NaN
+
+
+def silenced(sae: Sae, x: Float[Tensor, "*rows d_in"]) -> Float[Tensor, "*rows d_in"]:
+    """The vectors, zeros for those above the norm limit: neurons are silent where latents are."""
+    read = reads(sae, x)
+    return x if bool(read.all()) else x.masked_fill(~read[..., None], 0)
 
 
 def pre_activations(sae: Sae, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_sae"]:
@@ -78,21 +95,32 @@ def _bound(sae: Sae) -> float | Float[Tensor, " d_sae"]:
 
 
 def encode(sae: Sae, x: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_sae"]:
-    """All latents of every vector, dense."""
+    """All latents of every vector, dense; 0 on vectors above the norm limit."""
     z = pre_activations(sae, x)
     if sae.k is not None:
         values, latents = select.topk(z, sae.k)
-        return z.zero_().scatter_(1, latents, values)
-    if sae.r_mag is not None:
-        return torch.relu((z - sae.b_enc) * sae.r_mag.exp() + sae.b_mag) * (z > 0)
-    return z.relu_() if sae.threshold is None else z * (z > sae.threshold)
+        f = z.zero_().scatter_(1, latents, values)
+    elif sae.r_mag is not None:
+        f = torch.relu((z - sae.b_enc) * sae.r_mag.exp() + sae.b_mag) * (z > 0)
+    else:
+        f = z.relu_() if sae.threshold is None else z * (z > sae.threshold)
+    return f.masked_fill_(~reads(sae, x)[:, None], 0)
 
 
 def encode_active(sae: Sae, x: Float[Tensor, "n d_in"]) -> Codes:
     """The active latents of every vector, sparse; the dense z [n, d_sae] lives only within this call.
 
     A topk SAE has k entries per vector, 0 where fewer are positive; a gated one an entry wherever the gate is open.
+    On vectors above the norm limit all entries are 0.
     """
+    codes = _active(sae, x)
+    read = reads(sae, x)
+    if bool(read.all()):
+        return codes
+    return replace(codes, values=codes.values * read.repeat_interleave(codes.offsets.diff()))
+
+
+def _active(sae: Sae, x: Float[Tensor, "n d_in"]) -> Codes:
     z = pre_activations(sae, x)
     if sae.k is not None:
         return select.topk_codes(z, sae.k)
@@ -158,6 +186,11 @@ def load_sae(
     if cfg["architecture"] == "topk" and not (isinstance(k, int) and 1 <= k <= d_sae):
         raise artefacts.ArtefactError(f"{cfg_path}: k is {k}, a topk SAE needs 1 to {d_sae}; {again}")
     metadata = cfg.get("metadata", {})
+    limit = metadata.get("norm_limit")
+    if limit is not None and not (isinstance(limit, (int, float)) and limit > 0):
+        raise artefacts.ArtefactError(
+            f"{cfg_path}: metadata.norm_limit is {limit!r}, expected a number above 0 or null; {again}"
+        )
     if expect_d_in is not None and d_in != expect_d_in:
         raise artefacts.ArtefactError(
             f"{cfg_path}: this SAE reads vectors of width {d_in}, the activations have {expect_d_in}"
@@ -192,8 +225,11 @@ def random_decoder(d_sae: int, d_in: int, seed: int) -> Float[Tensor, "d_sae d_i
     return torch.nn.functional.normalize(rows, dim=-1)
 
 
-def untrained(centre: Float[Tensor, " d_in"], d_sae: int, k: int, seed: int) -> Sae:
-    """A TopK autoencoder that was never trained: random unit rows about a mean, encoder the decoder's transpose."""
+def untrained(centre: Float[Tensor, " d_in"], d_sae: int, k: int, seed: int, norm_limit: float) -> Sae:
+    """A TopK autoencoder that was never trained: random unit rows about a mean, encoder the decoder's transpose.
+
+    It has no active latent on vectors above the norm limit, like those that it is compared with.
+    """
     decoder = random_decoder(d_sae, len(centre), seed).to(centre.device)
     tensors = {"W_enc": decoder.T.contiguous(), "b_enc": decoder.new_zeros(d_sae), "W_dec": decoder, "b_dec": centre}
-    return from_tensors({"architecture": "topk", "k": k}, tensors)
+    return replace(from_tensors({"architecture": "topk", "k": k}, tensors), norm_limit=norm_limit)

@@ -33,6 +33,7 @@ def saelens_cfg(
         "exclude_special_tokens": True,
         "monosem_run": run,
         "drop_first_position": manifest.get("drop_first_position"),
+        "norm_limit": manifest.get("norm_limit"),
         "model_sha256": manifest.get("model_sha256"),
         "training": config.used(),
         "seed": summary["seed"],

@@ -1,5 +1,7 @@
 """Model and autoencoder of the page compute what Python computes; what rounding costs has a bound."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -106,6 +108,32 @@ def test_logits_and_latents_of_a_hundred_texts(opened):
     expected, expected_latents, _ = read_in_python(model, site, sae, texts)
     assert np.abs(logits - expected).max() < ARITHMETIC * np.abs(expected).max()
     assert np.abs(latents - expected_latents).max() < ARITHMETIC * expected_latents.max()
+
+
+def test_above_the_norm_limit_no_unit_is_active_and_a_pinned_latent_passes():
+    """The limit lies between the norms of a text's tokens, so that some are read and some are not."""
+    config, model = make_model(1, "relu")
+    sae, site = make_sae("standard"), sites.resolve(model, "blocks.0.mlp.hook_post")
+    texts = random_texts(4, CONTEXT - 1)
+    *_, x = read_in_python(model, site, sae, texts)
+    limited = replace(sae, norm_limit=float(x.norm(dim=-1).median()))
+    engine = Engine()
+    open_in(engine, config, model, limited, 0)
+    _, latents = read_in_page(engine, texts)
+    _, expected, _ = read_in_python(model, site, replace(pack.as_in_page(sae), norm_limit=limited.norm_limit), texts)
+    assert np.abs(latents - expected).max() < ARITHMETIC * expected.max()
+    silent = ~(expected > 0).any(-1)
+    assert 0.3 < silent.mean() < 0.7 and np.array_equal(silent, ~(latents > 0).any(-1))
+    neurons, changed = engine.run(
+        "const edit = core.pin(subject, 'latents', 3, 9);"
+        "const of = texts.map((ids) => core.readText(subject, ids).tokens.map((token) => Array.from(token.neurons)));"
+        "return [of, rows.map((row) => { const x = Float32Array.from(row); edit(x, 0, 1);"
+        " return x.some((value, i) => value !== Math.fround(row[i])); })]",
+        texts=texts,
+        rows=x.tolist(),
+    )
+    assert np.array_equal(~np.array(neurons).any(-1), silent)
+    assert np.array_equal(np.array(changed), ~silent.ravel())
 
 
 def test_rounded_matrices_change_a_pre_activation_by_less_than_their_bound(opened):

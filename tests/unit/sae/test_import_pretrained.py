@@ -21,7 +21,7 @@ from scripts.monosem.workflow.checks import pretrained_saes
 from scripts.monosem.workflow.validate import ConfigError
 from tests.helpers.evaluation_world import CONTEXT, POST, RESIDUAL, make_world
 
-READING = {"context": CONTEXT, "drop_first_position": True}
+READING = {"context": CONTEXT, "drop_first_position": True, "norm_limit": 123.0}
 EVALUATION = {"tokens": 600, "bootstrap": 20, "reference": "run", "sweeps": {}}
 
 
@@ -42,6 +42,7 @@ def train(world, folder: Path, **params) -> Path:
     config = from_params({"d_sae": 96, "vectors": 4000, "batch_size": 200, "precision": "float32", **params})
     weights, summary = loop.train(activations, config, 0, folder / "checkpoint", folder / "training.jsonl")
     cfg = saelens.saelens_cfg(config, summary, activations.manifest, "model", POST, "run")
+    assert cfg["metadata"]["norm_limit"] == activations.manifest["norm_limit"] > 0
     saelens.save_sae(weights, cfg, folder / "sae_weights.safetensors", folder / "cfg.json")
     return folder
 
@@ -83,7 +84,9 @@ def test_a_trained_run_handed_in_as_pretrained_has_the_same_fidelity_to_the_last
 
 def test_an_imported_one_names_its_origin(world, tmp_path):
     target = imported(world, world["random"], tmp_path / "run")
-    origin = artefacts.read_json(target / "cfg.json")["metadata"]["pretrained"]
+    metadata = artefacts.read_json(target / "cfg.json")["metadata"]
+    assert metadata["norm_limit"] == 123.0 == load_sae(target).norm_limit  # the site's, whatever its files say
+    origin = metadata["pretrained"]
     assert origin["name"] == "another" and origin["declared_hook"] == POST
     assert origin["files_sha256"]["sae_weights.safetensors"] == artefacts.sha256(
         world["random"] / "sae_weights.safetensors"

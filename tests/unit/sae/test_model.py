@@ -19,6 +19,8 @@ from scripts.monosem.sae.model import (
     encode_active,
     from_tensors,
     load_sae,
+    reads,
+    silenced,
 )
 from scripts.monosem.sae.saelens import save_sae
 from tests.helpers.sae_toys import random_parameters
@@ -98,6 +100,36 @@ def test_sparse_codes_equal_the_dense_ones_in_any_split(kind):
 
 
 @every_kind
+def test_nothing_is_active_above_the_norm_limit_and_all_else_is_as_before(kind):
+    sae, x = trained(kind)[0], torch.randn(25, 6, generator=torch.Generator().manual_seed(0)) * 2
+    x[[3, 20]] *= 1000
+    limited = replace(sae, norm_limit=100.0)
+    dense, codes = encode(limited, x), encode_active(limited, x)
+    again = torch.zeros_like(dense)
+    again[torch.repeat_interleave(torch.arange(25), codes.offsets.diff()), codes.latents] = codes.values
+    expected = encode(sae, x)
+    assert (expected[[3, 20]] > 0).any()
+    expected[[3, 20]] = 0
+    assert torch.equal(dense, expected)
+    torch.testing.assert_close(again, expected)
+    assert torch.equal(decode(limited, dense)[3], sae.b_dec)
+    assert encode(limited, torch.full((1, 6), torch.nan)).isnan().any() or kind in ("topk", "jumprelu")
+    assert reads(limited, x).tolist() == [row not in (3, 20) for row in range(25)]
+    assert torch.equal(silenced(limited, x), torch.where(reads(limited, x)[:, None], x, torch.zeros(())))
+
+
+@every_kind
+def test_a_batch_of_no_rows_has_no_codes(kind):
+    for limit in (float("inf"), 1.0):
+        sae, x = replace(trained(kind)[0], norm_limit=limit), torch.zeros(0, 6)
+        codes = encode_active(sae, x)
+        assert encode(sae, x).shape == (0, 16) and decode_active(sae, codes).shape == (0, 6)
+        assert codes.offsets.tolist() == [0] and len(codes.values) == len(codes.latents) == 0
+        both = concatenate([codes, encode_active(sae, torch.ones(1, 6))])
+        assert len(both.offsets) == 2
+
+
+@every_kind
 def test_saving_and_loading_keeps_every_bit(tmp_path, kind):
     sae, tensors = trained(kind)
     save_sae(tensors, sae.cfg, tmp_path / "sae_weights.safetensors", tmp_path / "cfg.json")
@@ -134,6 +166,17 @@ def saved(folder, **metadata):
     sae, tensors = trained("relu")
     cfg = sae.cfg | {"metadata": metadata}
     save_sae(tensors, cfg, folder / "sae_weights.safetensors", folder / "cfg.json")
+
+
+def test_the_norm_limit_is_read_from_cfg_json_and_null_is_none(tmp_path):
+    for stored, limit in ((12.5, 12.5), (None, float("inf"))):
+        saved(tmp_path, norm_limit=stored)
+        assert load_sae(tmp_path).norm_limit == limit
+    saved(tmp_path)
+    assert load_sae(tmp_path).norm_limit == float("inf")  # of a file that does not know of it
+    saved(tmp_path, norm_limit="12")
+    with pytest.raises(artefacts.ArtefactError, match="metadata.norm_limit is '12', expected a number above 0 or null"):
+        load_sae(tmp_path)
 
 
 def test_a_foreign_model_is_refused_by_both_names(tmp_path):

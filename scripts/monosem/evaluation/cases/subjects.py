@@ -108,7 +108,9 @@ def best_neurons(subject: Subject, sums: LabelSums, validation: Labelled) -> Cho
 def random_dictionary(subject: Subject, centre: Float[np.ndarray, " d"], k: int, seed: int) -> Subject:
     """The same place with a TopK dictionary that was never trained: random unit directions about the mean."""
     mean = torch.from_numpy(centre.astype(np.float32)).to(subject.sae.W_dec.device)
-    sae = sae_model.untrained(mean, subject.sae.d_sae, k, derive_seed(seed, "random dictionary"))
+    sae = sae_model.untrained(
+        mean, subject.sae.d_sae, k, derive_seed(seed, "random dictionary"), subject.sae.norm_limit
+    )
     return replace(subject, sae=sae)
 
 

@@ -19,7 +19,7 @@ from scripts.monosem.evaluation.latents.stored_codes import SPLITS, CodesOfText
 from scripts.monosem.evaluation.latents.unit_activations import Subject, open_subject
 from scripts.monosem.metrics.bootstrap import document_weights
 from scripts.monosem.models import sites
-from scripts.monosem.sae.model import open_sae
+from scripts.monosem.sae.model import open_sae, silenced
 from scripts.monosem.text import corpus
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import TokenStream, kept_positions, load_tokens
@@ -111,14 +111,14 @@ class World:
 
 @torch.inference_mode()
 def neurons(subject: Subject, stream: TokenStream, starts: Integer[np.ndarray, " windows"]) -> Float[np.ndarray, "n d"]:
-    """Activations of the subject's site at the kept positions of some windows."""
+    """Activations of the subject's site at the kept positions of some windows, 0 where its autoencoder does not read."""
     at_once, parts = max(1, BATCH_TOKENS // subject.context), []
     for begin in range(0, len(starts), at_once):
         tokens = stream.tokens[starts[begin : begin + at_once, None] + np.arange(subject.context)].astype(np.int64)
         kept = torch.from_numpy(kept_positions(tokens, stream.eos_token_id, subject.drop_first_position))
         ids = torch.from_numpy(tokens).to(subject.model.device)
         x = sites.capture(subject.model, subject.site, ids, stream.eos_token_id)
-        parts.append(x[kept.to(x.device)].float().cpu().numpy())
+        parts.append(silenced(subject.sae, x[kept.to(x.device)].float()).cpu().numpy())
     return np.concatenate(parts)
 
 

@@ -22,6 +22,7 @@ from scripts.monosem.evaluation.latents.logit_weights import logit_weights, reas
 from scripts.monosem.evaluation.latents.text_rows import Text, read_rows
 from scripts.monosem.evaluation.latents.unit_activations import Subject, open_subject
 from scripts.monosem.metrics import correlation
+from scripts.monosem.sae.model import silenced
 from scripts.monosem.text import corpus
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import load_tokens
@@ -253,7 +254,10 @@ def describe_features(
         tokenizer=load_tokenizer(tokenizer_path),
         text=text,
         codes={split: codes.matrix(split).tocsc() for split in splits},
-        x={split: read_rows(subject.model, subject.site, text, split) for split in splits},
+        x={
+            split: silenced(subject.sae, torch.from_numpy(read_rows(subject.model, subject.site, text, split))).numpy()
+            for split in splits
+        },
         tokens=text.tokens("test"),
         labels=text.labels("test"),
         counts=counts,

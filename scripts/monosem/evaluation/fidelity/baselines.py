@@ -4,8 +4,9 @@ Each of them, and each SAE, is a `Reconstructor`: activations in, reconstruction
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -174,5 +175,7 @@ def make_baselines(
         }
     if neighbour is not None:
         hook = neighbour.cfg["metadata"]["hook_name"]
-        made["other_layer_sae"] = sae_reconstructor(neighbour, f"the SAE of {hook}, applied here; at its own L0")
+        # its own site's norm limit says nothing about the norms of this one
+        everywhere = replace(neighbour, norm_limit=math.inf)
+        made["other_layer_sae"] = sae_reconstructor(everywhere, f"the SAE of {hook}, applied here; at its own L0")
     return made

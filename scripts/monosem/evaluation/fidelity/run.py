@@ -164,6 +164,8 @@ def evaluate(
     Raises: IdentityViolated.
     """
     starts = windows(stream, settings.context, settings.tokens, derive_seed(settings.seed, "evaluation windows"))
+    # the settings say which tokens are replaced; what is left is encoded whatever its norm
+    saes = {name: replace(sae, norm_limit=inf) for name, sae in saes.items()}
     everything = {name: sae_reconstructor(sae, name) for name, sae in saes.items()} | dict(controls)
     untouched, also_excluded = (empty_sums(everything, site.d, latents) for latents in (True, False))
     n_docs, size, token_norms, again = len(stream.documents) - 1, settings.batch_size, TokenNorms(), []

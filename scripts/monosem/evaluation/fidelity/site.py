@@ -218,7 +218,7 @@ def evaluate_site(
         context=manifest["context"],
         drop_first_position=manifest["drop_first_position"],
         seed=seed,
-        norm_limit=manifest["norm_limit"] or math.inf,
+        norm_limit=manifest.get("norm_limit") or math.inf,
     )
     centre = torch.tensor(manifest["mean"], dtype=torch.float32, device=device)
     baselines = baselines_of(inputs, load_tokens(tokens_folder, "train"), centre, seed, device)
@@ -232,7 +232,7 @@ def evaluate_site(
     if evaluated.with_excluded is not None:
         with_excluded = summarise(evaluated.with_excluded, *drawn).fidelity
     arrays = latent_arrays(inputs.saes, evaluated.sums.tallies, summary.n_tokens)
-    norms = evaluated.norms.summary(manifest["exclude_norm_above"], manifest["norm_limit"])
+    norms = evaluated.norms.summary(manifest.get("exclude_norm_above"), manifest.get("norm_limit"))
     if norms.n_excluded:
         job.say(
             f"{norms.n_excluded:,} tokens have norms above {norms.exclude_norm_above:g} times the median and pass "

@@ -20,7 +20,7 @@ from scripts.monosem.evaluation.interventions.document import NextToken
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.models import splice
 from scripts.monosem.models.sites import Site
-from scripts.monosem.sae.model import Sae, encode
+from scripts.monosem.sae.model import Sae, encode, reads
 from scripts.monosem.text import bpe
 
 SCRIPTS = {
@@ -30,7 +30,7 @@ SCRIPTS = {
 RUNS = {"dna": r"[ACGT]{8,}", "base64": r"(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*\d)[A-Za-z0-9+/]{16,}={0,2}"}
 
 CONVENTIONS = {
-    "pinned": "x' = x + (value - f) W_dec[i] at every position but the first",
+    "pinned": "x' = x + (value - f) W_dec[i] at every position but the first, tokens above the norm limit untouched",
     "value": "dose times the latent's largest activation on the same tokens of the validation split for all latents",
     "share": "characters of the continuation in Arabic or Hebrew script, of all that are not white space; or in runs "
     "of 8 or more letters ACGT; or in runs of 16 or more base64 characters, a capital and a digit among them",
@@ -51,12 +51,15 @@ def context_share(text: str, context: str) -> float:
 def delta(
     sae: Sae | None, x: Float[Tensor, "n d"], latent: Int[Tensor, " n"], value: Float[Tensor, " n"]
 ) -> Float[Tensor, "n d"]:
-    """Change of each row by which its latent (without an autoencoder: its neuron) has the value."""
+    """Change of each row by which its latent (without an autoencoder: its neuron) has the value.
+
+    0 for rows above the autoencoder's norm limit, which pass through as they do where fidelity is measured.
+    """
     if sae is None:
         now = x.gather(1, latent[:, None])
         return torch.zeros_like(x).scatter_(1, latent[:, None], value[:, None].to(x.dtype) - now)
     now = encode(sae, x).gather(1, latent[:, None])[:, 0]
-    return (value - now)[:, None] * sae.W_dec[latent]
+    return ((value - now) * reads(sae, x))[:, None] * sae.W_dec[latent]
 
 
 @dataclass(frozen=True)

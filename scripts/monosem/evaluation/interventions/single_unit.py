@@ -37,7 +37,7 @@ from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import load_tokens
 
 CONVENTIONS = {
-    "latent": "x' = x + (value - f) W_dec[i] at every position but the first",
+    "latent": "x' = x + (value - f) W_dec[i] at every position but the first, tokens above the norm limit untouched",
     "neuron": "x' = x with dimension i at the value, at every position but the first",
     "dose": "multiple of the unit's own largest activation on the validation text; 0 ablates it",
     "change_nats": "cross-entropy of the token, pinned less free; the first token has nothing changed before it",

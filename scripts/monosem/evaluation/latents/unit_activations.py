@@ -15,7 +15,7 @@ from scripts.monosem.models.load import load_model
 from scripts.monosem.models.model_folder import weights_sha256
 from scripts.monosem.models.sites import Site
 from scripts.monosem.sae.kernels.sparse import Codes
-from scripts.monosem.sae.model import Sae, encode_active, open_sae
+from scripts.monosem.sae.model import Sae, encode_active, open_sae, silenced
 from scripts.monosem.text.tokens import TokenStream, kept_positions
 
 DENSE_NUMBERS = 2**23  # pre-activations in flight: 32 MB of float32
@@ -60,7 +60,7 @@ class Block:
     kept: Bool[np.ndarray, "windows context"]
     """Positions that are read."""
     neurons: Float[Tensor, "n d"]
-    """Activations at kept positions."""
+    """Activations at kept positions; 0 where the autoencoder does not read, so that both kinds are silent there."""
     codes: Codes
     """Latents at kept positions, sparse."""
 
@@ -109,7 +109,8 @@ def read_blocks(subject: Subject, stream: TokenStream, starts: Integer[np.ndarra
             continue
         on_device = torch.from_numpy(tokens).to(subject.model.device)
         x = sites.capture(subject.model, subject.site, on_device, stream.eos_token_id)[torch.from_numpy(kept)].float()
-        yield Block(chosen, tokens, stream.labels[places], kept, x, encode_active(subject.sae, x))
+        codes = encode_active(subject.sae, x)
+        yield Block(chosen, tokens, stream.labels[places], kept, silenced(subject.sae, x), codes)
 
 
 def kept_labels(

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from scripts.monosem.models.sites import Site, capture_all
-from scripts.monosem.sae.model import Sae, encode
+from scripts.monosem.sae.model import Sae, encode, silenced
 from scripts.monosem.text import bpe
 from scripts.monosem.text.visible import visible
 
@@ -38,7 +38,7 @@ def read_text(
     ids = [eos_token_id, *bpe.cut(tokenizer.encode(text, add_special_tokens=False).ids, context - 1, f"{text[:30]!r}")]
     (caught,) = capture_all(model, [site], torch.tensor([ids], device=model.device))
     x = caught[0, 1:].float()
-    neurons, latents = x.cpu().numpy(), encode(sae, x).cpu().numpy()
+    neurons, latents = silenced(sae, x).cpu().numpy(), encode(sae, x).cpu().numpy()
     names = pieces(tokenizer, ids[1:])
     best, best_neurons = strongest(latents, max(TOP_LATENTS, SHOWN)), strongest(neurons, SHOWN)
     return {

@@ -105,43 +105,52 @@ def latents(
     return Population(what, model, site, **rows, read=read_latents(sae), directions=sae.W_dec)
 
 
-def neurons(model: nn.Module, site: Site, x: Mapping[str, Float[np.ndarray, "n d"]]) -> Population:
-    """Neurons of the site, or its dimensions, where they are above 0."""
+def neurons(model: nn.Module, site: Site, sae: Sae, x: Mapping[str, Float[np.ndarray, "n d"]]) -> Population:
+    """Neurons of the site, or its dimensions, where they are above 0 and the autoencoder reads."""
 
     def read(x: Float[Tensor, "n d"], unit: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-        return x.gather(1, unit[:, None])[:, 0].relu()
+        return sae_model.silenced(sae, x).gather(1, unit[:, None])[:, 0].relu()
 
-    # most sites are nowhere below 0: no copy then
-    rows = {split: Rows(values if values.min() >= 0 else np.maximum(values, 0)) for split, values in x.items()}
+    rows = {}
+    for split, values in x.items():
+        values = sae_model.silenced(sae, torch.from_numpy(values)).numpy()
+        # most sites are nowhere below 0: no copy then
+        rows[split] = Rows(values if values.min() >= 0 else np.maximum(values, 0))
     axes = torch.eye(site.d, device=model.device)
     return Population("neurons of the site, where they are above 0", model, site, **rows, read=read, directions=axes)
 
 
 def rotated_neurons(
-    model: nn.Module, site: Site, x: Mapping[str, Float[np.ndarray, "n d"]], seed: int
+    model: nn.Module, site: Site, sae: Sae, x: Mapping[str, Float[np.ndarray, "n d"]], seed: int
 ) -> Population:  # fmt: skip
-    """ReLU of the activations about their mean in a random orthonormal basis."""
+    """ReLU of the activations about their mean in a random orthonormal basis, where the autoencoder reads."""
     random = np.random.default_rng(derive_seed(seed, "random rotation"))
     basis = np.linalg.qr(random.standard_normal((site.d, site.d)))[0].astype(np.float32)
-    mean = x["validation"].mean(0)
-    rows = {split: Rows(np.maximum((values - mean) @ basis, 0)) for split, values in x.items()}
+    read_by_sae = {split: sae_model.reads(sae, torch.from_numpy(values)).numpy() for split, values in x.items()}
+    mean = x["validation"][read_by_sae["validation"]].mean(0)
+    rows = {
+        split: Rows(np.maximum((values - mean) @ basis, 0) * read_by_sae[split][:, None]) for split, values in x.items()
+    }
     centre, axes = torch.from_numpy(mean).to(model.device), torch.from_numpy(basis.T.copy()).to(model.device)
 
     def read(x: Float[Tensor, "n d"], unit: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-        return ((x - centre) * axes[unit]).sum(-1).relu()
+        return ((x - centre) * axes[unit]).sum(-1).relu() * sae_model.reads(sae, x)
 
     what = "ReLU of the activations about their mean in a random orthonormal basis"
     return Population(what, model, site, **rows, read=read, directions=axes)
 
 
 def random_latents(
-    model: nn.Module, site: Site, x: Mapping[str, Float[np.ndarray, "n d"]], d_sae: int, k: int, seed: int
+    model: nn.Module, site: Site, sae: Sae, x: Mapping[str, Float[np.ndarray, "n d"]], k: int, seed: int
 ) -> Population:  # fmt: skip
-    """A TopK dictionary that was never trained: random unit directions about the mean, the k best per token."""
-    centre = torch.from_numpy(x["validation"].mean(0)).to(model.device)
-    sae = sae_model.untrained(centre, d_sae, k, derive_seed(seed, "random dictionary"))
-    codes = {split: encode_csr(sae, values).astype(np.float32) for split, values in x.items()}
-    return latents(f"{d_sae} random unit directions, the {k} best per token", model, site, sae, codes)
+    """A TopK dictionary that was never trained: as many random unit directions as the autoencoder has latents, about
+    the mean of what it reads, the k best per token.
+    """
+    validation = torch.from_numpy(x["validation"])
+    centre = validation[sae_model.reads(sae, validation)].mean(0).to(model.device)
+    random = sae_model.untrained(centre, sae.d_sae, k, derive_seed(seed, "random dictionary"), sae.norm_limit)
+    codes = {split: encode_csr(random, values).astype(np.float32) for split, values in x.items()}
+    return latents(f"{sae.d_sae} random unit directions, the {k} best per token", model, site, random, codes)
 
 
 def draw(population: Population, n: int, seed: int) -> Sample:

@@ -62,9 +62,9 @@ def populations_of(
     x = {split: read_rows(model, site, text, split) for split in SPLITS}
     made = {
         "latents": populations.latents("latents of the autoencoder", model, site, subject.sae, matrices),
-        "neurons": populations.neurons(model, site, x),
-        "rotated": populations.rotated_neurons(model, site, x, seed),
-        "random": populations.random_latents(model, site, x, codes.d_sae, max(1, round(l0)), seed),
+        "neurons": populations.neurons(model, site, subject.sae, x),
+        "rotated": populations.rotated_neurons(model, site, subject.sae, x, seed),
+        "random": populations.random_latents(model, site, subject.sae, x, max(1, round(l0)), seed),
     }
     if control is not None and control_codes is not None:
         for split in SPLITS:

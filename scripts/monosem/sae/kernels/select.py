@@ -83,7 +83,7 @@ def codes_above(
     fill(first, last) is called before these rows of `pre` are looked at (CPU).
     """
     n, d_sae = pre.shape
-    if not is_compiled(pre):
+    if not n or not is_compiled(pre):
         return _positions_above(pre, bound, share)
     bounds = torch.as_tensor(bound, dtype=_wide(pre.dtype)).expand(d_sae)
     bits, keys = as_integers(pre), _ordered_integers(bounds, pre.dtype).numpy()

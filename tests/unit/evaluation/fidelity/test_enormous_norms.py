@@ -20,13 +20,7 @@ from scripts.monosem.text.tokens import kept_positions, load_tokens
 from tests.helpers import evaluation_world as world
 
 EVALUATION = {"tokens": 2000, "bootstrap": 50, "reference": "random"}
-TOKEN, EVERY = 49, 301
-
-
-def enlarge(model):
-    model.config.tie_word_embeddings = False
-    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone(), requires_grad=False)
-    model.transformer.wte.weight[TOKEN] *= 300
+EVERY = 301
 
 
 def evaluate(folders):
@@ -37,7 +31,7 @@ def evaluate(folders):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    return world.make_world(tmp_path_factory.mktemp("huge"), world.RESIDUAL, enlarge, EVERY)
+    return world.make_world(tmp_path_factory.mktemp("huge"), world.RESIDUAL, world.enlarge, EVERY)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +50,7 @@ def test_the_extraction_leaves_it_out_and_counts_it(folders):
 
 
 def test_nothing_is_excluded_where_it_is_kept_and_a_sentence_warns(tmp_path, capsys):
-    folders = world.make_world(tmp_path, world.RESIDUAL, enlarge, 701, None)
+    folders = world.make_world(tmp_path, world.RESIDUAL, world.enlarge, 701, None)
     manifest = open_activations(folders["activations"]).manifest
     assert (manifest["n_tokens"], manifest["n_excluded"], manifest["norm_limit"]) == (1000, 0, None)
     result, *_ = evaluate(folders)
@@ -73,7 +67,7 @@ def test_fidelity_with_it_and_without_equals_a_plain_recomputation(folders, eval
     starts = fidelity_run.windows(stream, world.CONTEXT, 2000, fidelity_run.derive_seed(0, "evaluation windows"))
     tokens = torch.from_numpy(stream.tokens[starts[:, None] + np.arange(world.CONTEXT)].astype(np.int64))
     kept = kept_positions(tokens, 0, True)
-    enormous = kept & (tokens == TOKEN)
+    enormous = kept & (tokens == world.ENORMOUS)
     assert np.array_equal(arrays["excluded"], enormous) and np.array_equal(arrays["kept"], kept)
     assert result.norms.n_excluded == int(enormous.sum()) > 0
     x, targets = sites.capture(model, site, tokens), tokens[:, 1:]

@@ -1,5 +1,7 @@
 """Scores of made units: a planted pattern is found, a unit that is a token scores 1, on permuted text it scores 0."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,11 @@ from scripts.monosem.evaluation.scores.scoring import Material, SplitRows
 from scripts.monosem.evaluation.scores.token_vectors import TokenVectors, token_vectors
 from scripts.monosem.evaluation.scores.trie import Backwards
 from scripts.monosem.models.sites import Site
+from scripts.monosem.sae import model as sae_model
 
 VOCAB, EOS, N = 40, 0, 6000
 BIGRAM, TOKEN, PAIRED = 0, 1, 2
+SAE = sae_model.untrained(torch.zeros(3), 16, 2, 0, norm_limit=float("inf"))
 
 
 def fire(tokens):
@@ -135,7 +139,7 @@ def test_only_live_units_are_drawn():
 def test_rotated_neurons_and_their_reader_agree():
     random = np.random.default_rng(0)
     x = {split: random.normal(size=(50, 3)).astype(np.float32) for split in ("validation", "test")}
-    rotated = populations.rotated_neurons(Model(), SITE, x, 0)
+    rotated = populations.rotated_neurons(Model(), SITE, SAE, x, 0)
     unit = np.tile(np.arange(3), 50)[:50]
     read = rotated.read(torch.from_numpy(x["test"]), torch.from_numpy(unit)).numpy()
     assert read == pytest.approx(rotated.test.values[np.arange(50), unit], abs=1e-5)
@@ -144,11 +148,36 @@ def test_rotated_neurons_and_their_reader_agree():
 
 def test_random_latents_have_the_wanted_number_per_token():
     x = {split: np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32) for split in ("validation", "test")}
-    made = populations.random_latents(Model(), SITE, x, 16, 2, 0)
+    made = populations.random_latents(Model(), SITE, SAE, x, 2, 0)
     assert made.test.fired().sum() <= 80 and made.test.fired().sum() > 60
     rows, values = made.test.column(int(made.test.fired().argmax()))
     unit = torch.full((len(rows),), int(made.test.fired().argmax()))
     assert made.read(torch.from_numpy(x["test"][rows]), unit).numpy() == pytest.approx(values, abs=1e-5)
+
+
+def test_no_unit_of_a_population_fires_above_the_norm_limit():
+    x = {split: np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32) for split in ("validation", "test")}
+    ordinary = {split: values.copy() for split, values in x.items()}
+    for values in x.values():
+        values[5] *= 1000
+    sae = replace(SAE, norm_limit=100.0)
+    made = {
+        "neurons": (populations.neurons(Model(), SITE, each, rows) for each, rows in ((sae, x), (SAE, ordinary))),
+        "rotated": (populations.rotated_neurons(Model(), SITE, sae, rows, 0) for rows in (x, x)),
+        "random": (populations.random_latents(Model(), SITE, sae, rows, 2, 0) for rows in (x, x)),
+    }
+    for name, (population, plain) in made.items():
+        fired = {split: [row for unit in range(3) for row in getattr(population, split).column(unit)[0]] for split in x}
+        assert 5 not in fired["validation"] + fired["test"] and len(fired["test"]) > 10, name
+        assert not population.read(torch.from_numpy(x["test"][[5] * 3]), torch.arange(3)).any(), name
+        ordinary_rows = np.arange(40) != 5
+        if name == "neurons":
+            assert np.array_equal(population.test.values[ordinary_rows], plain.test.values[ordinary_rows])
+    about = x["validation"][np.arange(40) != 5].mean(0)  # the mean that rotation and random dictionary are about
+    rotated = populations.rotated_neurons(Model(), SITE, sae, x, 0)
+    assert rotated.test.values[0] == pytest.approx(
+        np.maximum((x["test"][0] - about) @ rotated.directions.numpy().T, 0), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("positive, negative, share", [([3, 2], [1, 0], 1), ([1, 0], [3, 2], 0), ([1, 1], [1, 1], 0.5)])
