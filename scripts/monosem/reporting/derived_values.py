@@ -81,11 +81,11 @@ def contexts(scored: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, flo
     return worst
 
 
-def derive(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Derived numbers of one result: `frontier` of a fidelity.json, `summary` of a contexts.json."""
-    if "runs" in document and "baselines" in document:
+def derive(name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Derived numbers of the result of a name: `frontier` of a fidelity.json, `summary` of a contexts.json."""
+    if name == "fidelity.json":
         swept = in_sweeps(document)
         return {"frontier": frontier({name: run for name, run in document["runs"].items() if name not in swept})}
-    if document.get("contexts"):
+    if name == "contexts.json" and document.get("contexts"):
         return {"summary": contexts(document["contexts"])}
     return {}

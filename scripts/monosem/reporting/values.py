@@ -10,8 +10,10 @@ from typing import Any
 from scripts.monosem.core import artefacts
 from scripts.monosem.reporting import derived_values
 
-NOT_NUMBERS = {"examples", "match_examples", "ranking", "top_tokens", "logit_weights"}
-"""Parts of results that describe single units: the report's cards show them, they are no numbers of the run."""
+NOT_NUMBERS = {"examples", "match_examples", "ranking", "top_tokens", "logit_weights", "by_interval"}
+"""Parts of results that describe single units, or curves: cards and figures show them, they are no numbers of the run."""
+NAMED_BY_CONFIGURATION = {"runs", "sweeps", "sets", "cases", "contexts", "peers"}
+"""Parts of results whose keys a configuration chooses: none of them is a spelling of another."""
 
 UNITS = (
     ("nats_per_token", "nats per token"),
@@ -77,7 +79,7 @@ def collect(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
     table = {}
     for path in paths:
         document = artefacts.read_json(path)
-        for name, value in flatten(document | derived_values.derive(document)).items():
+        for name, value in flatten(document | derived_values.derive(Path(path).name, document)).items():
             key = f"{artefacts.key_prefix(path)}:{name}"
             table[key] = {
                 "value": value,
@@ -134,6 +136,23 @@ class Values:
             return None
         self.used.add(key)
         return self.table[key].value
+
+    def misspelt(self, key: str) -> bool:
+        """True if a key fails at a part for which its file has a name of nearly the same letters.
+
+        A file that is not there, or a part that resembles none, is left out of a configuration instead.
+        """
+        file, _, path = key.partition(":")
+        known = [each.removeprefix(f"{file}:").split("/") for each in self.table if each.startswith(f"{file}:")]
+        parts = path.split("/")
+        for depth, part in enumerate(parts):
+            names = {each[depth] for each in known if len(each) > depth}
+            known = [each for each in known if len(each) > depth and fnmatch.fnmatchcase(each[depth], part)]
+            if not known:
+                alike = difflib.get_close_matches(part, names, n=1, cutoff=0.7)
+                chosen = depth > 0 and parts[depth - 1] in NAMED_BY_CONFIGURATION
+                return bool(alike) and not chosen and abs(len(alike[0]) - len(part)) <= 2
+        return False
 
     def minus(self, key: str, other: str) -> float | None:
         """Difference of two numbers; None where one is missing or undefined."""

@@ -1,5 +1,8 @@
 """Numbers of a run in one table, and those that compare several runs."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from scripts.monosem.core.artefacts import key_prefix, source_of
@@ -26,6 +29,27 @@ def test_keys_name_their_file(tmp_path, monkeypatch):
     assert all(source_of(key) == row["source"] for key, row in table.items())
     assert key_prefix(source_of("models/a/training:x")) == "models/a/training"
     assert unit_of("a:b/wall_s") == "s" and unit_of("a:cosine") == ""
+
+
+def test_numbers_are_derived_from_the_file_of_a_name_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bins = [{"lower": low, "upper": low + 1, "n_tokens": 4, "in_context_share": 0.5} for low in (0, 1)]
+    unit = {"specificity_by_activation": bins}
+    scored = {"latent": unit, "neuron": unit, "controls": {"shuffled_labels": unit}}
+    for name, document in {
+        "contexts": {"contexts": {"dna": scored}},
+        "cases": {"contexts": ["dna"], "runs": {}, "baselines": {}},
+    }.items():
+        Path(f"results/evaluation/m/{name}.json").parent.mkdir(parents=True, exist_ok=True)
+        Path(f"results/evaluation/m/{name}.json").write_text(json.dumps(document))
+    table = collect([f"results/evaluation/m/{name}.json" for name in ("contexts", "cases")])
+    assert table["evaluation/m/contexts:summary/latent/upper_half_specificity"]["value"] == 0.5
+    assert not [key for key in table if key.startswith("evaluation/m/cases")]
+
+
+def test_curves_over_intervals_are_no_numbers_of_the_run():
+    rows = [{"value": 0.1, "low": 0.0, "high": 0.2, "n": 3}]
+    assert flatten({"raw": {"scores": {"f1": {"value": 1.0}}, "by_interval": {"f1": rows}}}) == {"raw/scores/f1/value": 1.0}
 
 
 def run(architecture="topk", d_sae=8, k=4, l0=4.0, added=0.2, l1=None, vectors=1000) -> dict:

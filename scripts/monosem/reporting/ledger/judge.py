@@ -85,7 +85,7 @@ def check_claim(claim: Claim, values: Values, stand_ins: Collection[str] = ()) -
     ours = judge(claim, claim.subject, (), values)
     controls = tuple(judge(claim, control.subject, control.breaks, values) for control in claim.controls)
     missing = values.missing - before
-    if missing and claim.optional:
+    if missing and claim.optional and not any(map(values.misspelt, missing)):
         values.missing -= missing
         return row(("not attempted", f"{claim.optional} is not in this configuration"), None, ())
     return row(verdict(ours, controls, claim.kind == "claim"), ours, controls)
@@ -95,7 +95,7 @@ def check_claims(claims: Sequence[Claim], values: Values, stand_ins: Collection[
     """All claims with verdicts, and how many of each there are.
 
     Raises: ArtefactError for a duplicate id; MissingValues listing every key that a claim reads
-    and no result has.
+    and no result has; of an optional claim, where one of them is misspelt.
     """
     ids = [claim.id for claim in claims]
     if repeated := sorted({each for each in ids if ids.count(each) > 1}):

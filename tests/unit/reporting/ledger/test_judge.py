@@ -41,14 +41,16 @@ def make_values(**subjects: tuple[float | None, float | None, float | None]) -> 
     return Values({key: {"value": v, "unit": "", "source": source_of(key)} for key, v in numbers.items()}, ROLES)
 
 
+CLAIM = {
+    "id": "a", "sentence": "s", "work": "w", "section": "s", "chapter": "one_layer",
+    "published": (printed("x", 0.5),),
+}  # fmt: skip
+
+
 def make_claim(**changes) -> Claim:
     """x is at least 0.5, and the other's is not."""
-    fields = {
-        "id": "a", "sentence": "s", "work": "w", "section": "s", "chapter": "one_layer",
-        "published": (printed("x", 0.5),), "subject": OURS, "controls": (Control(OTHER, ("x",)),),
-    }  # fmt: skip
 
-    @claim(**fields | changes)
+    @claim(**CLAIM | {"subject": OURS, "controls": (Control(OTHER, ("x",)),)} | changes)
     def predicate(of: Measured) -> list[Part]:
         return [Part("x", of("x", "documents"), at_least(0.5))]
 
@@ -118,6 +120,33 @@ def test_an_optional_claim_without_its_values_is_not_attempted():
     values = make_values(other=BAD)
     row = check_claims([make_claim(optional="a second width")], values).claims[0]
     assert row.verdict == "not attempted" and "a second width" in row.reason and not values.missing
+
+
+@pytest.mark.parametrize("at, misspelt", [
+    ("{scores}:ours", "xx"),  # an operand
+    ("{scores}:orus", "x"),  # a part of its path
+])  # fmt: skip
+def test_a_misspelt_operand_of_an_optional_claim_is_an_error(at, misspelt):
+    @claim(**CLAIM | {"subject": Subject("ours", at), "optional": "a second width"})
+    def predicate(of: Measured) -> list[Part]:
+        return [Part("quantity", of(f"quantity_{misspelt}"), at_least(0.5))]
+
+    values = Values(
+        {
+            f"evaluation/m/scores:{subject}/quantity_x": {"value": 1.0, "unit": "", "source": ""}
+            for subject in ("ours", "other")
+        },
+        ROLES,
+    )
+    with pytest.raises(MissingValues, match="the nearest existing key: evaluation/m/scores:ours/quantity_x"):
+        check_claims([predicate], values)
+
+
+@pytest.mark.parametrize("at", ["(no scores):ours", "{scores}:frontier", "{scores}:runs/topk-25"])
+def test_an_absent_file_part_or_run_of_an_optional_claim_is_not_attempted(at):
+    values = make_values(**{"runs/topk-256": GOOD, "other": BAD})
+    row = check_claims([make_claim(optional="a second width", subject=Subject("ours", at))], values).claims[0]
+    assert row.verdict == "not attempted" and not values.missing
 
 
 def test_duplicate_ids_are_refused():
