@@ -8,7 +8,6 @@ from scripts.monosem.reporting.values import Values
 from scripts.monosem.workflow import plan, roles, sweeps
 from tests.helpers import configuration, ledger_checks
 
-
 NOT_IN_THE_SMOKE_RUN = {
     "superposition-in-larger-models", "phase-diagram-of-three", "first-order-transition-of-three",
     "end-of-superposition-of-three", "absolute-value-exact", "relu-recovers-sparse-combinations",

@@ -11,7 +11,7 @@ from scripts.monosem.core import artefacts
 from scripts.monosem.reporting import derived_values
 
 NOT_NUMBERS = {"examples", "match_examples", "ranking", "top_tokens", "logit_weights", "by_interval"}
-"""Parts of results that describe single units, or curves: cards and figures show them, they are no numbers of the run."""
+"""Parts of results that describe single units, or curves: cards and figures show them, and they are no numbers."""
 NAMED_BY_CONFIGURATION = {"runs", "sweeps", "sets", "cases", "contexts", "peers"}
 """Parts of results whose keys a configuration chooses: none of them is a spelling of another."""
 

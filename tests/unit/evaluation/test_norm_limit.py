@@ -122,7 +122,9 @@ def test_a_pinned_latent_leaves_the_token_untouched(subject):
     alone = tokens[:, :3]  # the only token behind the first that a pin could change is ordinary
     target = pin.Target(subject.model, subject.site, subject.sae)
     assert not torch.equal(pin.pinned_logits(target, alone, 0, 3.0), pin.pinned_logits(target, alone, None))
-    assert torch.equal(pin.pinned_logits(target, tokens[:, [0, 2]], 0, 3.0), pin.pinned_logits(target, tokens[:, [0, 2]], None))
+    assert torch.equal(
+        pin.pinned_logits(target, tokens[:, [0, 2]], 0, 3.0), pin.pinned_logits(target, tokens[:, [0, 2]], None)
+    )
 
 
 def test_a_batch_of_such_tokens_alone_is_evaluated(subject):
@@ -154,7 +156,5 @@ def test_a_manifest_without_a_limit_excludes_nothing(folders, tmp_path):
     for key in ("norm_limit", "exclude_norm_above", "n_excluded"):
         del manifest[key]
     artefacts.write_json(manifest, activations / "manifest.json")
-    result, *_ = fidelity_site.evaluate_site(
-        folders["model"], folders["tokens"], activations, [], evaluation, 0, "cpu"
-    )
+    result, *_ = fidelity_site.evaluate_site(folders["model"], folders["tokens"], activations, [], evaluation, 0, "cpu")
     assert (result.norms.n_excluded, result.norms.limit, result.norms.exclude_norm_above) == (0, None, None)

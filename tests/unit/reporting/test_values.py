@@ -49,7 +49,9 @@ def test_numbers_are_derived_from_the_file_of_a_name_alone(tmp_path, monkeypatch
 
 def test_curves_over_intervals_are_no_numbers_of_the_run():
     rows = [{"value": 0.1, "low": 0.0, "high": 0.2, "n": 3}]
-    assert flatten({"raw": {"scores": {"f1": {"value": 1.0}}, "by_interval": {"f1": rows}}}) == {"raw/scores/f1/value": 1.0}
+    assert flatten({"raw": {"scores": {"f1": {"value": 1.0}}, "by_interval": {"f1": rows}}}) == {
+        "raw/scores/f1/value": 1.0
+    }
 
 
 def run(architecture="topk", d_sae=8, k=4, l0=4.0, added=0.2, l1=None, vectors=1000) -> dict:

@@ -111,7 +111,7 @@ class World:
 
 @torch.inference_mode()
 def neurons(subject: Subject, stream: TokenStream, starts: Integer[np.ndarray, " windows"]) -> Float[np.ndarray, "n d"]:
-    """Activations of the subject's site at the kept positions of some windows, 0 where its autoencoder does not read."""
+    """Activations of the subject's site at the kept positions of some windows, 0 where its SAE does not read."""
     at_once, parts = max(1, BATCH_TOKENS // subject.context), []
     for begin in range(0, len(starts), at_once):
         tokens = stream.tokens[starts[begin : begin + at_once, None] + np.arange(subject.context)].astype(np.int64)
