@@ -9,6 +9,7 @@ from scipy import sparse
 
 from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.prompts import differential_latents
+from scripts.monosem.evaluation.prompts import words as words_of_prompts
 from scripts.monosem.evaluation.prompts.prompt_sets import summary as separation_summary
 from scripts.monosem.evaluation.representations import cka, compare, words
 from scripts.monosem.evaluation.representations.site_activations import SiteActivations, mlp_sites, stream_sites
@@ -78,8 +79,15 @@ def prompts(folder: Path, model: str, site: str, run: str) -> None:
         values[:, 2] = 0
         return differential_latents.Half(values / 2, values, label)
 
-    found, masks = differential_latents.compare_with_baseline(half(), half(), 0.9, 0.05, 5, 0)
-    found = replace(found, ranking=tuple(replace(row, strongest_on=("·a", "⏎")) for row in found.ranking))
+    halves = half(), half()
+    found, masks = differential_latents.compare_with_baseline(*halves, 0.9, 0.05, 5, 0)
+    texts = tuple(f"{'glad' if of_set else 'plain'} {row}" for row, of_set in enumerate(halves[0].label))
+    read = [words_of_prompts.Prompts(each, texts, rng.normal(size=(16, 3))) for each in halves]
+    found = replace(
+        found,
+        ranking=tuple(replace(row, strongest_on=("·a", "⏎")) for row in found.ranking),
+        beside_words=words_of_prompts.beside_words(*read, masks["tested"], found.ranking[0].latent, 0),
+    )
     arrays = {f"happy.{name}": mask for name, mask in masks.items()}
     for pooling in differential_latents.POOLINGS:
         arrays |= {f"happy.{pooling}.{side}": rng.random(20) for side in ("set", "baseline")}

@@ -1,6 +1,8 @@
 """Contents of prompts.json. No torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from scripts.monosem.evaluation.dictionaries.document import Estimate
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,18 @@ class RankedLatent:
     """Tokens of the set's prompts on which it is largest, one per prompt."""
 
 
+@dataclass(frozen=True)
+class BesideWords:
+    """A latent, or a classifier of text, on the second half of the prompts; intervals over prompts."""
+
+    auc: Estimate
+    """Area under the ROC curve."""
+    over_words: Estimate
+    """The same less that of the classifier of word counts, on the same prompts."""
+    over_embeddings: Estimate
+    """The same less that of the classifier of mean embeddings."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SetComparison:
     """One set of prompts against the baseline."""
@@ -68,6 +82,8 @@ class SetComparison:
     top_mean_correlation_shuffled: float | None = None
     """The same with permuted labels."""
     ranking: tuple[RankedLatent, ...]
+    beside_words: dict[str, BesideWords] = field(default_factory=dict)
+    """"latent" (the first in rank), "words", "embeddings", "permuted_labels"; empty if no latent was tested."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import nn
 
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.evaluation.prompts import differential_latents
+from scripts.monosem.evaluation.prompts import differential_latents, words
 from scripts.monosem.evaluation.prompts.document import PromptSets, SetComparison, WeakestSet
 from scripts.monosem.evaluation.representations.texts import pieces
 from scripts.monosem.models import sites
@@ -25,16 +25,18 @@ from scripts.monosem.text import bpe
 from scripts.monosem.text.bpe import end_of_text_id, load_tokenizer
 
 PEAKS = 3  # tokens named per listed latent
+EMBEDDINGS = "blocks.0.hook_resid_pre"
+"""Site that has a token's embedding, and its position's."""
 
 
 @torch.inference_mode()
-def latents_of(
+def read_prompt(
     model: nn.Module, site: Site, sae: Sae, ids: list[int], eos_token_id: int
-) -> Float[np.ndarray, "tokens d_sae"]:
-    """Latents on every token of one prompt, which is read behind <|endoftext|>."""
+) -> tuple[Float[np.ndarray, "tokens d_sae"], Float[np.ndarray, " d_model"]]:
+    """Latents on every token of one prompt, which is read behind <|endoftext|>, and the mean of its embeddings."""
     tokens = torch.tensor([[eos_token_id, *ids]], device=model.device)
-    (x,) = capture_all(model, [site], tokens)
-    return encode(sae, x[0, 1:].float()).cpu().numpy()
+    embedded, x = capture_all(model, [sites.resolve(model, EMBEDDINGS), site], tokens)
+    return encode(sae, x[0, 1:].float()).cpu().numpy(), embedded[0, 1:].float().mean(0).cpu().numpy()
 
 
 def halves(n: int, seed: int) -> Bool[np.ndarray, " prompts"]:
@@ -50,6 +52,9 @@ class ReadSet:
     """Token ids of each prompt."""
     latents: list[Float[np.ndarray, "_ d_sae"]]
     """Latents on every token of each prompt."""
+    texts: list[str]
+    embeddings: Float[np.ndarray, "prompts d_model"]
+    """Mean over the tokens of each prompt."""
 
     def pooled(self, pooling: str) -> Float[np.ndarray, "prompts d_sae"]:
         """Mean, or maximum, over the tokens of each prompt."""
@@ -64,6 +69,14 @@ def half_of(chosen: ReadSet, baseline: ReadSet, in_half: Sequence[Bool[np.ndarra
         for pooling in differential_latents.POOLINGS
     )
     return differential_latents.Half(*pooled, np.repeat([True, False], [mask.sum() for mask in in_half]))
+
+
+def prompts_of(chosen: ReadSet, baseline: ReadSet, in_half: Sequence[Bool[np.ndarray, " _"]]) -> words.Prompts:
+    """The same half with its texts and embeddings."""
+    both = list(zip((chosen, baseline), in_half, strict=True))
+    texts = tuple(part.texts[row] for part, mask in both for row in np.flatnonzero(mask))
+    embeddings = np.concatenate([part.embeddings[mask] for part, mask in both])
+    return words.Prompts(half_of(chosen, baseline, in_half), texts, embeddings)
 
 
 def compare_sets(
@@ -85,21 +98,26 @@ def compare_sets(
     for name, prompts in sets.items():
         whole = [tokenizer.encode(text, add_special_tokens=False).ids for text in prompts]
         ids = [bpe.cut(each, room, f"{name}: {text[:30]!r}") for text, each in zip(prompts, whole, strict=True)]
-        read[name] = ReadSet(ids, [latents_of(model, site, sae, each, eos_token_id) for each in ids])
+        latents, embeddings = zip(*(read_prompt(model, site, sae, each, eos_token_id) for each in ids), strict=True)
+        read[name] = ReadSet(ids, list(latents), prompts, np.stack(embeddings))
     job.say(f"{sum(map(len, sets.values()))} prompts of {len(sets)} sets read")
     second = {name: halves(len(prompts), derive_seed(seed, "prompt halves")) for name, prompts in sets.items()}
     results, arrays = {}, {}
     for name in (name for name in sets if name != baseline):
         parts = [
-            half_of(read[name], read[baseline], [second[who] == side for who in (name, baseline)])
+            prompts_of(read[name], read[baseline], [second[who] == side for who in (name, baseline)])
             for side in (False, True)
         ]
         result, masks = differential_latents.compare_with_baseline(
-            *parts, settings["always_on"], settings["false_discovery_rate"], settings["shuffles"],
-            derive_seed(seed, "prompts", name),
+            *(part.half for part in parts), settings["always_on"], settings["false_discovery_rate"],
+            settings["shuffles"], derive_seed(seed, "prompts", name),
         )  # fmt: skip
         ranking = (replace(row, strongest_on=strongest_on(row.latent, read[name], tokenizer)) for row in result.ranking)
-        results[name] = replace(result, ranking=tuple(ranking))
+        beside = {}
+        if result.ranking:
+            latent, drawn = result.ranking[0].latent, derive_seed(seed, "beside words", name)
+            beside = words.beside_words(*parts, masks["tested"], latent, drawn)
+        results[name] = replace(result, ranking=tuple(ranking), beside_words=beside)
         arrays |= {f"{name}.{mask}": values for mask, values in masks.items()}
         for pooling in differential_latents.POOLINGS:
             arrays[f"{name}.{pooling}.set"] = read[name].pooled(pooling).mean(0)
@@ -110,7 +128,7 @@ def compare_sets(
         model=model_folder.name,
         site=site.name,
         run=sae_folder.name,
-        conventions=differential_latents.CONVENTIONS,
+        conventions=differential_latents.CONVENTIONS | words.CONVENTIONS,
         baseline=baseline,
         false_discovery_rate=settings["false_discovery_rate"],
         always_on=settings["always_on"],

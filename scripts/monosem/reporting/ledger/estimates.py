@@ -7,7 +7,7 @@ from typing import Literal
 
 from scipy import stats
 
-Over = Literal["documents", "windows", "tokens", "units", "seeds", "samples", "exact", "one run"]
+Over = Literal["documents", "windows", "tokens", "units", "seeds", "samples", "prompts", "exact", "one run"]
 """Things that an interval is taken over. "exact": a closed form, an identity or a count of everything there is; "one
 run": a number of a single trained model or experiment, whose spread nobody has measured."""
 WITHOUT_INTERVAL = ("exact", "one run")

@@ -1,7 +1,7 @@
 """Claims of chapter 3, on the language model of that chapter."""
 
-from scripts.monosem.reporting.ledger.claim import Control, Measured, Part, Subject, claim, in_words, printed
-from scripts.monosem.reporting.ledger.estimates import at_least, at_most, extreme, map_value, minus
+from scripts.monosem.reporting.ledger.claim import Claim, Control, Measured, Part, Subject, claim, in_words, printed
+from scripts.monosem.reporting.ledger.estimates import above, at_least, at_most, extreme, map_value, minus
 from scripts.monosem.reporting.ledger.one_layer import ADDED, RECOVERED, baselines
 
 CHAPTER = {"chapter": "gpt2"}
@@ -214,3 +214,63 @@ def mood_features(of: Measured) -> list[Part]:
 )
 def register_features(of: Measured) -> list[Part]:
     return _confirmed(of, "documentation")
+
+
+OVER_WORDS = "area under the curve less that of word counts, weakest set"
+OVER_EMBEDDINGS = "the same less that of mean token embeddings"
+
+
+def _on_sets(name: str, kind: str, sets: tuple[str, ...]) -> Subject:
+    """A latent or classifier on the second half of the prompts of some sets."""
+    at = "{gpt2_prompts}:sets"
+    quantities = [f"{each}/beside_words/{kind}/{over}" for each in sets for over in ("over_words", "over_embeddings")]
+    return Subject(name, {each.replace(f"beside_words/{kind}/", ""): f"{at}/{each}" for each in quantities})
+
+
+def _beyond_words(claim_id: str, sets: tuple[str, ...], **fields) -> Claim:
+    """The latent that ranks first on one half of the prompts tells more of the other half than their words do."""
+
+    def predicate(of: Measured) -> list[Part]:
+        parts = ((OVER_WORDS, "over_words"), (OVER_EMBEDDINGS, "over_embeddings"))
+        return [
+            Part(text, extreme([of(f"{each}/{over}", "prompts") for each in sets], "smallest"), above(0), "fixed")
+            for text, over in parts
+        ]
+
+    return Claim(
+        **CHAPTER,
+        id=claim_id,
+        subject=_on_sets("the latent that ranks first", "latent", sets),
+        controls=(
+            Control(_on_sets("classifier of word counts", "words", sets), (OVER_WORDS,)),
+            Control(_on_sets("classifier of mean embeddings", "embeddings", sets), (OVER_EMBEDDINGS,)),
+            Control(
+                _on_sets("the latent that ranks first with permuted labels", "permuted_labels", sets),
+                (OVER_WORDS, OVER_EMBEDDINGS),
+            ),
+        ),
+        explanation="The classifiers see the prompts on which the latent was chosen and no others: words that they "
+        "have not seen tell them nothing, embeddings what the model knows of single tokens.",
+        predicate=predicate,
+        **fields,
+    )
+
+
+mood_beyond_words = _beyond_words(
+    "mood-beyond-words",
+    ("happy", "angry"),
+    work="Templeton et al. 2024",
+    sentence="A feature for the mood of a text tells more of it than the words do.",
+    section="Scaling Monosemanticity (abstract features), tested here on prompts",
+    optional="the sets happy and angry on an autoencoder of the chapter's model",
+    published=(in_words("features that fire on a concept, not on single words"),),
+)
+register_beyond_words = _beyond_words(
+    "register-beyond-words",
+    ("documentation",),
+    work="Bricken et al. 2023",
+    sentence="A feature for the kind of text tells more of it than the words do.",
+    section="Context features (tested here on prompts)",
+    optional="the set documentation on an autoencoder of the chapter's model",
+    published=(in_words("features that fire on one kind of text"),),
+)
