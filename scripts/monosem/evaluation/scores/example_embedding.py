@@ -4,10 +4,11 @@ After Paulo and Belrose 2025: a unit is easy to understand if its activating exa
 states of a language model. The judge here is a model that is none of those whose units are scored.
 """
 
-import numpy as np
-from jaxtyping import Float, Integer
+from collections.abc import Sequence
 
-from scripts.monosem.metrics.classification import auc
+import numpy as np
+from jaxtyping import Float
+
 from scripts.monosem.metrics.matching import unit_rows
 
 REFERENCES = 10
@@ -25,11 +26,13 @@ def similarity(
     return unit_rows(queries - mean) @ unit_rows(references - mean).mean(0)
 
 
-def score(similarities: Float[np.ndarray, " m"], n_activating: int) -> float:
-    """AUC of the similarities, of which the first are those of activating tokens."""
-    return float(auc(similarities[:, None], np.arange(len(similarities)) < n_activating)[0])
+def score(similarities: Float[np.ndarray, " m"], sizes: Sequence[int]) -> list[float | None]:
+    """Area under the ROC curve of each group of activating tokens, against the others; None for an empty group.
 
-
-def some(rows: Integer[np.ndarray, " k"], n: int, random: np.random.Generator) -> Integer[np.ndarray, " at_most_n"]:
-    """At most n of the rows, at random."""
-    return random.permutation(rows)[:n]
+    Args:
+        similarities: those of the groups, one after another, then those of tokens on which the unit does not fire.
+        sizes: of the groups.
+    """
+    *groups, others = np.split(similarities, np.cumsum(sizes))
+    above = [(group[:, None] > others).sum() + 0.5 * (group[:, None] == others).sum() for group in groups]
+    return [float(won / (len(g) * len(others))) if len(g) else None for won, g in zip(above, groups, strict=True)]

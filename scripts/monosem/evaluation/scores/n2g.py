@@ -69,7 +69,9 @@ def examples(sample: Sample, n: int, seed: int) -> Iterator[tuple[int, int, floa
     for place in range(len(sample.index)):
         rows, values = sample.column("validation", place)
         largest = np.argsort(-values, kind="stable")[: n // 2]
-        others = np.setdiff1d(np.arange(len(rows)), largest)
+        left = np.ones(len(rows), bool)
+        left[largest] = False
+        others = np.flatnonzero(left)
         for each in [*largest, *random.permutation(others)[: n - len(largest)]]:
             yield place, int(rows[each]), float(values[each])
 

@@ -88,6 +88,11 @@ class Sample:
         return replace(self, index=self.index[chosen], threshold=self.threshold[chosen])
 
 
+def by_column(values: Float[Tensor, "n units"]) -> Rows:
+    """Activations of all units, those of one unit side by side in memory: they are read unit by unit."""
+    return Rows(values.T.contiguous().numpy().T)  # several times as fast as numpy.asfortranarray
+
+
 def read_latents(sae: Sae) -> Read:
     """Reader of an autoencoder's latents."""
 
@@ -111,11 +116,7 @@ def neurons(model: nn.Module, site: Site, sae: Sae, x: Mapping[str, Float[np.nda
     def read(x: Float[Tensor, "n d"], unit: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
         return sae_model.silenced(sae, x).gather(1, unit[:, None])[:, 0].relu()
 
-    rows = {}
-    for split, values in x.items():
-        values = sae_model.silenced(sae, torch.from_numpy(values)).numpy()
-        # most sites are nowhere below 0: no copy then
-        rows[split] = Rows(values if values.min() >= 0 else np.maximum(values, 0))
+    rows = {split: by_column(sae_model.silenced(sae, torch.from_numpy(values)).relu()) for split, values in x.items()}
     axes = torch.eye(site.d, device=model.device)
     return Population("neurons of the site, where they are above 0", model, site, **rows, read=read, directions=axes)
 
@@ -128,8 +129,8 @@ def rotated_neurons(
     basis = np.linalg.qr(random.standard_normal((site.d, site.d)))[0].astype(np.float32)
     read_by_sae = {split: sae_model.reads(sae, torch.from_numpy(values)).numpy() for split, values in x.items()}
     mean = x["validation"][read_by_sae["validation"]].mean(0)
-    rows = {
-        split: Rows(np.maximum((values - mean) @ basis, 0) * read_by_sae[split][:, None]) for split, values in x.items()
+    rows = {  # transposed, so that the activations of one unit are side by side
+        split: Rows((np.maximum(basis.T @ (values - mean).T, 0) * read_by_sae[split]).T) for split, values in x.items()
     }
     centre, axes = torch.from_numpy(mean).to(model.device), torch.from_numpy(basis.T.copy()).to(model.device)
 

@@ -111,7 +111,7 @@ def n2g_scores(
 ) -> dict[str, float | None]:
     """Predicted against true activation over all n rows."""
     pair = (prediction.rows, prediction.values, rows, values.astype(np.float64), n)
-    hits = len(np.intersect1d(prediction.rows, rows, assume_unique=True))
+    hits = int((prediction.at(rows) > 0).sum())
     return {
         "n2g_pearson": rank.pearson_sparse_columns(*pair),
         "n2g_spearman": rank.spearman_sparse(*pair),
@@ -182,14 +182,9 @@ def score_unit(
         silent = silent[~np.isin(silent, rows)][: example_embedding.QUERIES]
         if len(silent):
             queries = [random.permutation(rows)[: example_embedding.QUERIES], *chosen]
-            apart = example_embedding.similarity(references, test.hidden[silent], material.hidden_mean)
-            alike = [
-                example_embedding.similarity(references, test.hidden[each], material.hidden_mean) for each in queries
-            ]
-            auc = [
-                example_embedding.score(np.concatenate([each, apart]), len(each)) if len(each) else None
-                for each in alike
-            ]
+            read = test.hidden[np.concatenate([*queries, silent])]
+            alike = example_embedding.similarity(references, read, material.hidden_mean)
+            auc = example_embedding.score(alike, [len(each) for each in queries])
             scores["embedding_auc"], by_interval["embedding_auc"] = auc[0], auc[1:]
     return scores, by_interval
 

@@ -211,8 +211,9 @@ def test_tokens_of_the_same_neighbours_are_near():
 def test_similarities_of_one_kind_are_told_apart():
     references, mean = np.array([[1.0, 0.0]]), np.zeros(2)
     similarity = example_embedding.similarity(references, np.array([[2.0, 0.1], [0.0, 1.0]]), mean)
-    assert example_embedding.score(similarity, 1) == 1
-    assert example_embedding.score(similarity[::-1].copy(), 1) == 0
+    assert example_embedding.score(similarity, [1]) == [1]
+    assert example_embedding.score(similarity[::-1].copy(), [1]) == [0]
+    assert example_embedding.score(np.array([3.0, 1, 2, 2, 1]), [1, 0, 2]) == [1, None, (0 + 0.5 + 0.5 + 1) / 4]
 
 
 def test_intervals_are_even_and_the_last_is_open():
