@@ -97,8 +97,9 @@ def random_codes(
 ) -> sparse.csr_matrix:  # fmt: skip
     """Latents of a dictionary that was never trained, of an autoencoder's width and L0, on the same rows."""
     k = min(max(1, round(codes.nnz / codes.shape[0])), sae.d_sae)
-    centre = torch.from_numpy(rows.mean(0)).to(sae.W_dec.device)
-    return csr.encode_csr(sae_model.untrained(centre, sae.d_sae, k, seed), rows)
+    read = sae_model.reads(sae, torch.from_numpy(rows)).numpy()
+    centre = torch.from_numpy(rows[read].mean(0)).to(sae.W_dec.device)
+    return csr.encode_csr(sae_model.untrained(centre, sae.d_sae, k, seed, sae.norm_limit), rows)
 
 
 def matched_summary(matched: dict[str, dict[str, Any]]) -> dict[str, float | None]:

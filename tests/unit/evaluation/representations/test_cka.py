@@ -37,7 +37,7 @@ def test_dictionaries_that_were_never_trained_are_matched_beside_the_latents(rng
     directions = {name: rng.normal(size=(24, 40)) for name in ("a", "b")}
     rows = {name: (f @ each).astype(np.float32) for name, each in directions.items()}
     codes = {name: sparse.csr_matrix(f) for name in rows}
-    sae = sae_model.untrained(torch.zeros(40), 24, 3, 0)
+    sae = sae_model.untrained(torch.zeros(40), 24, 3, 0, float("inf"))
     random = {name: compare.random_codes(sae, codes[name], x, seed) for seed, (name, x) in enumerate(rows.items())}
     l0 = f.astype(bool).sum(1).mean()
     assert all(
