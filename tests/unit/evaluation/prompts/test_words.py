@@ -18,8 +18,8 @@ def made(seed: int, telling: str) -> words.Prompts:
     values[:, 0] += 10 * LABEL
     embeddings = random.normal(size=(2 * N, 6))
     embeddings[:, 2] += 8 * LABEL * (telling == "embeddings")
-    said = np.where(LABEL, "joyful", "plain") if telling == "words" else np.full(2 * N, "plain")
-    texts = tuple(f"{word} {random.choice(['one', 'two', 'three'])}" for word in said)
+    first = np.where(LABEL, "joyful", "plain") if telling == "words" else np.full(2 * N, "plain")
+    texts = tuple(f"{word} {random.choice(['one', 'two', 'three'])}" for word in first)
     return words.Prompts(Half(values / 2, values, LABEL), texts, embeddings)
 
 
