@@ -226,7 +226,8 @@ def fidelity(root: Path, model: str, site: str, runs: list[str], twin: bool) -> 
         "baselines": {n: {"what": f"what {n} is"} | _fidelity_row(rng, *numbers[:1], numbers[1], zero, numbers[2], twin)
                       for n, numbers in ways.items()},
         "identities": {"sae_plus_error_ce_change_nats": 1e-7, "zero_reconstruction_recovered": 0.0,
-                       "identity_recovered": 1.0, "identity_kl_nats": 1e-9, "n_tokens": 4096},
+                       "identity_recovered": 1.0, "identity_kl_nats": 1e-9, "n_tokens": 4096,
+                       "token_rounding_nats": 2e-5},
         "sweeps": {n: to_json(seed_pairs.compare(described, v)) for n, v in sweeps.trained(CONFIG, runs).items()},
     }  # fmt: skip
     document["baselines"]["random_dictionary"]["freq_over_1_percent"] = 0.2

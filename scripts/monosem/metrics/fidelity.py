@@ -15,7 +15,6 @@ from torch import Tensor
 from scripts.monosem.metrics.ratio import ratio
 
 Totals = Mapping[str, float | np.ndarray]
-ROUNDINGS = 64  # machine epsilons by which the loss of a token may be off; measured on one-layer models: about 1
 
 CONVENTIONS = {
     "explained_variance": "1 - sum ||x - x_hat||^2 / sum ||x - mean x||^2, pooled over tokens, mean per dimension",
@@ -37,13 +36,13 @@ CONVENTIONS = {
 }
 
 
-def loss_rounding(loss: float, n_tokens: float, epsilon: float) -> float:
+def loss_rounding(token_rounding: float, n_tokens: float) -> float:
     """By how much a mean loss may be off: errors of tokens have random signs, and their mean shrinks with √n.
 
     Args:
-        epsilon: of the dtype that the model computes in.
+        token_rounding: by how much the loss of one token may be off.
     """
-    return ROUNDINGS * epsilon * abs(loss) / max(float(n_tokens), 1.0) ** 0.5
+    return token_rounding / max(float(n_tokens), 1.0) ** 0.5
 
 
 def _row_sum(values: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:

@@ -207,6 +207,8 @@ class Identities:
     """KL(clean || the activations themselves)."""
     n_tokens: int
     """Tokens of those windows."""
+    token_rounding_nats: float
+    """By how much rounding may move the loss of a token: what a share divides by has to be more."""
 
 
 @dataclass(frozen=True)

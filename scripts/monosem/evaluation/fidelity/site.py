@@ -226,7 +226,7 @@ def evaluate_site(
     twin = None
     if twin_folder:
         twin = twin_losses(load_model(twin_folder, device=device), load_tokens(tokens_folder, split), settings)
-    drawn = (settings.bootstrap, derive_seed(seed, "bootstrap"), torch.finfo(inputs.model.dtype).eps, twin)
+    drawn = (settings.bootstrap, derive_seed(seed, "bootstrap"), evaluated.identities.token_rounding_nats, twin)
     summary = summarise(evaluated.sums, *drawn)
     with_excluded = {}
     if evaluated.with_excluded is not None:

@@ -119,11 +119,11 @@ def loss_metrics(
     }
 
 
-def summarise(sums: Sums, resamplings: int, seed: int, epsilon: float, twin: Tally | None = None) -> Summary:
+def summarise(sums: Sums, resamplings: int, seed: int, token_rounding: float, twin: Tally | None = None) -> Summary:
     """Metrics of the clean model and of every reconstructor.
 
     Args:
-        epsilon: of the dtype that the model computes in.
+        token_rounding: by how much the loss of a token may be off, nats.
         twin: losses of the same model trained without MLPs, where there is one.
     """
     clean, drift = sums.clean, sums.drift
@@ -146,7 +146,7 @@ def summarise(sums: Sums, resamplings: int, seed: int, epsilon: float, twin: Tal
     nats = {name: (float(total["loss"] / n_scored), float(total["kl"] / n_scored)) for name, total in totals.items()}
     twin_loss = None if twin is None else float(extra["twin"]["loss"].sum() / n_scored)
     clean_loss, mean_loss = float(clean_totals["loss"] / n_scored), nats["mean_ablation"][0]
-    rounding = fidelity.loss_rounding(clean_loss, n_scored, epsilon)
+    rounding = fidelity.loss_rounding(token_rounding, n_scored)
 
     def row(name: str, total: Mapping[str, Any]) -> Fidelity:
         measures = {
