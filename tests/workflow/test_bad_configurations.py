@@ -81,6 +81,26 @@ SENTENCES = {
         RUN,
         "sae.runs: 'Top K' is no name: use lower-case letters, digits, hyphens; a letter or digit first",
     ),
+    "a name of two lines": (
+        "sae.runs.topk\n",
+        RUN,
+        "sae.runs: 'topk\\n' is no name: use lower-case letters, digits, hyphens; a letter or digit first",
+    ),
+    "a name too long for files": (
+        f"sae.runs.{'a' * 65}",
+        RUN,
+        f"sae.runs: '{'a' * 20}…' has 65 characters, expected at most 64",
+    ),
+    "a run named like a baseline": (
+        "sae.runs.pca",
+        RUN,
+        "sae.runs.pca: expected another name, 'pca' is what results call a baseline",
+    ),
+    "no scored token in a window": (
+        "activations.context",
+        2,
+        "activations.context: expected at least 3 where the first position is dropped, found 2",
+    ),
     "two kinds of model": (
         "models.onelayer-b.shuffle",
         {"of": "onelayer-a", "seed": 1},
@@ -405,7 +425,7 @@ def keywords_of(schema) -> set[str]:
 
 
 def test_every_keyword_of_the_schema_has_a_sentence():
-    known = {"propertyNames", "pattern", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "type"}
+    known = {"propertyNames", "pattern", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "type", "maxLength"}
     known |= {"minProperties", "maxProperties", "minItems", "maxItems", "uniqueItems", "minLength", "required"}
     known |= {"additionalProperties", "properties", "items", "description", "default"}
     used = keywords_of([configuration_schema(VALID), *map(experiment_schema, CONFIGS)])

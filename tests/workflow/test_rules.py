@@ -94,6 +94,11 @@ def test_profiles_give_memory_and_name_rules_that_exist():
         assert profile["default-resources"]["mem_mb"] == 3000
 
 
+def test_slurm_is_asked_by_squeue_which_needs_no_accounting():
+    """sacct, the plugin's default, says nothing on a cluster without a database: jobs are never seen to end there."""
+    assert yaml.safe_load(Path("profiles/slurm/config.yaml").read_text())["slurm-status-command"] == "squeue"
+
+
 def test_scripts_take_everything_through_their_rule():
     for rule in RULES:
         assert "snakemake.config" not in Path("scripts", f"{rule}.py").read_text(), rule

@@ -97,7 +97,8 @@ def of_stored_activations(folder: Path, sae: Sae, stream: TokenStream, n_tokens:
     places = aligned(positions, kept, n_excluded)
     if places is None:
         raise artefacts.ArtefactError(
-            f"{folder}: its rows are not those of the windows that seed {seed} gives; delete the folder and run again"
+            f"{folder}: its rows are not those of the windows that seed {seed} gives; "
+            f"{artefacts.remedy(folder / 'manifest.json')}"
         )
     last = places[-1] // context + 1
     codes = concatenate(

@@ -28,7 +28,8 @@ class Keyword:
 
 
 UNIQUE = Keyword("uniqueItems", True)
-Name = Annotated[str, Keyword("pattern", "^[a-z0-9][a-z0-9-]*$")]
+# names of files are made of several: of model, site and run
+Name = Annotated[str, Keyword("pattern", r"^[a-z0-9][a-z0-9-]*\Z"), Keyword("maxLength", 64)]
 """A name that also serves in paths."""
 Text = Annotated[str, MinLen(1)]
 Count = Annotated[int, Ge(1)]

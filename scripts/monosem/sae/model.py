@@ -199,7 +199,7 @@ def load_sae(
         trained_on = f"{metadata.get('model_name')} (sha256 {str(metadata.get('model_sha256'))[:12]})"
         raise artefacts.ArtefactError(
             f"{cfg_path}: this SAE was trained on model {trained_on}, not on the one given "
-            f"(sha256 {expect_model_sha[:12]}); train it again or give its own model"
+            f"(sha256 {expect_model_sha[:12]}); give its own model, or {again}"
         )
     return from_tensors(cfg, {name: tensors[name].float().to(device) for name in shapes})
 

@@ -110,7 +110,9 @@ def sentence(error: ValidationError) -> str:
             twice = next(item for item in value if value.count(item) > 1)
             return f"{where}: '{twice}' is there twice"
         case "pattern":
-            return f"{where}: '{value}' is no name: use lower-case letters, digits, hyphens; a letter or digit first"
+            return f"{where}: {value!r} is no name: use lower-case letters, digits, hyphens; a letter or digit first"
+        case "maxLength":
+            return f"{where}: '{value[:20]}…' has {len(value)} characters, expected at most {wanted}"
         case "minLength":
             return f"{where}: expected some text, found none"
     raise AssertionError(f"no words for '{error.validator}' of the schema")

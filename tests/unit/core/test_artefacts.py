@@ -93,9 +93,8 @@ def test_cut_or_foreign_json_is_named_with_what_makes_a_result_anew(text, tmp_pa
 
 def test_missing_files_say_how_to_make_them(tmp_path):
     for read in (artefacts.read_json, artefacts.read_jsonl, artefacts.load_npy, artefacts.load_tensors):
-        with pytest.raises(
-            artefacts.ArtefactError, match="absent is missing; run `snakemake --cores 4 results/absent`"
-        ):
+        advice = "`snakemake --cores 4 results/absent` with your configuration makes it"
+        with pytest.raises(artefacts.ArtefactError, match=f"absent is missing; {advice}"):
             read("results/absent")
         with pytest.raises(artefacts.ArtefactError, match="absent is missing$"):  # no rule makes it
             read(tmp_path / "absent")

@@ -162,7 +162,7 @@ def latents_of(path: Path, text: Text) -> Units:
     n_validation = int((~text.scored).sum())
     if len(places) != len(text.rows) or (places[text.rows][:n_validation] != text.place[:n_validation]).any():
         raise artefacts.ArtefactError(
-            f"{path}: codes of other text than the other dictionaries'; delete it and run again"
+            f"{path}: codes of other text than the other dictionaries'; {artefacts.remedy(path)}"
         )
     matrix = sparse.vstack([codes.matrix(split) for split in SPLITS], format="csr")[text.rows]
     return Units(path.parent.name, matrix.astype(np.float64))

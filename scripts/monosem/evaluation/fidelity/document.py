@@ -134,8 +134,8 @@ class CleanModel:
 
     ce_loss_without_sae: float
     """Cross-entropy, nats per token."""
-    ce_loss_without_sae_low: float
-    ce_loss_without_sae_high: float
+    ce_loss_without_sae_low: float | None
+    ce_loss_without_sae_high: float | None
     activation_mean_norm: float
     """Mean ‖x‖."""
     activation_rms_norm: float

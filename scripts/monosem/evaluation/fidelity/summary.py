@@ -25,25 +25,26 @@ def ratios(
     Args:
         twin: of the same model trained without MLPs, where there is one.
     """
-    clean_loss, loss, zero_loss = (part["loss"] / clean["n_scored"] for part in (clean, column, zero))
-    twin_loss = np.nan if twin is None else twin["loss"] / clean["n_scored"]
     with np.errstate(divide="ignore", invalid="ignore"):  # not defined in a resample, so that there is no interval
+        clean_loss, loss, zero_loss = (part["loss"] / clean["n_scored"] for part in (clean, column, zero))
+        twin_loss = np.nan if twin is None else twin["loss"] / clean["n_scored"]
         unexplained = column["squared_error"] / column["variance"]
         recovered = (zero_loss - loss) / (zero_loss - clean_loss)
         worth = (twin_loss - loss) / (twin_loss - clean_loss)
+        divergence = column["kl"] / clean["n_scored"]
     return ({} if twin is None else {"mlp_worth_kept": worth}) | {
         "explained_variance": 1 - unexplained,
         "l0": column["l0"] / column["n"],
         "ce_loss_with_sae": loss,
         "ce_loss_score": recovered,
         "ce_increase_nats": loss - clean_loss,
-        "kl_div_with_sae": column["kl"] / clean["n_scored"],
+        "kl_div_with_sae": divergence,
     }
 
 
 def intervals(
     documents: Mapping[str, Mapping[str, Float[np.ndarray, " documents"]]], resamplings: int, seed: int
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, float | None]]:
     """Bootstrap intervals of every reconstructor, all on the same resampled documents: `{name: {metric_low: …}}`.
 
     Args:
@@ -54,19 +55,22 @@ def intervals(
     for key, totals in bootstrap.bootstrap_totals(flat, resamplings, seed).items():
         name, term = key.split("\0")
         resampled.setdefault(name, {})[term] = totals
-    clean, twin, result = resampled.pop("clean"), resampled.pop("twin", None), {}
-    low, high = bootstrap.interval(clean["loss"] / clean["n_scored"])
-    result["clean"] = {"ce_loss_without_sae_low": low, "ce_loss_without_sae_high": high}
-    if twin is not None:
-        low, high = bootstrap.interval((twin["loss"] - clean["loss"]) / clean["n_scored"])
-        result["clean"] |= {"mlp_worth_nats_low": low, "mlp_worth_nats_high": high}
-    for name, terms in resampled.items():
-        result[name] = {}
-        for metric, samples in ratios(terms, clean, resampled["zero_ablation"], twin).items():
+    clean, twin = resampled.pop("clean"), resampled.pop("twin", None)
+
+    def ends(metrics: Mapping[str, np.ndarray]) -> dict[str, float | None]:
+        both = {}
+        for metric, samples in metrics.items():
             low, high = bootstrap.interval(samples)
-            finite = np.isfinite([low, high]).all()
-            result[name] |= {f"{metric}_low": low if finite else None, f"{metric}_high": high if finite else None}
-    return result
+            defined = np.isfinite([low, high]).all()  # not where a resample has nothing to divide by
+            both |= {f"{metric}_low": low if defined else None, f"{metric}_high": high if defined else None}
+        return both
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_clean = {"ce_loss_without_sae": clean["loss"] / clean["n_scored"]}
+        if twin is not None:
+            of_clean["mlp_worth_nats"] = (twin["loss"] - clean["loss"]) / clean["n_scored"]
+    measures = {name: ratios(terms, clean, resampled["zero_ablation"], twin) for name, terms in resampled.items()}
+    return {name: ends(metrics) for name, metrics in ({"clean": of_clean} | measures).items()}
 
 
 def _columns(

@@ -57,8 +57,8 @@ def tokens_of_rows(activations: Activations, stream: TokenStream, seed: int) -> 
     chosen = aligned(positions, np.concatenate(places)[:wanted]) if tokens else None
     if chosen is None:
         raise artefacts.ArtefactError(
-            f"{activations.folder}: the rows are not those of the first windows of the train split; delete the folder "
-            "and run the same command again to extract anew"
+            f"{activations.folder}: the rows are not those of the first windows of the train split; "
+            f"{artefacts.remedy(activations.folder / 'manifest.json')}"
         )
     return np.concatenate(tokens)[chosen]
 

@@ -71,8 +71,8 @@ def load(path: str | Path) -> CodesOfText:
             splits = {split: StoredCodes(*(file[f"{split}.{part}"] for part in PARTS)) for split in SPLITS}
             return CodesOfText(int(file["d_sae"]), int(file["context"]), splits)
     except FileNotFoundError:
-        raise artefacts.ArtefactError(f"{path} is missing; run `snakemake --cores 4 {path}`") from None
+        raise artefacts.missing(path) from None
     except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise artefacts.ArtefactError(
-            f"{path} is cut short or no file of codes ({error}); the same command with `--forcerun {path}` mends it"
+            f"{path} is cut short or no file of codes ({error}); {artefacts.remedy(path)}"
         ) from None

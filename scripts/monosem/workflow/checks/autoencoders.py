@@ -11,6 +11,17 @@ from scripts.monosem.workflow.checks import pretrained_saes
 from scripts.monosem.workflow.checks.common import Check, Config, exists, model_exists, site_exists
 
 
+NOT_RUNS = ("clean", "twin", "pca", "neurons")
+"""Names of the model, of baselines and of neurons in the documents in which runs stand beside them."""
+
+
+def run_is_no_baseline(config: Config) -> Iterator[str]:
+    """No run has the name of something that stands beside runs in the same tables."""
+    for name in NOT_RUNS:
+        if name in config["sae"]["runs"]:
+            yield f"sae.runs.{name}: expected another name, '{name}' is what results call a baseline"
+
+
 def trained_runs(config: Config) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """(path, the run as it is written, the run with its defaults; null in either is no value) of runs trained here."""
     for name, run in config["sae"]["runs"].items():
@@ -72,6 +83,7 @@ def _pretrained_fits(config: Config, name: str, model: str, site: str) -> Iterat
 
 
 CHECKS: tuple[Check, ...] = (
+    run_is_no_baseline,
     pretrained_run_has_no_training,
     run_is_complete,
     run_has_a_batch,

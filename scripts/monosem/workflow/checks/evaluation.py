@@ -25,6 +25,13 @@ def used_models_exist(config: Config) -> Iterator[str]:
             yield from model_exists(config, entry["model"], f"interventions.named.{name}.model")
 
 
+def tokens_are_scored(config: Config) -> Iterator[str]:
+    """A window has a token that is kept and is followed by another."""
+    context = config["activations"]["context"]
+    if config["activations"]["drop_first_position"] and context < 3:
+        yield f"activations.context: expected at least 3 where the first position is dropped, found {context}"
+
+
 def analysed_models_are_alike(config: Config) -> Iterator[str]:
     """Models that are compared are on this machine and share depth, tokenizer and the sites that are looked at."""
     for number, use in plan.uses(config, "analysis"):
@@ -177,6 +184,7 @@ def models_in_use_are_here(config: Config) -> Iterator[str]:
 
 
 CHECKS: tuple[Check, ...] = (
+    tokens_are_scored,
     used_models_exist,
     headline_is_trained,
     dictionaries_can_be_compared,

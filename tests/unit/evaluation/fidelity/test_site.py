@@ -18,6 +18,7 @@ from scripts.monosem.evaluation.fidelity.summary import ratios
 from scripts.monosem.models import sites, splice
 from scripts.monosem.models.load import load_model
 from scripts.monosem.sae.model import load_sae
+from scripts.monosem.workflow.checks.autoencoders import NOT_RUNS
 from scripts.monosem.text.tokens import kept_positions, load_tokens
 from tests.helpers import evaluation_world as world
 
@@ -162,6 +163,23 @@ def test_the_split_is_test_unless_another_is_named(folders):
     unnamed, test, validation = scored(), scored(split="test"), scored(split="validation")
     assert (unnamed.split, test.split, validation.split) == ("test", "test", "validation")
     assert unnamed.clean == test.clean != validation.clean
+
+
+def test_a_text_of_one_window_has_numbers_and_no_interval_where_nothing_is_left(folders):
+    """A document whose only token is the last of the window has none that is scored."""
+    result, *_ = fidelity_site.evaluate_site(
+        folders["model"], folders["tokens"], folders["activations"], [folders["random"]],
+        EVALUATION | {"tokens": 1, "bootstrap": 20}, 0, "cpu",
+    )  # fmt: skip
+    document = json.loads(json.dumps(to_json(result), allow_nan=False))
+    assert document["clean"]["ce_loss_without_sae"] > 0 and document["n_documents"] > 1
+    assert document["clean"]["ce_loss_without_sae_low"] is None
+
+
+def test_no_run_can_take_the_place_of_what_stands_beside_runs(evaluated):
+    """A name with an underscore is no run's; all others are refused by the configuration."""
+    beside = {*evaluated[0]["baselines"], "clean", "twin", "neurons"}
+    assert {name for name in beside if "_" not in name} == set(NOT_RUNS)
 
 
 def test_a_broken_identity_stops_the_run(folders, monkeypatch):
