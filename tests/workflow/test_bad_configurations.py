@@ -425,7 +425,17 @@ def keywords_of(schema) -> set[str]:
 
 
 def test_every_keyword_of_the_schema_has_a_sentence():
-    known = {"propertyNames", "pattern", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "type", "maxLength"}
+    known = {
+        "propertyNames",
+        "pattern",
+        "enum",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "type",
+        "maxLength",
+    }
     known |= {"minProperties", "maxProperties", "minItems", "maxItems", "uniqueItems", "minLength", "required"}
     known |= {"additionalProperties", "properties", "items", "description", "default"}
     used = keywords_of([configuration_schema(VALID), *map(experiment_schema, CONFIGS)])

@@ -31,7 +31,11 @@ def remedy(path: str | Path) -> str:
 
 def missing(path: str | Path) -> ArtefactError:
     """The error of a file that is not there, and how a result is made."""
-    made = f"; `snakemake --cores 4 {path}` with your configuration makes it" if Path(path).parts[:1] == ("results",) else ""
+    made = (
+        f"; `snakemake --cores 4 {path}` with your configuration makes it"
+        if Path(path).parts[:1] == ("results",)
+        else ""
+    )
     return ArtefactError(f"{path} is missing{made}")
 
 

@@ -10,7 +10,6 @@ from scripts.monosem.workflow import plan, sweeps
 from scripts.monosem.workflow.checks import pretrained_saes
 from scripts.monosem.workflow.checks.common import Check, Config, exists, model_exists, site_exists
 
-
 NOT_RUNS = ("clean", "twin", "pca", "neurons")
 """Names of the model, of baselines and of neurons in the documents in which runs stand beside them."""
 

@@ -18,8 +18,8 @@ from scripts.monosem.evaluation.fidelity.summary import ratios
 from scripts.monosem.models import sites, splice
 from scripts.monosem.models.load import load_model
 from scripts.monosem.sae.model import load_sae
-from scripts.monosem.workflow.checks.autoencoders import NOT_RUNS
 from scripts.monosem.text.tokens import kept_positions, load_tokens
+from scripts.monosem.workflow.checks.autoencoders import NOT_RUNS
 from tests.helpers import evaluation_world as world
 
 EVALUATION = {"tokens": 1600, "bootstrap": 200, "reference": "random"}
