@@ -1,4 +1,4 @@
-"""The reader of a run's output leaves, as in `snakemake … 2>&1 | head`: jobs that run end well, nothing hangs or is locked.
+"""The reader of a run's output leaves, as in `snakemake … 2>&1 | head`: jobs end well, nothing hangs or is locked.
 
 Snakemake itself ends with an error when it prints to a closed pipe; the same command goes on.
 """

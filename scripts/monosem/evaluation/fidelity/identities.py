@@ -43,8 +43,8 @@ def measured_rounding(model: nn.Module, site: Site, batch: Batch) -> float:
 def check_identities(model: nn.Module, site: Site, batch: Batch, saes: Mapping[str, Sae]) -> Identities:
     """Assert what must hold by definition, through the very code that produces the results.
 
-    Each may be missed by as much as the losses are rounded, in float32 by SLACK times that; SAE(x) + error by more where
-    SAE(x) is longer than x, whose last digits then go under.
+    Each may be missed by as much as the losses are rounded, in float32 by SLACK times that; SAE(x) + error by more
+    where SAE(x) is longer than x, whose last digits then go under.
 
     Raises: IdentityViolated if SAE(x) + error changes the loss, a zero reconstruction recovers anything, or the
     identity does not recover everything.

@@ -1,6 +1,4 @@
-"""Identities hold as exactly as the model's precision allows: eight times its float32 rounding, or the bfloat16 one that is
-measured at the site.
-"""
+"""Identities hold as exactly as the model's precision allows, which is measured at the site for bfloat16."""
 
 import numpy as np
 import pytest
