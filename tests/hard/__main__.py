@@ -11,6 +11,7 @@ from tests.hard.configurations import configurations
 PARTS = {
     "configurations": lambda given: configurations(given.examples, given.commands, given.seed, given.show),
     "kills": lambda given: [kills.kills(given.work, given.kills, given.seed)],
+    "compared": lambda given: files.compared(given.work, given.seed),
     "files": lambda given: files.damaged(given.work, given.only, given.seed),
     "foreign": lambda given: foreign_files.foreign_files(given.work, given.mutations, given.seed, given.show),
     "disks": lambda given: files.disks(given.work),

@@ -4,10 +4,11 @@ import random
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 from scripts.monosem.core import checksums
+from scripts.monosem.core.artefacts import ArtefactError
 from tests.hard import common
 
 UNREAD = ("logs", "benchmarks", "checksums")
@@ -82,6 +83,31 @@ def damaged(work: Path, only: str, seed: int) -> list[common.Tally]:
                     f"  {kind}, {title}: {'lost' if tally.lost and str(name) in tally.lost[-1] else 'well'}", flush=True
                 )
         tallies.append(tally)
+    return tallies
+
+
+def compared(work: Path, seed: int) -> list[common.Tally]:
+    """A cut and a flipped bit for every kind of artefact, given to the comparison that comes before every job."""
+    folder, rng = common.copy_of(common.finished_run(work), work / "compared"), random.Random(seed)
+    tallies = [common.Tally(f"{title}, as a job compares it") for title in ("cut at a random byte", "one bit flipped")]
+    with chdir(folder):
+        for kind, name in kinds(folder).items():
+            if not checksums.record_of(name).is_file():
+                print(f"  {kind}: no job's output", flush=True)
+                continue
+            whole = name.read_bytes()
+            for damage, tally in zip((cut, flip), tallies, strict=True):
+                damage(name, rng)
+                try:
+                    checksums.compare([name])
+                    tally.lost.append(f"{kind}: not noticed")
+                except ArtefactError as error:
+                    wanted = f"--forcerun {name}` added makes it anew"
+                    if wanted in str(error):
+                        tally.refused += 1
+                    else:
+                        tally.lost.append(f"{kind}: {error}")
+                name.write_bytes(whole)
     return tallies
 
 

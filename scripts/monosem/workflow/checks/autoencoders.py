@@ -11,11 +11,11 @@ from scripts.monosem.workflow.checks import pretrained_saes
 from scripts.monosem.workflow.checks.common import Check, Config, exists, model_exists, site_exists
 
 NOT_RUNS = ("clean", "twin", "pca", "neurons")
-"""Names of the model, of baselines and of neurons in the documents in which runs stand beside them."""
+"""Names of the model, of baselines and of neurons in documents that have runs beside them."""
 
 
 def run_is_no_baseline(config: Config) -> Iterator[str]:
-    """No run has the name of something that stands beside runs in the same tables."""
+    """No run has the name of something else in the same tables."""
     for name in NOT_RUNS:
         if name in config["sae"]["runs"]:
             yield f"sae.runs.{name}: expected another name, '{name}' is what results call a baseline"

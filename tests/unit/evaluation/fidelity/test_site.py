@@ -176,7 +176,7 @@ def test_a_text_of_one_window_has_numbers_and_no_interval_where_nothing_is_left(
     assert document["clean"]["ce_loss_without_sae_low"] is None
 
 
-def test_no_run_can_take_the_place_of_what_stands_beside_runs(evaluated):
+def test_no_run_has_the_name_of_a_baseline(evaluated):
     """A name with an underscore is no run's; all others are refused by the configuration."""
     beside = {*evaluated[0]["baselines"], "clean", "twin", "neurons"}
     assert {name for name in beside if "_" not in name} == set(NOT_RUNS)
