@@ -82,5 +82,14 @@ rule toy:
         "results/toy.html",
 
 
+onstart:
+    from scripts.monosem.workflow.estimates import prediction
+
+    prediction.begin(workflow, config, PLAN)
+
+
 onsuccess:
+    from scripts.monosem.workflow.estimates import prediction
+
     print(timing.table(RESULTS), file=sys.stderr)
+    prediction.end(workflow, RESULTS)

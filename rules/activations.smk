@@ -16,7 +16,7 @@ rule extract_activations:
     benchmark: "results/benchmarks/extract_activations/{model}_{site}.tsv"
     threads: config["threads"]["activations"]
     resources:
-        mem_mb=extraction_memory_mb,
+        **estimated("extract_activations"),
     params:
         activations=activation_settings,
         together=sites_of_pass,

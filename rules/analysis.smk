@@ -21,6 +21,8 @@ rule compare_representations:
     wildcard_constraints:
         model=one_of(PLAN.analysed),
     threads: config["threads"]["evaluation"]
+    resources:
+        **estimated("compare_representations"),
     params:
         analysis=analysis_settings(),
         words=config["analysis"]["words"],
@@ -41,6 +43,8 @@ rule compare_prompt_sets:
     log: "results/logs/compare_prompt_sets/{model}_{site}_{run}.log"
     benchmark: "results/benchmarks/compare_prompt_sets/{model}_{site}_{run}.tsv"
     threads: config["threads"]["evaluation"]
+    resources:
+        **estimated("compare_prompt_sets"),
     params:
         prompts=prompt_settings(),
         sets=PROMPT_SETS,
@@ -62,6 +66,8 @@ rule pin_context_latents:
     log: "results/logs/pin_context_latents/{model}_{site}_{run}.log"
     benchmark: "results/benchmarks/pin_context_latents/{model}_{site}_{run}.tsv"
     threads: config["threads"]["evaluation"]
+    resources:
+        **estimated("pin_context_latents"),
     params:
         interventions=intervention_settings(),
         seed=config["seed"],

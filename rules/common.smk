@@ -15,6 +15,7 @@ from scripts.monosem.workflow import (
     plan, roles, sweeps, validate,
 )
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
+from scripts.monosem.workflow.estimates import planned
 
 try:
     validate.check_files(workflow.configfiles)
@@ -135,6 +136,14 @@ def drawn(folder, figures, category):
     return {"svg": report(svg, category=category), "png": [path.removesuffix("svg") + "png" for path in svg]}
 
 
+def estimated(rule):
+    """Memory, time and disk that the jobs of a rule ask a batch system for; more on every further attempt."""
+    return {
+        name: lambda wildcards, attempt, name=name: planned.request(config, PLAN, rule, dict(wildcards), attempt)[name]
+        for name in ("mem_mb", "runtime", "disk_mb")
+    }
+
+
 # data.smk
 
 
@@ -188,13 +197,6 @@ def reading_pass(wildcards):
     """Manifest of the site in whose pass this one is read, as a list; empty for a site that has its own job."""
     reader = PLAN.reader_of(wildcards.model, wildcards.site)
     return [f"results/activations/{wildcards.model}/{reader}/manifest.json"] if reader else []
-
-
-def extraction_memory_mb(wildcards):
-    """Memory of a pass: weights up to its last site, and working memory."""
-    shape = plan.architecture(config, wildcards.model)
-    wanted = [wildcards.site, *sites_of_pass(wildcards)]
-    return max(2500, plan.extraction_bytes(config, wildcards.model, wanted, shape) // 10**6)
 
 
 # sae.smk

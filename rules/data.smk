@@ -10,6 +10,8 @@ rule build_corpus:
     benchmark: "results/benchmarks/build_corpus/{corpus}.tsv"
     priority: 1  # everything else waits for it
     threads: 1
+    resources:
+        **estimated("build_corpus"),
     params:
         corpus=config["corpus"],
         contents=corpus_contents,
@@ -28,6 +30,8 @@ rule train_tokenizer:
     benchmark: "results/benchmarks/train_tokenizer/{corpus}.tsv"
     priority: 1  # everything else waits for it
     threads: 1
+    resources:
+        **estimated("train_tokenizer"),
     params:
         tokenizer=config["tokenizer"],
     script: "../scripts/train_tokenizer.py"
@@ -45,4 +49,6 @@ rule tokenize_corpus:
     benchmark: "results/benchmarks/tokenize_corpus/{corpus}_{tokenizer}.tsv"
     priority: 1  # everything else waits for it
     threads: 1
+    resources:
+        **estimated("tokenize_corpus"),
     script: "../scripts/tokenize_corpus.py"

@@ -24,7 +24,7 @@ rule compare_dictionaries:
     benchmark: "results/benchmarks/compare_dictionaries/compare_dictionaries.tsv"
     threads: config["threads"]["evaluation"]
     resources:
-        mem_mb=3500,
+        **estimated("compare_dictionaries"),
     params:
         parts=list(DICTIONARIES),
         tokens=config["dictionaries"]["tokens"],

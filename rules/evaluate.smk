@@ -17,6 +17,8 @@ rule evaluate_fidelity:
     log: "results/logs/evaluate_fidelity/{model}_{site}.log"
     benchmark: "results/benchmarks/evaluate_fidelity/{model}_{site}.tsv"
     threads: config["threads"]["evaluation"]
+    resources:
+        **estimated("evaluate_fidelity"),
     params:
         evaluation=evaluation_settings,
         seed=config["seed"],
@@ -35,6 +37,8 @@ rule encode_text:
     log: "results/logs/encode_text/{model}_{site}_{run}.log"
     benchmark: "results/benchmarks/encode_text/{model}_{site}_{run}.tsv"
     threads: config["threads"]["evaluation"]
+    resources:
+        **estimated("encode_text"),
     params:
         tokens=interpreted_tokens,
         seed=config["seed"],
@@ -60,6 +64,8 @@ rule score_units:
     log: "results/logs/score_units/{model}_{site}_{run}.log"
     benchmark: "results/benchmarks/score_units/{model}_{site}_{run}.tsv"
     threads: 1
+    resources:
+        **estimated("score_units"),
     params:
         scores=score_settings(),
         judge_site=judge_site,
@@ -81,6 +87,8 @@ rule study_contexts:
     log: "results/logs/study_contexts/{model}_{site}_{run}.log"
     benchmark: "results/benchmarks/study_contexts/{model}_{site}_{run}.tsv"
     threads: config["threads"]["evaluation"]
+    resources:
+        **estimated("study_contexts"),
     params:
         tokens=tokens_of_cases,
         bootstrap=config["evaluation"]["bootstrap"],
@@ -102,6 +110,8 @@ rule interpret_latents:
     log: "results/logs/interpret_latents/{model}_{site}_{run}.log"
     benchmark: "results/benchmarks/interpret_latents/{model}_{site}_{run}.tsv"
     threads: config["threads"]["evaluation"]
+    resources:
+        **estimated("interpret_latents"),
     params:
         interpretation=interpretation_settings,
         seed=config["seed"],
@@ -123,6 +133,8 @@ rule describe_features:
     log: "results/logs/describe_features/{model}_{site}_{run}.log"
     benchmark: "results/benchmarks/describe_features/{model}_{site}_{run}.tsv"
     threads: 1
+    resources:
+        **estimated("describe_features"),
     params:
         named=named_latents,
         seed=config["seed"],

@@ -18,6 +18,8 @@ rule train_language_model:
         model=one_of(PLAN.of_kind("train")),
     priority: 1  # everything else waits for it
     threads: config["threads"]["language_models"]
+    resources:
+        **estimated("train_language_model"),
     params:
         train=lookup("models/{model}/train", within=config),
         seed=config["seed"],
@@ -37,6 +39,8 @@ rule shuffle_language_model:
     wildcard_constraints:
         model=one_of(PLAN.of_kind("shuffle")),
     threads: config["threads"]["language_models"]
+    resources:
+        **estimated("shuffle_language_model"),
     params:
         shuffle=lookup("models/{model}/shuffle", within=config),
     script: "../scripts/shuffle_language_model.py"

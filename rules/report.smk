@@ -122,6 +122,8 @@ rule build_browser:
         data=outputs_browser.data_files(config, PLAN),
     log: "results/logs/build_browser/build_browser.log"
     benchmark: "results/benchmarks/build_browser/build_browser.tsv"
+    resources:
+        **estimated("build_browser"),
     params:
         **PAGE,
         contents=contents.digest([*PAGE.values(), *sorted(Path("paper/browser").glob("*/*.js"))], root="."),

@@ -15,6 +15,8 @@ rule train_sae:
     wildcard_constraints:
         run=one_of(runs_trained(here=True)),
     threads: sae_threads
+    resources:
+        **estimated("train_sae"),
     params:
         train=sae_settings,
         seed=sae_seed,
@@ -36,6 +38,8 @@ rule import_sae:
     benchmark: "results/benchmarks/import_sae/{model}_{site}_{run}.tsv"
     wildcard_constraints:
         run=one_of(runs_trained(here=False)),
+    resources:
+        **estimated("import_sae"),
     params:
         pretrained=pretrained_sae,
         contents=pretrained_sae_contents,

@@ -15,6 +15,8 @@ rule run_toy_experiment:
     wildcard_constraints:
         experiment=one_of(TOY),
     threads: config["threads"]["toy"]
+    resources:
+        **estimated("run_toy_experiment"),
     params:
         experiment_code=code_of_experiment,
         toy=toy_settings,

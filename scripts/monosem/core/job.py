@@ -1,6 +1,7 @@
 """One job of the workflow: its files and parameters, its device, its log, and progress for whoever watches."""
 
 import os
+import resource
 import sys
 import time
 import traceback
@@ -63,9 +64,9 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
     """Run a script's `main` as the job that Snakemake describes.
 
     What the process prints (C code and children included) goes to the job's log, from before `main` imports what it
-    needs. Inputs are compared with the checksums that their jobs kept. The last line of a good log is `finished: … s of
-    work`, which the time table reads; that of a bad one is the error in one sentence. The job ends when the workflow
-    that started it is gone.
+    needs. Inputs are compared with the checksums that their jobs kept. The last lines of a good log are `used … core-s`
+    and `finished: … s of work`, which the time table reads; that of a bad one is the error in one sentence. The job ends
+    when the workflow that started it is gone.
     """
     global _began, _label
     _redirect(snakemake.log[0])
@@ -85,7 +86,14 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
         traceback.print_exc()
         print(f"{snakemake.rule} failed: {error or type(error).__name__}", file=sys.stderr, flush=True)
         sys.exit(1)
+    print(f"used {core_seconds():.1f} core-s", flush=True)
     print(f"finished: {time.perf_counter() - _began:.1f} s of work", flush=True)
+
+
+def core_seconds() -> float:
+    """Processor time of this process and of its children that have ended, user and system, start-up included."""
+    process, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return process.ru_utime + process.ru_stime + children.ru_utime + children.ru_stime
 
 
 def _redirect(path: str | Path) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.monosem.models import source
-from scripts.monosem.models.cost import disk_bytes, memory_bytes
-from scripts.monosem.models.families import family_of
+from scripts.monosem.models.cost import disk_bytes
 from scripts.monosem.models.model_folder import CONFIG, OPTIONS
 from scripts.monosem.models.site_names import layer_of, parse
 from scripts.monosem.workflow.checks import pretrained_saes
@@ -168,15 +167,6 @@ def tokenizer_of(config: Config, model: str) -> str:
 def wanted_tokens(config: Config, model: str) -> int:
     """Tokens whose activations are stored for a model."""
     return config["activations"]["tokens"].get(model, config["activations"]["tokens"]["default"])
-
-
-def extraction_bytes(config: Config, model: str, sites: list[str], shape: dict[str, Any]) -> int:
-    """Memory of reading sites in one pass; 0 for a model whose size is not known."""
-    if family_of(shape) is None or not shape.get("vocab_size"):
-        return 0
-    layers = [parse(site, shape)[0] for site in sites]
-    last = None if None in layers else max(layers)
-    return memory_bytes(shape, shape.get(OPTIONS, {}).get("dtype", "float32"), last)
 
 
 def disk_need_bytes(config: Config, plan: Plan) -> int:

@@ -1,6 +1,7 @@
 """Everything that a job prints is in its log, which ends in how it went."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -32,8 +33,16 @@ def test_log_has_what_python_c_code_and_children_print(tmp_path):
     lines = log.read_text().splitlines()
     assert done.returncode == 0 and done.stdout == done.stderr == ""
     assert lines[0] == "train_sae a threads=2"
-    assert sorted(lines[1:-1]) == ["child", "err", "out", "raw"]
+    assert sorted(lines[1:-2]) == ["child", "err", "out", "raw"]
+    assert re.fullmatch(r"used [\d.]+ core-s", lines[-2])
     assert lines[-1].startswith("finished: ") and lines[-1].endswith(" s of work")
+
+
+def test_the_log_says_how_many_core_seconds_job_and_children_used(tmp_path):
+    child = "import time; began = time.process_time()\\nwhile time.process_time() - began < 0.5: pass"
+    run_job(f"import subprocess, sys; subprocess.run([sys.executable, '-c', \"{child}\"])", tmp_path / "a.log")
+    [used] = re.findall(r"^used ([\d.]+) core-s$", (tmp_path / "a.log").read_text(), re.M)
+    assert float(used) >= 0.5
 
 
 def test_what_is_said_is_on_the_terminal_too(tmp_path):

@@ -125,13 +125,6 @@ def test_sites_that_are_listed_together_share_a_pass_and_no_other_site_does(conf
     assert made.reader_of("a", POST) is None
 
 
-def test_a_pass_takes_the_memory_of_its_last_site(config):
-    shape = {**ARCHITECTURE, "n_layer": 3, "vocab_size": 100}
-    early, late = "blocks.0.mlp.hook_post", "blocks.2.hook_resid_pre"
-    need = {name: plan.extraction_bytes(config, "a", [name], shape) for name in (early, late)}
-    assert need[early] < need[late] == plan.extraction_bytes(config, "a", [early, late], shape)
-
-
 def test_trained_models_share_one_tokenizer(config):
     assert {plan.tokenizer_of(config, model) for model in ("a", "b", "a-shuffled")} == {"bpe-300"}
 

@@ -59,16 +59,17 @@ def environment(document: Mapping[str, Any]) -> str:
 
 
 def times(rows: Sequence[RuleTime]) -> str:
-    """Wall time, work and memory per rule."""
+    """Wall time, work, processor time and memory per rule."""
     lines = [
         [
             code(row.rule), row.jobs, fixed(row.wall_s, 1), fixed(row.work_s, 1) if row.work_s is not None else "–",
-            artefacts.human_bytes(row.peak_bytes) if row.peak_bytes is not None else "–",
+            fixed(row.core_s, 1), artefacts.human_bytes(row.peak_bytes) if row.peak_bytes is not None else "–",
         ]
         for row in rows
     ]  # fmt: skip
-    total = [f"**all {len(rows)}**", sum(row.jobs for row in rows), fixed(sum(row.wall_s for row in rows), 1), "", ""]
-    return table(["rule", "jobs", "wall (s)", "of it work (s)", "peak memory of a job"], [*lines, total])
+    wall, core = (fixed(sum(getattr(row, name) for row in rows), 1) for name in ("wall_s", "core_s"))
+    total = [f"**all {len(rows)}**", sum(row.jobs for row in rows), wall, "", core, ""]
+    return table(["rule", "jobs", "wall (s)", "of it work (s)", "core-s", "peak memory of a job"], [*lines, total])
 
 
 def facts(pairs: Mapping[str, Any]) -> str:
