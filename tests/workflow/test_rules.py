@@ -82,6 +82,7 @@ def test_every_script_has_its_rule():
         "convert_sae",
         "compare_saes",
         "export_sae",
+        "estimate",
     }  # called by people, or by make
     assert {path.stem for path in Path("scripts").glob("*.py")} - by_hand == set(RULES)
 

@@ -225,7 +225,7 @@ def describe_features(config: Config, plan: plans.Plan, wildcards: Wildcards) ->
 
 
 def compare_dictionaries(config: Config, plan: plans.Plan, wildcards: Wildcards) -> Work:
-    """Correlations of every latent with every latent of another dictionary, over the tokens on which both are active."""
+    """Correlations of every latent with every latent of another dictionary, over tokens on which both are active."""
     headline, settings = config["evaluation"]["headline"], config["dictionaries"]
     width, tokens = _d_sae(config, headline["run"]), 2.0 * settings["tokens"]
     narrower = sum(_d_sae(config, run) for run in settings["narrower"])
