@@ -75,7 +75,7 @@ def _text(rule: str) -> Callable[..., Work]:
 
 
 def shape_config(config: Config, model: str) -> dict[str, Any] | None:
-    """config.json of a model as far as its size goes; None for one that is not on this machine or of no known family."""
+    """config.json of a model as far as its size goes; None for one that is not here or of no known family."""
     shape = plans.architecture(config, model)
     if shape is None or family_of(shape) is None:
         return None
