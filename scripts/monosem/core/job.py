@@ -65,8 +65,8 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
 
     What the process prints (C code and children included) goes to the job's log, from before `main` imports what it
     needs. Inputs are compared with the checksums that their jobs kept. The last lines of a good log are `used … core-s`
-    and `finished: … s of work`, which the time table reads; that of a bad one is the error in one sentence. The job ends
-    when the workflow that started it is gone.
+    and `finished: … s of work`, which the time table reads; that of a bad one is the error in one sentence. The job
+    ends when the workflow that started it is gone.
     """
     global _began, _label
     _redirect(snakemake.log[0])

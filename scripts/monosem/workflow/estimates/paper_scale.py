@@ -76,7 +76,7 @@ def table(machine: Machine) -> str:
             *lines,
             "",
             f"{VECTORS:,} vectors of {D_IN} numbers, each seen once, are {human_bytes(whole)} on disk; "
-            f"{human_bytes(STORED_BYTES)} hold {rows:,} of them, which are read {VECTORS / rows:.1f} times. The order of "
-            f"an epoch over these is {human_bytes(INDEX_BYTES * rows)} in memory.",
+            f"{human_bytes(STORED_BYTES)} hold {rows:,} of them, which are read {VECTORS / rows:.1f} times. The order "
+            f"of an epoch over these is {human_bytes(INDEX_BYTES * rows)} in memory.",
         ]
     )
