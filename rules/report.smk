@@ -178,7 +178,7 @@ rule compile_report:
     """Fill the report's template: strict about missing values, figures and numbers typed by hand."""
     input:
         template=local("paper/report.md.j2"),
-        parts=local(["paper/toy.md.j2", "paper/dictionaries.md.j2", "paper/gpt2.md.j2"]),
+        parts=local(["paper/toy.md.j2", "paper/dictionaries.md.j2", "paper/language_model.md.j2"]),
         style=local("paper/report.css"),
         metrics="results/metrics.json",
         claims="results/claims.json",

@@ -25,10 +25,10 @@ def main(job: Job) -> None:
         "toy": {Path(path).parent.name: artefacts.read_json(path) for path in inputs.toys},
         "models": {Path(path).parent.name: artefacts.read_json(path) for path in inputs.trainings},
         "headline_site": next(s for s in sites if (s["model"], s["site"]) == (roles["model"], roles["site"])),
-        "deep_sites": [site for site in sites if site["model"] == roles["gpt2"]],
+        "deep_sites": [site for site in sites if site["model"] == roles["language_model"]],
         "layer_columns": [
             {"sites": column, **by_layer.summary(column)}
-            for column in by_layer.columns([site for site in sites if site["model"] == roles["gpt2"]])
+            for column in by_layer.columns([site for site in sites if site["model"] == roles["language_model"]])
         ],
         "analyses": {},
         "dictionaries": {Path(path).stem: artefacts.read_json(path) for path in inputs.dictionaries},

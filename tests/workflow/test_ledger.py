@@ -31,13 +31,13 @@ def test_the_ledger_of_the_smoke_run(finished):
     counted = (ledger.counts, ledger.stand_in_counts, ledger.check_counts)
     assert sum(sum(counts.values()) for counts in counted) == len(claims.ALL)
     assert all(row.verdict in VERDICTS and bool(row.reason) == (row.verdict != "reproduced") for row in ledger.claims)
-    assert {row.chapter for row in ledger.claims if row.stand_in} == {"gpt2"}
+    assert {row.chapter for row in ledger.claims if row.stand_in} == {"language_model"}
     assert ledger_checks.rules_that_disagree(ledger, table) == []
 
     config = configuration.default("tests/smoke.yaml")
     sweeps.expand_(config)
     playing = roles.roles(config, plan.make_plan(config).language_model)
-    assert judge.check_claims(claims.ALL, Values(table, playing), ["gpt2"]) == ledger
+    assert judge.check_claims(claims.ALL, Values(table, playing), ["language_model"]) == ledger
     assert ledger_checks.reproduced_after_a_swap(claims.ALL, table, playing) == []
     permuted = judge.check_claims(claims.ALL, Values(ledger_checks.with_permuted_labels(table), playing))
     on_meaning = [row for row in permuted.claims if row.id.endswith(("-feature", "arabic", "hebrew", "dna", "base64"))]

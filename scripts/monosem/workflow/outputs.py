@@ -187,7 +187,7 @@ def seeds(config: Config, the_plan: Plan) -> dict[str, int]:
 
 def stand_ins(the_plan: Plan) -> list[str]:
     """Chapters that run on a model made here in place of the pretrained ones that their works are about."""
-    return [] if the_plan.models[the_plan.language_model] == "pretrained" else ["gpt2"]
+    return [] if the_plan.models[the_plan.language_model] == "pretrained" else ["language_model"]
 
 
 def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
         "seeds": seeds(config, the_plan),
         "browser": bool(the_plan.browsed),
         "pretrained_saes": sources_of_pretrained_saes(config, the_plan),
-        "gpt2": {
+        "language_model": {
             "model": the_plan.language_model,
             "candidates": list(config["chapters"]["language_model"]["candidates"]),
             "is_pretrained": the_plan.models[the_plan.language_model] == "pretrained",

@@ -30,11 +30,11 @@ def _evaluation(model: str | None, site: str | None, run: str | None, what: str)
     return key_prefix("/".join(["results/evaluation", *parts, f"{what}.json"])) if complete else None
 
 
-def _first_of(config: Mapping[str, Any], section: str, gpt2_model: str | None) -> str | None:
+def _first_of(config: Mapping[str, Any], section: str, language_model: str | None) -> str | None:
     """The part of a key that is a section's result on the first autoencoder that it uses on the chapter's model."""
     for _, use in uses(config, section):
-        if use["model"] in (CHAPTER_3, gpt2_model):
-            return f"analysis/{gpt2_model}/{use['site']}/{use['run']}/{section}"
+        if use["model"] in (CHAPTER_3, language_model):
+            return f"analysis/{language_model}/{use['site']}/{use['run']}/{section}"
     return None
 
 
@@ -55,22 +55,22 @@ def published_method(config: Mapping[str, Any]) -> tuple[str | None, str | None]
     return (by_penalty[0], by_penalty[-1]) if len(by_penalty) > 1 else (None, None)
 
 
-def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | None]:
+def roles(config: Mapping[str, Any], language_model: str | None) -> dict[str, str | None]:
     """Role -> the part of a key (or the name) that plays it; None for a role that this configuration leaves out.
 
     Args:
-        gpt2_model: the model that chapter 3 runs on, resolved.
+        language_model: the model that chapter 3 runs on, resolved.
     """
     headline, one_layer = config["evaluation"]["headline"], config["chapters"]["one_layer"]
     model, site, run = (headline[name] for name in ("model", "site", "run"))
-    deep = _sites(config, gpt2_model, gpt2_model) if gpt2_model else []
+    deep = _sites(config, language_model, language_model) if language_model else []
     deep_mlp = next(((where, names) for where, names in deep if "mlp" in where), (None, [None]))
     deep_stream = next(((where, names) for where, names in deep if "resid" in where), (None, [None]))
     interpreted = {(use["model"], use["site"], use["run"]) for _, use in uses(config, "interpretation")}
     scored = [{key: use[key] for key in headline} for _, use in uses(config, "scores")]
     control, second = one_layer.get("control"), one_layer.get("second")
     control_read = (control, site, run) if (control, site, run) in interpreted else (None, None, None)
-    analysed = {gpt2_model if use["model"] == CHAPTER_3 else use["model"] for _, use in uses(config, "analysis")}
+    analysed = {language_model if use["model"] == CHAPTER_3 else use["model"] for _, use in uses(config, "analysis")}
     pinned = headline in [dict(use) for _, use in uses(config, "interventions")]
     corpus = config["corpus"]["name"]
     weak, strong = published_method(config)
@@ -80,12 +80,12 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "run": run,
         "second": second,
         "control": control,
-        "gpt2": gpt2_model,
+        "language_model": language_model,
         "training": f"models/{model}/training",
         "second_training": second and f"models/{second}/training",
         "without_mlp_training": one_layer.get("without_mlp") and f"models/{one_layer['without_mlp']}/training",
         "control_training": control and f"models/{control}/training",
-        "gpt2_training": gpt2_model and f"models/{gpt2_model}/training",
+        "language_model_training": language_model and f"models/{language_model}/training",
         "sae": f"sae/{model}/{site}/{run}/training",
         "published_weak": weak,
         "published_strong": strong,
@@ -97,15 +97,15 @@ def roles(config: Mapping[str, Any], gpt2_model: str | None) -> dict[str, str | 
         "cases": _evaluation(model, site, run, "cases"),
         "control_interpretation": _evaluation(*control_read, "interpretation"),
         "scores": _evaluation(model, site, run, "scores") if headline in scored else None,
-        "gpt2_site": deep_mlp[0],
-        "gpt2_run": deep_mlp[1][0],
-        "gpt2_fidelity": _evaluation(gpt2_model, deep_mlp[0], None, "fidelity"),
-        "gpt2_stream_site": deep_stream[0],
-        "gpt2_stream_run": deep_stream[1][0],
-        "gpt2_stream_fidelity": _evaluation(gpt2_model, deep_stream[0], None, "fidelity"),
+        "language_model_site": deep_mlp[0],
+        "language_model_run": deep_mlp[1][0],
+        "language_model_fidelity": _evaluation(language_model, deep_mlp[0], None, "fidelity"),
+        "language_model_stream_site": deep_stream[0],
+        "language_model_stream_run": deep_stream[1][0],
+        "language_model_stream_fidelity": _evaluation(language_model, deep_stream[0], None, "fidelity"),
         "analysis": f"analysis/{model}" if model in analysed else None,
-        "gpt2_analysis": f"analysis/{gpt2_model}" if gpt2_model in analysed else None,
-        "gpt2_prompts": _first_of(config, "prompts", gpt2_model),
+        "language_model_analysis": f"analysis/{language_model}" if language_model in analysed else None,
+        "language_model_prompts": _first_of(config, "prompts", language_model),
         "interventions": f"analysis/{model}/{site}/{run}/interventions" if pinned else None,
         "corpus": f"data/{corpus}/manifest",
         "tokens": f"data/{corpus}/tokens/{tokenizer_of(config, model)}/manifest",

@@ -193,7 +193,7 @@ def compile_made_up(root: Path, config: dict, pretrained: str | None = None) -> 
         read = f"results/evaluation/first/{report_results.SITE}/wide"
         files = {
             "template": str(repository / "paper/report.md.j2"),
-            "parts": [str(repository / f"paper/{name}.md.j2") for name in ("toy", "dictionaries", "gpt2")],
+            "parts": [str(repository / f"paper/{name}.md.j2") for name in ("toy", "dictionaries", "language_model")],
             "style": str(repository / "paper/report.css"),
             "metrics": "results/metrics.json",
             "claims": "results/claims.json",

@@ -21,7 +21,7 @@ from scripts.monosem.metrics.bootstrap import mean_interval
 from scripts.monosem.reporting.ledger.estimates import WITHOUT_INTERVAL, Bar, Estimate, Over, extreme, undefined
 from scripts.monosem.reporting.values import Values
 
-Chapter = Literal["toy", "one_layer", "gpt2"]
+Chapter = Literal["toy", "one_layer", "language_model"]
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from scripts.monosem.reporting.ledger.claim import Claim, Control, Measured, Par
 from scripts.monosem.reporting.ledger.estimates import above, at_least, at_most, extreme, map_value, minus
 from scripts.monosem.reporting.ledger.one_layer import ADDED, RECOVERED, baselines
 
-CHAPTER = {"chapter": "gpt2"}
-ANALYSED = {"optional": "an analysis of the chapter's model", "chapter": "gpt2"}
+CHAPTER = {"chapter": "language_model"}
+ANALYSED = {"optional": "an analysis of the chapter's model", "chapter": "language_model"}
 
 
 @claim(
@@ -15,8 +15,8 @@ ANALYSED = {"optional": "an analysis of the chapter's model", "chapter": "gpt2"}
     section="DistilGPT-2 MLP, site kasralekan.com",
     optional="an MLP site of the chapter's model",
     published=(printed("loss recovered", 0.77, "percent", "approximately"),),
-    subject=Subject("our dictionary", "{gpt2_fidelity}:runs/{gpt2_run}"),
-    controls=baselines("gpt2_fidelity", (RECOVERED, ADDED)),
+    subject=Subject("our dictionary", "{language_model_fidelity}:runs/{language_model_run}"),
+    controls=baselines("language_model_fidelity", (RECOVERED, ADDED)),
 )
 def deep_mlp(of: Measured) -> list[Part]:
     return [
@@ -26,7 +26,7 @@ def deep_mlp(of: Measured) -> list[Part]:
 
 
 LEAST = "loss recovered, least of all layers"
-LAYERS = "evaluation/{gpt2}/blocks.*.mlp.hook_post/fidelity"
+LAYERS = "evaluation/{language_model}/blocks.*.mlp.hook_post/fidelity"
 
 
 @claim(
@@ -36,7 +36,7 @@ LAYERS = "evaluation/{gpt2}/blocks.*.mlp.hook_post/fidelity"
     section="Improving Dictionary Learning with Gated SAEs, tables 5 and 6 (ReLU baseline, MLP outputs of Pythia-2.8B)",
     optional="MLP autoencoders at two layers of the chapter's model",
     published=(printed("loss recovered, least of five layers", 0.711, "percent"),),
-    subject=Subject("its own dictionary", {"score": f"{LAYERS}:runs/{{gpt2_run}}/ce_loss_score"}),
+    subject=Subject("its own dictionary", {"score": f"{LAYERS}:runs/{{language_model_run}}/ce_loss_score"}),
     controls=(
         Control(Subject("the dictionary of another layer", {
             "score": f"{LAYERS}:baselines/other_layer_sae/ce_loss_score"}), (LEAST,)),
@@ -61,10 +61,10 @@ KURTOSIS = "excess kurtosis, largest of all layers"
     sentence="The axes of the residual stream are not like other directions. Activations along them have heavy tails.",
     section="Privileged Bases in the Transformer Residual Stream",
     published=(in_words("kurtosis far above that of a random basis"),),
-    subject=Subject("the axes", {"kurtosis": "{gpt2_analysis}/tokens:summary/greatest_kurtosis"}),
+    subject=Subject("the axes", {"kurtosis": "{language_model_analysis}/tokens:summary/greatest_kurtosis"}),
     controls=(
         Control(Subject("the same vectors in a random basis", {
-            "kurtosis": "{gpt2_analysis}/tokens:summary/greatest_kurtosis_rotated"}), (KURTOSIS,)),
+            "kurtosis": "{language_model_analysis}/tokens:summary/greatest_kurtosis_rotated"}), (KURTOSIS,)),
     ),
 )  # fmt: skip
 def privileged_basis(of: Measured) -> list[Part]:
@@ -80,10 +80,10 @@ NORM = "norm over the median, largest of all layers"
     sentence="The first token of a window is an outlier. Its vector is many times as long as any other.",
     section="Massive Activations in Large Language Models",
     published=(in_words("activations of the starting token thousands of times the median"),),
-    subject=Subject("the first position", {"norm": "{gpt2_analysis}/tokens:summary/first_norm_over_median"}),
+    subject=Subject("the first position", {"norm": "{language_model_analysis}/tokens:summary/first_norm_over_median"}),
     controls=(
         Control(Subject("the second position", {
-            "norm": "{gpt2_analysis}/tokens:summary/second_norm_over_median"}), (NORM,)),
+            "norm": "{language_model_analysis}/tokens:summary/second_norm_over_median"}), (NORM,)),
     ),
     explanation="In large models, after long training, attention without a relevant token goes to the first token of "
     "the window (an attention sink). A stand-in is trained on too little text for that, and its windows begin "
@@ -97,13 +97,13 @@ MASSIVE, FEW = "tokens with massive activations", "variance held by 0.1 % of the
 
 
 @claim(
-    chapter="gpt2",
+    chapter="language_model",
     work="Sun et al. 2024",
     sentence="A few activations are massive. They are above 100 and a thousand times the median, at few tokens.",
     section="Massive Activations in Large Language Models, which layers, dimensions and tokens have them",
     optional="an autoencoder of the residual stream of the chapter's model",
     published=(in_words("above 100 and a thousand times the median of the hidden state"),),
-    subject=Subject("the residual stream", "{gpt2_stream_fidelity}:norms"),
+    subject=Subject("the residual stream", "{language_model_stream_fidelity}:norms"),
     controls=(Control(Subject("the MLP of the one-layer transformer", "{fidelity}:norms"), (MASSIVE, FEW)),),
     explanation="Massive activations come with long training and depth; a stand-in has neither.",
 )
@@ -118,28 +118,31 @@ WITHIN = "cosine within groups less the mean of permuted groups of equal frequen
 
 
 @claim(
-    chapter="gpt2",
+    chapter="language_model",
     work="Mikolov et al. 2013",
     sentence="Words of similar meaning have similar vectors.",
     section="Efficient Estimation of Word Representations in Vector Space",
     optional="an analysis of the chapter's model whose tokenizer keeps words whole",
     published=(in_words("neighbours in the vector space are related in meaning"),),
-    subject=Subject("groups of similar words", {"similar": "{gpt2_analysis}/similarity:words/last_layer/similar"}),
+    subject=Subject(
+        "groups of similar words", {"similar": "{language_model_analysis}/similarity:words/last_layer/similar"}
+    ),
     controls=(
         Control(
             Subject(
                 "words permuted among the groups, the one of forty permutations with the largest cosine",
-                {"similar": "{gpt2_analysis}/similarity:words/last_layer/control_high"},
+                {"similar": "{language_model_analysis}/similarity:words/last_layer/control_high"},
             ),
             (WITHIN,),
         ),
     ),
 )
 def similar_words(of: Measured) -> list[Part]:
-    mean = of.at("{gpt2_analysis}/similarity:words/last_layer/control")
+    mean = of.at("{language_model_analysis}/similarity:words/last_layer/control")
     return [Part(WITHIN, minus(of("similar"), mean), at_least(0.05), "fixed")]
 
 
+MATCHED = "{language_model_analysis}/layers:matched_summary"
 PARTNER = "correlation of a latent with its best partner at the other site, held out, least of the medians"
 
 
@@ -151,12 +154,12 @@ PARTNER = "correlation of a latent with its best partner at the other site, held
     optional="autoencoders at two sites of the chapter's model",
     published=(in_words("features that span layers"),),
     subject=Subject("latents of two sites", {
-        "correlation": "{gpt2_analysis}/layers:matched_summary/least_median_correlation"}),
+        "correlation": f"{MATCHED}/least_median_correlation"}),
     controls=(
         Control(Subject("tokens of the other site permuted, largest of the medians", {
-            "correlation": "{gpt2_analysis}/layers:matched_summary/greatest_median_correlation_permuted"}), (PARTNER,)),
+            "correlation": f"{MATCHED}/greatest_median_correlation_permuted"}), (PARTNER,)),
         Control(Subject("random dictionaries of their width and L0, largest of the medians", {
-            "correlation": "{gpt2_analysis}/layers:matched_summary/greatest_median_correlation_random_dictionary"}),
+            "correlation": f"{MATCHED}/greatest_median_correlation_random_dictionary"}),
             (PARTNER,)),
     ),
 )  # fmt: skip
@@ -168,7 +171,7 @@ CONFIRMED = "latents confirmed on held-out prompts, better pooling"
 SHUFFLED = Control(
     Subject(
         "labels of the sets shuffled, one shuffle in twenty",
-        {"any": "{gpt2_prompts}:summary/greatest_share_of_shuffles"},
+        {"any": "{language_model_prompts}:summary/greatest_share_of_shuffles"},
     ),
     (CONFIRMED,),
 )
@@ -193,7 +196,7 @@ def _confirmed(of: Measured, *sets: str) -> list[Part]:
     section="Scaling Monosemanticity (abstract features), tested here on prompts",
     optional="the sets happy and angry on an autoencoder of the chapter's model",
     published=(in_words("features for emotional expressions"),),
-    subject=Subject("the sets happy and angry", "{gpt2_prompts}:sets"),
+    subject=Subject("the sets happy and angry", "{language_model_prompts}:sets"),
     controls=(SHUFFLED,),
     explanation='A stand-in is trained on documentation alone. It splits "happy" and "angry" into pieces and has no '
     "mood to represent; latents that rank first by correlation do so by chance, as the second half shows.",
@@ -209,7 +212,7 @@ def mood_features(of: Measured) -> list[Part]:
     section="Context features (tested here on prompts)",
     optional="the set documentation on an autoencoder of the chapter's model",
     published=(in_words("features that fire on one kind of text"),),
-    subject=Subject("the set documentation", "{gpt2_prompts}:sets"),
+    subject=Subject("the set documentation", "{language_model_prompts}:sets"),
     controls=(SHUFFLED,),
 )
 def register_features(of: Measured) -> list[Part]:
@@ -222,7 +225,7 @@ OVER_EMBEDDINGS = "the same less that of mean token embeddings"
 
 def _on_sets(name: str, kind: str, sets: tuple[str, ...]) -> Subject:
     """A latent or classifier on the second half of the prompts of some sets."""
-    at = "{gpt2_prompts}:sets"
+    at = "{language_model_prompts}:sets"
     quantities = [f"{each}/beside_words/{kind}/{over}" for each in sets for over in ("over_words", "over_embeddings")]
     return Subject(name, {each.replace(f"beside_words/{kind}/", ""): f"{at}/{each}" for each in quantities})
 

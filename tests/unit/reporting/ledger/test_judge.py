@@ -100,8 +100,8 @@ def test_a_control_that_breaks_a_part_of_another_name_is_refused():
 
 
 def test_stand_ins_and_checks_are_counted_apart():
-    rows = [make_claim(), make_claim(id="b", chapter="gpt2"), make_claim(id="c", kind="check", controls=())]
-    ledger = check_claims(rows, make_values(ours=GOOD, other=BAD), stand_ins=["gpt2"])
+    rows = [make_claim(), make_claim(id="b", chapter="language_model"), make_claim(id="c", kind="check", controls=())]
+    ledger = check_claims(rows, make_values(ours=GOOD, other=BAD), stand_ins=["language_model"])
     assert [counts["reproduced"] for counts in (ledger.counts, ledger.stand_in_counts, ledger.check_counts)] == [
         1,
         1,
