@@ -62,6 +62,8 @@ def logit_weights(
     for projection in projections:
         directions = directions if projection is None else directions @ projection.weight.float().T
     weights = directions @ splice.unembedding_of(model).weight.float().T
+    if not len(weights):  # a quantile of nothing is refused
+        return weights
     if usual is None:
         usual = np.ones(weights.shape[1], dtype=bool)
     return weights - weights[:, torch.from_numpy(usual)].quantile(0.5, dim=-1, keepdim=True)

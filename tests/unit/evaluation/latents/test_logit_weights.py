@@ -43,6 +43,10 @@ def test_median_is_zero_over_the_usual_tokens(model):
     assert np.median(weights[:, usual], axis=1) == pytest.approx(np.zeros(3), abs=1e-5)
 
 
+def test_no_direction_has_no_weights(model):
+    assert logit_weights(model, sites.resolve(model, world.RESIDUAL), torch.zeros(0, 16)).shape == (0, world.VOCAB)
+
+
 def test_a_constant_added_to_a_direction_changes_nothing(model):
     site = sites.resolve(model, "blocks.0.hook_mlp_out")
     directions = torch.randn(2, 16, generator=torch.Generator().manual_seed(2))

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from tokenizers import Tokenizer, models
 
 from scripts.monosem.core import artefacts
@@ -85,3 +86,14 @@ def test_codes_of_other_text_are_refused(folders, tmp_path):
     stored_codes.save(codes, tmp_path / "codes.npz")
     with pytest.raises(artefacts.ArtefactError, match="other text"):
         run(folders, tmp_path / "codes.npz")
+
+
+def test_a_dictionary_in_which_nothing_fires_has_no_scores(folders, tmp_path):
+    digest = artefacts.read_json(folders["exact"] / "cfg.json")["metadata"]["model_sha256"]
+    (tmp_path / "dead").mkdir()
+    silent = {"b_dec": torch.zeros(world.WIDTH), "b_enc": torch.full((3 * world.WIDTH,), -1e6)}
+    dead = world.make_sae(tmp_path / "dead", world.RESIDUAL, digest, 1, **silent)
+    stored_codes.save(encode_text(folders["model"], folders["tokens"], dead, 800, 0, "cpu"), dead / "codes.npz")
+    scores, _, _ = run(folders | {"exact": dead}, None)
+    sample = json.loads(json.dumps(to_json(scores), allow_nan=False))["populations"]["latents"]["raw"]
+    assert sample["n_units"] == 0 and {row["value"] for row in sample["scores"].values()} == {None}
