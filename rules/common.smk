@@ -310,9 +310,18 @@ def judge_of_scores(wildcards):
 
 def contexts_of_features(wildcards):
     """contexts.json, as a list, of the headline's autoencoder; of others none: their pages are named."""
+    return of_headline(wildcards, "contexts.json") if outputs_features.planted(config, PLAN) else []
+
+
+def cases_of_features(wildcards):
+    """cases.json likewise."""
+    return of_headline(wildcards, "cases.json") if outputs_features.natural(config, PLAN) else []
+
+
+def of_headline(wildcards, name):
+    """A file, as a list, of the headline's autoencoder; of others none."""
     place = (wildcards.model, wildcards.site, wildcards.run)
-    shown = outputs_features.contexts(config, PLAN) and place == tuple(outputs.headline(config).values())
-    return [f"results/evaluation/{'/'.join(place)}/contexts.json"] if shown else []
+    return [f"results/evaluation/{'/'.join(place)}/{name}"] if place == tuple(outputs.headline(config).values()) else []
 
 
 def named_latents(wildcards):
@@ -454,6 +463,13 @@ def prompts_browsed(browsed):
     """prompts.json of each browsed autoencoder that reads sets of prompts."""
     places = [(each.model, each.site, each.run) for each in browsed]
     return [f"results/analysis/{'/'.join(place)}/prompts.json" for place in places if place in PLAN.prompted]
+
+
+def features_browsed(browsed):
+    """features.json of each browsed autoencoder whose latents have pages."""
+    described = outputs_features.pages(config, PLAN).values()
+    places = [(each.model, each.site, each.run) for each in browsed]
+    return [f"results/evaluation/{'/'.join(place)}/features.json" for place in places if place in described]
 
 
 def beside_browsed(browsed):

@@ -127,6 +127,7 @@ rule describe_features:
         sae=sae_files,
         codes=CODES,
         contexts=contexts_of_features,
+        cases=cases_of_features,
     output:
         features="results/evaluation/{model}/{site}/{run}/features.json",
         arrays="results/evaluation/{model}/{site}/{run}/features.npz",

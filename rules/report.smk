@@ -82,6 +82,8 @@ rule show_features:
         **drawn(outputs_features.FOLDER, outputs_features.pages(config, PLAN), "Latents and neurons"),
     log: "results/logs/show_features/show_features.log"
     benchmark: "results/benchmarks/show_features/show_features.tsv"
+    params:
+        browsed=[(each.model, each.site, each.run) for each in BROWSED],
     script: "../scripts/show_features.py"
 
 
@@ -116,6 +118,7 @@ rule build_browser:
         explanations=explanations_browsed(BROWSED, "explanations.json"),
         scores=explanations_browsed(BROWSED, "scores.json"),
         prompts=prompts_browsed(BROWSED),
+        features=features_browsed(BROWSED),
         beside=beside_browsed(BROWSED),
     output:
         page=report(outputs_browser.PAGE, category="Report"),

@@ -10,6 +10,7 @@ def main(job: Job) -> None:
 
     inputs = job.input
     explained = {Path(path).parent: Path(path) for path in inputs.explanations}
+    features = {Path(path).parent.parts[-3:]: Path(path) for path in inputs.features}
     moods = {Path(path).parts[-4:-1]: Path(path) for path in inputs.prompts}
     sources = [
         build.Source(
@@ -17,6 +18,7 @@ def main(job: Job) -> None:
             Path(read),
             explanations=explained.get(Path(read).parent),
             prompts=moods.get(Path(sae).parts[-4:-1]),
+            features=features.get(Path(sae).parts[-4:-1]),
         )
         for model, tokens, sae, read in zip(inputs.models, inputs.tokens, inputs.saes, inputs.read, strict=True)
     ]

@@ -10,8 +10,13 @@ def main(job: Job) -> None:
     device = job.device
     from scripts.monosem.evaluation.documents import to_json
     from scripts.monosem.evaluation.features.describe import describe_features
+    from scripts.monosem.text import natural_rules
 
     contexts = next((artefacts.read_json(path)["contexts"] for path in job.input.contexts), {})
+    cases = next((artefacts.read_json(path)["cases"] for path in job.input.cases), {})
+    natural = {
+        name: case["subjects"]["latent"]["index"] for name, case in cases.items() if name in natural_rules.CONTEXTS
+    }
     features, arrays = describe_features(
         job.folder("model"),
         job.folder("tokens"),
@@ -19,6 +24,7 @@ def main(job: Job) -> None:
         job.folder("sae"),
         Path(job.input.codes),
         contexts,
+        natural,
         job.params.named,
         job.params.seed,
         device,

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.monosem.browser import names
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.job import Job, run
 from scripts.monosem.figures import feature_page as drawing
 from scripts.monosem.figures import style
 from scripts.monosem.reporting import feature_page
 
-ABSENT = "No token of this context is in the text read, so that no latent was chosen for it."
+BROWSER = "../browser/index.html"
+"""The feature browser, from a page's folder."""
+ABSENT = "The text read has no token of this context, or too few documents with it: no latent was chosen for it."
 
 
 def main(job: Job) -> None:
@@ -18,6 +21,7 @@ def main(job: Job) -> None:
     for path, arrays in zip(job.input.features, job.input.arrays, strict=True):
         document = artefacts.read_json(path)
         pages |= dict.fromkeys(document["features"], (document, arrays))
+    browsed = [tuple(place) for place in job.params.browsed]
     template, css = (Path(path).read_text(encoding="utf-8") for path in (job.input.template, job.input.style))
     for path in job.output.html:
         name = Path(path).stem
@@ -29,7 +33,11 @@ def main(job: Job) -> None:
         with np.load(stored) as file:
             arrays = {key.removeprefix(f"{name}."): file[key] for key in file.files if key.startswith(f"{name}.")}
         svg, _ = style.save_figure(drawing.page(document["features"][name], arrays), path.removesuffix(".html"))
-        artefacts.write_text(feature_page.page(name, document, svg.read_text(encoding="utf-8"), template, css), path)
+        place = (document["model"], document["site"], document["run"])
+        address = names.permalink(browsed, place, document["features"][name]["latent"])
+        link = address and f"{BROWSER}{address}"
+        drawn = svg.read_text(encoding="utf-8")
+        artefacts.write_text(feature_page.page(name, document, drawn, template, css, link), path)
 
 
 if __name__ == "__main__":

@@ -328,7 +328,10 @@ def test_scores_and_sets_of_prompts_are_on_their_latents_pages(made, browser, tm
     prompts = {**identity, "conventions": {}, "baseline": "calm", "false_discovery_rate": 0.05, "always_on": 0.9}
     prompts |= {"mean_length_tokens": {}, "prompts": {}, "sets": sets, "summary": weakest}
     artefacts.write_json(prompts, tmp_path / "prompts.json")
-    with_both = replace(source, explanations=explanations, prompts=tmp_path / "prompts.json")
+    artefacts.write_json({"features": {"arabic": {"latent": 3}}}, tmp_path / "features.json")
+    with_both = replace(
+        source, explanations=explanations, prompts=tmp_path / "prompts.json", features=tmp_path / "features.json"
+    )
     build.build([with_both], 1000, 0, world.PIECES, tmp_path / "browser" / "index.html")
     browser.open(tmp_path / "browser" / "index.html", "#a/topk-96/3")
     text = browser.run("return document.querySelector('main').textContent")
@@ -336,10 +339,13 @@ def test_scores_and_sets_of_prompts_are_on_their_latents_pages(made, browser, tm
     assert browser.run("return [...document.querySelectorAll('.scroll tbody tr')].map((r) => r.textContent)") == [
         "n2g f10.750.25", "token f1––",
     ]  # fmt: skip
+    own = "return [...document.querySelectorAll('main a[href^=\"../features/\"]')].map((a) => a.getAttribute('href'))"
+    assert browser.run(own) == ["../features/arabic.html"]
     assert "Number 1 of the set of prompts “happy”" in text and "confirmed on other prompts" in text
     browser.go("#a/topk-96")
     assert choose(browser, "scored") == [3] and choose(browser, "moods") == [3]
     browser.go("#a/topk-96/4")
+    assert browser.run(own) == []
     assert "Not among the 1 latents that were scored" in browser.run(
         "return document.querySelector('main').textContent"
     )

@@ -36,7 +36,7 @@ MAY_IMPORT = {
         "evaluation.fidelity.by_layer", *RESULT_TYPES,
     ),
     "workflow": (
-        "core", "text.external", "sae.architectures", "sae.config", "sae.formats", "toy.settings",
+        "core", "text.external", "text.natural_rules", "sae.architectures", "sae.config", "sae.formats", "toy.settings",
         "models.families", "models.site_names", "models.model_folder", "models.cost", "models.source", "models.fit",
         "browser.names",
     ),

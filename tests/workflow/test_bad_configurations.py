@@ -227,7 +227,7 @@ MISTAKES = [
         "interpretation.named.mine.latent: expected a number",
     ),
     ("interpretation.named", {"mine": {**NAMED, "run": "topk-409"}}, "did you mean 'topk-4096'?"),
-    ("interpretation.named", {"dna": NAMED}, "interpretation.named.dna: expected a name that no planted context has"),
+    ("interpretation.named", {"dna": NAMED}, "interpretation.named.dna: expected a name that no context has"),
     ("scores.use", scored(judge={"model": "onelayer-c", "site": POST}), "did you mean 'onelayer-b'?"),
     ("scores.use", scored(judge={"model": "onelayer-b", "site": "blocks.1.hook_resid_mid"}), "1 block(s)"),
     ("scores.use", scored(run="relu-409"), "did you mean 'relu-4096'?"),

@@ -22,6 +22,7 @@ export function unitPage(app, panel) {
         h("button", { type: "button", onclick: go(-1), "aria-label": "Previous" }, "←"),
         h("button", { type: "button", onclick: go(1), "aria-label": "Next" }, "→"))),
     h("p", { class: "quiet" }, `${entry.model} · ${entry.site} · ${entry.run}`),
+    ownPages(entry, index),
     h("dl", { class: "facts" }, fact(percent(tables.density.data[index]), "of tokens"), fact(short(largest), "largest activation"),
       silent ? null : fact(short(tables.effective_tokens.data[index]), "effective tokens"),
       context ? fact(percent(context.share), `of its tokens are ${context.label}`) : null),
@@ -41,6 +42,14 @@ export function unitPage(app, panel) {
 
 function fact(value, name) {
   return h("div", {}, h("dt", {}, name), h("dd", {}, value));
+}
+
+/** Links to the latent's own pages of the run, in the folder beside the browser's. */
+function ownPages(entry, index) {
+  const names = Object.keys(entry.pages).filter((name) => entry.pages[name] === index);
+  if (!names.length) return null;
+  return h("p", {}, "Its page with effects of ablation and pinned samples: ",
+    names.map((name, i) => [i ? ", " : "", h("a", { href: `../features/${name}.html` }, name)]));
 }
 
 function tokenBars({ tables, text }, index) {

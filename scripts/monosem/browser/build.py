@@ -64,6 +64,8 @@ class Source:
     """explanations.json, with scores.json beside it, of one whose units are scored."""
     prompts: Path | None = None
     """prompts.json of one that reads sets of prompts."""
+    features: Path | None = None
+    """features.json of one whose latents have pages of their own."""
 
     @property
     def site(self) -> str:
@@ -210,6 +212,12 @@ def moods_of(opened: Opened, model: nn.Module, largest: np.ndarray, seed: int) -
     return moods.moods_of(target, tokenizer, eos, context, prompts, largest, seed)
 
 
+def pages_of(source: Source) -> dict[str, int]:
+    """Name of a latent's own page -> that latent."""
+    features = artefacts.read_json(source.features)["features"] if source.features else {}
+    return {name: feature["latent"] for name, feature in features.items()}
+
+
 def dictionary_file(
     opened: Opened, others: Sequence[Opened], model: nn.Module, seed: int
 ) -> tuple[DictionaryEntry, File]:
@@ -241,6 +249,7 @@ def dictionary_file(
         l0=reading.activations.nnz / len(reading.places),
         summary=f"{trained}, {sae.d_sae:,} latents of {sae.d_in} dimensions" + (f", k = {sae.k}" if sae.k else ""),
         relations=tuple(each for each, _ in kin),
+        pages=pages_of(source),
     )
     document = {
         "cfg": pack.sae_config(sae),
@@ -270,6 +279,7 @@ def neurons_file(opened: Opened, model: nn.Module, seed: int) -> tuple[Dictionar
         l0=reading.activations.nnz / len(reading.places),
         summary=f"the {site.d} neurons of {site.name} themselves: no autoencoder",
         relations=(),
+        pages={},
     )
     return entry, File(entry.file, pack.compact(arrays), {"scores": scores_of(source, "neurons")})
 

@@ -70,6 +70,8 @@ class DictionaryEntry:
     summary: str
     """Architecture and widths, in words."""
     relations: tuple[Related, ...]
+    pages: dict[str, int]
+    """Page of one latent in `results/features` -> that latent."""
 
 
 @dataclass(frozen=True)

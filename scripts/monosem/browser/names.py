@@ -1,5 +1,6 @@
 """Names of the page's files, and what runs in it. No torch: the plan of a run needs them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 LARGEST_IN_PAGE = 8_000_000
@@ -26,6 +27,19 @@ def file_of_model(model: str) -> str:
 def file_of_dictionary(model: str, site: str, run: str) -> str:
     """Name of the file with an autoencoder, or (run `neurons`) with a site's neurons."""
     return f"{model}.{site}.{run}"
+
+
+def permalink(browsed: Sequence[tuple[str, str, str]], place: tuple[str, str, str], index: int) -> str | None:
+    """Address of a latent within the page, as its `linkTo` has it; None for an autoencoder that is not browsed.
+
+    Args:
+        browsed: model, site and run of each autoencoder of the page.
+    """
+    if place not in browsed:
+        return None
+    model, site, run = place
+    alone = sum((other[0], other[2]) == (model, run) for other in browsed) == 1
+    return "#" + "/".join([model, *([] if alone else [site]), run, str(index)])
 
 
 def runs_in_page(kind: str, architecture: dict[str, Any] | None, site: str) -> bool:

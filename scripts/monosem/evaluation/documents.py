@@ -51,7 +51,7 @@ def from_json(cls: type[T], document: Mapping[str, Any]) -> T:
             given[each.name] = _value(part, keys) if keys else None
         elif each.name in document:
             given[each.name] = _value(hints[each.name], document[each.name])
-        elif each.default is MISSING:
+        elif each.default is MISSING and each.default_factory is MISSING:
             raise artefacts.ArtefactError(f"{cls.__name__}: '{each.name}' is missing; the file is of another version")
     return cls(**given)
 

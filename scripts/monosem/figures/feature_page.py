@@ -11,7 +11,8 @@ from matplotlib.patches import Patch
 
 from scripts.monosem.figures import style
 
-LABELS = tuple(style.LABELS)
+OWN = style.SKY
+"""A context of natural text, on its page."""
 PROXIES = ("below −5", "−5 to 0", "0 to 5", "5 to 20", "above 20")
 """Bins of the proxy, nats: edges are those of evaluation/features/proxy.py."""
 INSIDE, OUTSIDE = style.BLUE, "#c3c8cd"
@@ -30,10 +31,16 @@ def _stack(axes: Axes, counts: Float[np.ndarray, "kinds bins"], edges: Float[np.
     axes.grid(axis="x", visible=False)
 
 
-def _own_first(counts: np.ndarray, context: str | None) -> tuple[np.ndarray, list[str]]:
+def _colours(labels: Sequence[str]) -> list[str]:
+    """Colour of each kind of token."""
+    return [style.LABELS.get(label, OWN) for label in labels]
+
+
+def _own_first(counts: np.ndarray, feature: Mapping[str, Any]) -> tuple[np.ndarray, list[str]]:
     """Rows and colours of labels, the page's context at the bottom."""
-    order = sorted(range(len(LABELS)), key=lambda i: (LABELS[i] != context, i))
-    return counts[order].astype(float), [style.LABELS[LABELS[i]] for i in order]
+    labels, colours = feature["labels"], _colours(feature["labels"])
+    order = sorted(range(len(labels)), key=lambda i: (labels[i] != feature["context"], i))
+    return counts[order].astype(float), [colours[i] for i in order]
 
 
 def _weights(axes: Axes, page: Mapping[str, np.ndarray], unit: str) -> None:
@@ -50,23 +57,24 @@ def _weights(axes: Axes, page: Mapping[str, np.ndarray], unit: str) -> None:
 
 
 def _histograms(
-    axes: Sequence[Axes], page: Mapping[str, np.ndarray], unit: str, title: str, context: str | None
+    axes: Sequence[Axes], page: Mapping[str, np.ndarray], unit: str, title: str, feature: Mapping[str, Any]
 ) -> None:
     """Tokens by activation, activation mass by activation, and logit weights of one unit."""
-    edges = page[f"{unit}.edges"]
+    edges, context = page[f"{unit}.edges"], feature["context"]
+    row = None if context is None else feature["labels"].index(context)
     for panel, part, label in zip(axes, ("counts", "mass"), ("tokens", "summed activation"), strict=False):
-        rows, colours = _own_first(page[f"{unit}.{part}.label"], context)
+        rows, colours = _own_first(page[f"{unit}.{part}.label"], feature)
         _stack(panel, rows, edges, colours)
         panel.set_xlabel("activation")
         panel.set_ylabel(label, fontsize=7.5)
     total, inside = page[f"{unit}.counts.label"].sum(), None
-    if context is not None:
-        inside = page[f"{unit}.counts.label"][LABELS.index(context)].sum() / max(total, 1)
+    if row is not None:
+        inside = page[f"{unit}.counts.label"][row].sum() / max(total, 1)
     share = f"{int(total):,} tokens" if inside is None else f"{100 * inside:.0f} % of {int(total):,} in context"
     axes[0].set_title(f"{title}: {share}", fontsize=7.5)
-    if context is not None:
+    if row is not None:
         mass = page[f"{unit}.mass.label"]
-        axes[1].set_title(f"{100 * mass[LABELS.index(context)].sum() / max(mass.sum(), 1e-9):.0f} % in context",
+        axes[1].set_title(f"{100 * mass[row].sum() / max(mass.sum(), 1e-9):.0f} % in context",
                           fontsize=8)  # fmt: skip
     _weights(axes[2], page, unit)
 
@@ -103,18 +111,17 @@ def page(feature: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure
         feature: an entry of features.json.
         arrays: its arrays, by their names without the page's.
     """
-    context = feature["context"]
     has_proxy = "latent.counts.proxy" in arrays
     figure = style.new_figure(height=8.8 if has_proxy else 7.2)
     grid = figure.add_gridspec(4 + has_proxy, 6)
     rows = [[figure.add_subplot(grid[row, 2 * i : 2 * i + 2]) for i in range(3)] for row in (0, 1 + has_proxy)]
-    _histograms(rows[0], arrays, "latent", f"latent {feature['latent']}", context)
-    _histograms(rows[1], arrays, "neuron", f"neuron {feature['neuron']}", context)
+    _histograms(rows[0], arrays, "latent", f"latent {feature['latent']}", feature)
+    _histograms(rows[1], arrays, "neuron", f"neuron {feature['neuron']}", feature)
     if has_proxy:
         _proxies([figure.add_subplot(grid[1, 3 * i : 3 * i + 3]) for i in range(2)], arrays, feature["proxy_pearson"])
     _vector(figure.add_subplot(grid[-2, :]), arrays["vector"], feature["neuron"])
     activations, logits = (figure.add_subplot(grid[-1, 3 * i : 3 * i + 3]) for i in range(2))
-    colours = np.array(list(style.LABELS.values()))[arrays["scatter.labels"]]
+    colours = np.array(_colours(feature["labels"]))[arrays["scatter.labels"]]
     activations.scatter(arrays["scatter.x"], arrays["scatter.y"], c=colours, s=3, lw=0, rasterized=True)
     activations.set(xlabel=f"activation of latent {feature['latent']}", ylabel=f"of neuron {feature['neuron']}")
     activations.set_title(f"activations, correlation {feature['neuron_pearson']:.2f}", fontsize=8)
@@ -126,11 +133,12 @@ def page(feature: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Figure
             logits.scatter(arrays["latent.weights"][part], arrays["neuron.weights"][part], c=colour, s=3, lw=0,
                            rasterized=True)  # fmt: skip
         logits.set_title(f"logit weights, correlation {feature['logit_pearson']:.2f}{blue}", fontsize=8)
-    keys = [(LABELS, style.LABELS.values(), "outside lower left")]
+    labels = feature["labels"]
+    keys = [(labels, _colours(labels), "outside lower left")]
     if has_proxy:
         keys.append((PROXIES, style.sequence(len(PROXIES)), "outside lower right"))
     for names, shades, place in keys:
-        title = "label" if names is LABELS else "proxy, nats"
-        figure.legend([Patch(color=shade) for shade in shades], names, loc=place, ncols=5, title=title,
+        title = "label" if names is labels else "proxy, nats"
+        figure.legend([Patch(color=shade) for shade in shades], names, loc=place, ncols=6, title=title,
                       columnspacing=1.0, handlelength=1.2)  # fmt: skip
     return figure

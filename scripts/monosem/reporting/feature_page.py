@@ -8,19 +8,26 @@ import jinja2
 from scripts.monosem.text.visible import visible
 
 
-def page(name: str, document: Mapping[str, Any], figure: str, template: str, style: str) -> str:
+def page(name: str, document: Mapping[str, Any], figure: str, template: str, style: str, browser: str | None) -> str:
     """HTML of one entry of features.json.
 
     Args:
         figure: its figure as SVG.
         template: source of paper/feature.html.j2.
         style: the report's CSS.
+        browser: address of the latent in the feature browser; None where that does not have it.
     """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["visible"] = visible
-    given = {"name": name, "document": document, "feature": document["features"][name], "style": style}
+    given = {
+        "name": name,
+        "document": document,
+        "feature": document["features"][name],
+        "style": style,
+        "browser": browser,
+    }
     return environment.from_string(template).render(figure=figure[figure.index("<svg") :], **given)
 
 

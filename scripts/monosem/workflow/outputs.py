@@ -207,6 +207,7 @@ def settings(config: Config, the_plan: Plan) -> dict[str, Any]:
         "cards_shown": min(8, config["interpretation"]["units"]),
         "contexts": list(planted["contexts"]) if planted["share"] else [],
         "features": list(outputs_features.pages(config, the_plan)),
+        "natural_features": outputs_features.natural(config, the_plan),
         "drop_first_position": config["activations"]["drop_first_position"],
         "exclude_norm_above": config["activations"]["exclude_norm_above"],
         "compares_sweeps": "sweeps" in families(config, the_plan),

@@ -1,7 +1,8 @@
-"""Pages of single latents: the best ones of the planted contexts, and those that the configuration names. No torch."""
+"""Pages of single latents: the best ones of planted and of natural contexts, and those that are named. No torch."""
 
 from typing import Any
 
+from scripts.monosem.text import natural_rules
 from scripts.monosem.workflow import plan
 from scripts.monosem.workflow.plan import Config, Plan
 
@@ -16,19 +17,27 @@ def named(config: Config) -> dict[str, dict[str, Any]]:
     return {name: {**entry, "model": plan.resolve(config, entry["model"])} for name, entry in entries.items() if entry}
 
 
-def contexts(config: Config, the_plan: Plan) -> list[str]:
-    """Contexts whose best latent has a page: the planted ones, where the headline is interpreted."""
-    place = tuple(config["evaluation"]["headline"][name] for name in ("model", "site", "run"))
-    planted = config["corpus"]["planted"]
-    return list(planted["contexts"]) if planted["share"] and place in the_plan.interpreted else []
+def headline(config: Config) -> Place:
+    """The autoencoder whose latents of contexts have pages."""
+    return tuple(config["evaluation"]["headline"][name] for name in ("model", "site", "run"))
+
+
+def planted(config: Config, the_plan: Plan) -> list[str]:
+    """Planted contexts whose best latent has a page: all, where the headline is interpreted."""
+    made = config["corpus"]["planted"]
+    return list(made["contexts"]) if made["share"] and headline(config) in the_plan.interpreted else []
+
+
+def natural(config: Config, the_plan: Plan) -> list[str]:
+    """Contexts of natural text whose best latent has a page: all, where the headline is interpreted."""
+    return list(natural_rules.CONTEXTS) if headline(config) in the_plan.interpreted else []
 
 
 def pages(config: Config, the_plan: Plan) -> dict[str, Place]:
     """Page -> the autoencoder whose latent it shows."""
-    headline = config["evaluation"]["headline"]
-    place = (headline["model"], headline["site"], headline["run"])
+    contexts = [*planted(config, the_plan), *natural(config, the_plan)]
     by_name = {name: (entry["model"], entry["site"], entry["run"]) for name, entry in named(config).items()}
-    return dict.fromkeys(contexts(config, the_plan), place) | by_name
+    return dict.fromkeys(contexts, headline(config)) | by_name
 
 
 def latents(config: Config, place: Place) -> dict[str, int]:

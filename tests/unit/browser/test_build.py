@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +29,8 @@ from tests.helpers.javascript import Engine, as_text
 def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("browser")
     here = world.make_world(root)
+    artefacts.write_json({"features": {"arabic": {"latent": 7}, "url": {"latent": 7}}}, root / "features.json")
+    here = replace(here, sources=[replace(here.sources[0], features=root / "features.json"), *here.sources[1:]])
     page = root / "browser" / "index.html"
     build.build(here.sources, 1000, 0, world.PIECES, page)
     return here, page
@@ -183,3 +186,16 @@ def test_stored_rows_find_their_places_where_tokens_of_enormous_norm_are_left_ou
     other = np.ones((4, 6), bool)
     other[:, 2] = False
     assert readings.aligned(places % 6, other, 3) is None
+
+
+def test_latents_with_a_page_of_their_own_name_it(made):
+    first, *others = manifest_of(made[1])["dictionaries"]
+    assert first["pages"] == {"arabic": 7, "url": 7}
+    assert all(each["pages"] == {} for each in others)
+
+
+def test_permalinks_are_those_of_the_page():
+    browsed = [("a", "x", "one"), ("a", "y", "one"), ("a", "x", "two")]
+    assert names.permalink(browsed, ("a", "x", "two"), 7) == "#a/two/7"
+    assert names.permalink(browsed, ("a", "y", "one"), 7) == "#a/y/one/7"
+    assert names.permalink(browsed, ("b", "x", "one"), 7) is None

@@ -50,6 +50,52 @@ def test_neuronpedia_s_features_are_all_there_once(made):
     assert [feature["feature_index"] for feature in document["features"]] == list(range(96))
 
 
+LISTS = (
+    "neuron_alignment_indices", "neuron_alignment_values", "neuron_alignment_l1", "correlated_neurons_indices",
+    "correlated_neurons_l1", "correlated_neurons_pearson", "correlated_features_indices", "correlated_features_l1",
+    "correlated_features_pearson", "neg_str", "neg_values", "pos_str", "pos_values", "freq_hist_data_bar_values",
+    "freq_hist_data_bar_heights", "logits_hist_data_bar_heights", "logits_hist_data_bar_values", "activations",
+    "decoder_weights_dist", "vector",
+)  # fmt: skip
+NUMBERS = {"feature_index": int, "frac_nonzero": float, "n_prompts_total": int, "n_tokens_in_prompt": int}
+EXAMPLE = {"tokens": list, "values": list, "bin_min": float, "bin_max": float, "bin_contains": float,
+           "qualifying_token_index": int}  # fmt: skip
+"""Keys and types of SAEDashboard's NeuronpediaDashboardFeature and NeuronpediaDashboardActivation."""
+
+
+def test_features_have_the_keys_types_and_lengths_of_saedashboard(made):
+    _, out = made
+    for feature in json.loads((out / "neuronpedia" / "batch-0.json").read_text())["features"]:
+        assert set(feature) == {*LISTS, *NUMBERS, "dataset"} and isinstance(feature["dataset"], str)
+        assert all(type(feature[key]) is kind for key, kind in NUMBERS.items())
+        assert all(isinstance(feature[key], list) for key in LISTS)
+        for heights, values in (("freq_hist_data_bar_heights", "freq_hist_data_bar_values"),
+                                ("logits_hist_data_bar_heights", "logits_hist_data_bar_values"),
+                                ("pos_str", "pos_values"), ("neg_str", "neg_values"),
+                                ("neuron_alignment_indices", "neuron_alignment_values")):  # fmt: skip
+            assert len(feature[heights]) == len(feature[values]), heights
+        for example in feature["activations"]:
+            assert {key: type(value) for key, value in example.items()} == EXAMPLE
+            assert all(isinstance(token, str) for token in example["tokens"])
+
+
+OPENED = {"standard": set(), "topk": {"k"}, "jumprelu": set(), "gated": set()}
+"""Architectures of SAELens 6 for inference -> keys of cfg.json beside those of every SAEConfig that it must give."""
+
+
+def test_the_saelens_folder_has_what_saelens_opens(made):
+    """Files and keys that `SAE.load_from_disk` of SAELens 6 reads; the library itself: `make bench-test`."""
+    _, out = made
+    assert {path.name for path in (out / "saelens").iterdir()} >= {"cfg.json", "sae_weights.safetensors"}
+    cfg = artefacts.read_json(out / "saelens" / "cfg.json")
+    assert cfg["architecture"] in OPENED and {"d_in", "d_sae", "dtype", "metadata"} <= set(cfg)
+    assert OPENED[cfg["architecture"]] <= set(cfg)
+    tensors = artefacts.load_tensors(out / "saelens" / "sae_weights.safetensors")
+    assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == {
+        "W_enc": (48, 96), "b_enc": (96,), "W_dec": (96, 48), "b_dec": (48,),
+    }  # fmt: skip
+
+
 def test_examples_have_the_activations_of_the_autoencoder(made):
     source, out = made
     feature_list = json.loads((out / "neuronpedia" / "batch-0.json").read_text())["features"]

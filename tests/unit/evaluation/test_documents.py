@@ -47,3 +47,12 @@ def test_a_file_of_another_shape_is_refused_by_key():
         from_json(Whole, DOCUMENT | {"d": 1})
     with pytest.raises(ArtefactError, match="Whole: 'parts' is missing"):
         from_json(Whole, {key: value for key, value in DOCUMENT.items() if key != "parts"})
+
+
+def test_a_field_with_a_default_may_be_missing_however_the_default_is_made():
+    @dataclass(frozen=True)
+    class Later:
+        name: str
+        more: dict[str, float] = field(default_factory=dict)
+
+    assert from_json(Later, {"name": "x"}) == Later("x", {})

@@ -5,7 +5,7 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from scripts.monosem.core import artefacts
-from scripts.monosem.text import bpe, corpus, natural_contexts, tokens, unseen
+from scripts.monosem.text import bpe, corpus, natural_contexts, natural_rules, tokens, unseen
 
 TEXT = """Returns the sum, see https://a.example/b?c=d, and [1]_.
 
@@ -31,7 +31,7 @@ Nothing here: facade, 12345678, 1.2, a list of (1, 2, 3).
 
 def found(context: str) -> list[str]:
     text = TEXT.encode()
-    return [text[start:end].decode().strip() for start, end in natural_contexts.spans(text, context)]
+    return [text[start:end].decode().strip() for start, end in natural_rules.spans(text, context)]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_labels_are_those_of_the_tokens_last_bytes_and_planted_documents_have_no
     read, tokenizer = stream
     pieces = natural_contexts.token_bytes(tokenizer)
     labels = natural_contexts.label(read, pieces, len(read.characters))
-    assert labels.shape == (len(read.tokens), len(natural_contexts.CONTEXTS))
-    inside = np.asarray(read.tokens)[labels[:, natural_contexts.CONTEXTS.index("url")]]
+    assert labels.shape == (len(read.tokens), len(natural_rules.CONTEXTS))
+    inside = np.asarray(read.tokens)[labels[:, natural_rules.CONTEXTS.index("url")]]
     assert b"".join(pieces[token] for token in inside).strip() == b"https://a.example/b?c=d,"
     only = natural_contexts.label(read, pieces, 1)
     assert (only == labels[: len(only)]).all() and len(only) == read.documents[1]

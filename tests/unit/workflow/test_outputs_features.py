@@ -2,6 +2,7 @@
 
 import copy
 
+from scripts.monosem.text import natural_rules
 from scripts.monosem.workflow import outputs_features, plan
 from tests.helpers import report_results
 
@@ -15,14 +16,19 @@ def made(change=None):
     return config, plan.make_plan(config)
 
 
-def test_planted_contexts_of_the_headline_have_pages():
+def test_planted_and_natural_contexts_of_the_headline_have_pages():
     pages = outputs_features.pages(*made())
-    assert pages == dict.fromkeys(("arabic", "hebrew", "dna", "base64"), PLACE)
+    assert pages == dict.fromkeys(("arabic", "hebrew", "dna", "base64", *natural_rules.CONTEXTS), PLACE)
     assert outputs_features.files(*made(), ".html")[0] == "results/features/arabic.html"
 
 
-def test_nothing_planted_has_no_page():
-    assert outputs_features.pages(*made(lambda config: config["corpus"]["planted"].update(share=0.0))) == {}
+def test_nothing_planted_leaves_the_natural_ones():
+    pages = outputs_features.pages(*made(lambda config: config["corpus"]["planted"].update(share=0.0)))
+    assert list(pages) == list(natural_rules.CONTEXTS)
+
+
+def test_a_headline_that_is_not_interpreted_has_no_page():
+    assert outputs_features.pages(*made(lambda config: config["interpretation"].update(use=[]))) == {}
 
 
 def test_named_latents_have_pages_beside_them():

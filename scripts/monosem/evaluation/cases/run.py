@@ -29,7 +29,7 @@ from scripts.monosem.evaluation.latents.document import SplitCounts
 from scripts.monosem.evaluation.latents.unit_activations import Subject, Text, open_subject
 from scripts.monosem.metrics.bootstrap import document_weights
 from scripts.monosem.metrics.classification import best_threshold
-from scripts.monosem.text import corpus, docstrings, natural_contexts, tokens, unseen
+from scripts.monosem.text import corpus, docstrings, natural_contexts, natural_rules, tokens, unseen
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import TokenStream, load_tokens, windows
 
@@ -65,7 +65,7 @@ class Lookup:
     """Occurrences in context."""
 
 
-NAMES = (*natural_contexts.CONTEXTS, *corpus.LABELS[1:])
+NAMES = (*natural_rules.CONTEXTS, *corpus.LABELS[1:])
 """Every context, in the order of the label columns."""
 
 
@@ -247,7 +247,7 @@ def study(
         kind = kind_of(label, document, stream)
         cases[context] = Case(
             kind=kind,
-            what=natural_contexts.DESCRIPTIONS.get(context, f"{kind} {context}"),
+            what=natural_rules.DESCRIPTIONS.get(context, f"{kind} {context}"),
             n_tokens=SplitCounts(int(validation.labels[:, number].sum()), int(label.sum())),
             n_windows=len(np.unique(window[label])),
             n_documents=truth.n_documents,

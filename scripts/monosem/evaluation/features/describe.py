@@ -23,11 +23,13 @@ from scripts.monosem.evaluation.latents.text_rows import Text, read_rows
 from scripts.monosem.evaluation.latents.unit_activations import Subject, open_subject
 from scripts.monosem.metrics import correlation
 from scripts.monosem.sae.model import silenced
-from scripts.monosem.text import corpus
+from scripts.monosem.text import corpus, natural_contexts, natural_rules
 from scripts.monosem.text.bpe import load_tokenizer
 from scripts.monosem.text.tokens import load_tokens
 
 BINS = 24
+COUNTED = 500_000
+"""Tokens of training text by which tokens are in a context of natural text, from its start, whose order is random."""
 RAREST = 10
 """Occurrences in training text below which a token has no logit weight."""
 EXAMPLES = 6
@@ -46,11 +48,46 @@ LARGE = 0.1
 CONVENTIONS = {
     "histograms": "test tokens on which the unit is above 0; expected value: the same, weighted by the activation",
     "proxy": "log P(text | context) / P(text), largest over stretches that end at the token (proxy.py)",
+    "labels": "kinds of tokens in the histograms: natural text, planted contexts, and the page's own",
     "in_context": "tokens most of whose occurrences in training text are labelled with the context",
     "effects": "log-likelihood of each token, minus that with f(x) d taken from the activations at every token",
     "samples": "the latent pinned to its largest activation at every token behind the first; temperature 1",
     "neuron": "of highest Pearson correlation with the latent on validation",
 }
+
+
+@dataclass(frozen=True)
+class NaturalText:
+    """Tokens in the contexts that rules find in natural text."""
+
+    test: Bool[np.ndarray, "n contexts"]
+    """Of the test rows."""
+    inside: Integer[np.ndarray, "vocab contexts"]
+    """Occurrences in each context, in the training text that was counted."""
+    counts: Integer[np.ndarray, " vocab"]
+    """All occurrences there."""
+
+    @classmethod
+    def of(cls, text: Text, tokenizer: Tokenizer) -> "NaturalText":
+        """Label the text. Raises: ArtefactError for a tokenizer that is not byte-level."""
+        pieces, test, train = natural_contexts.token_bytes(tokenizer), text.splits["test"], text.train
+        labels = natural_contexts.label(test, pieces, len(test.characters))[text.codes.splits["test"].places]
+        n_documents = max(1, int(np.searchsorted(train.documents, COUNTED, side="right")) - 1)
+        counted = natural_contexts.label(train, pieces, n_documents)
+        tokens, vocab = np.asarray(train.tokens[: len(counted)]), len(pieces)
+        inside = np.stack([np.bincount(tokens[column], minlength=vocab) for column in counted.T], axis=1)
+        return cls(labels, inside, np.bincount(tokens, minlength=vocab))
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Kinds of tokens that a page tells apart, and the tokens of its context."""
+
+    names: tuple[str, ...]
+    of_rows: Integer[np.ndarray, " n"]
+    """Of the test rows: an index into `names`."""
+    inside: Bool[np.ndarray, " vocab"]
+    """Tokens most of whose occurrences are in the context."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +107,8 @@ class Material:
     """Of the test rows."""
     counts: Integer[np.ndarray, "labels vocab"]
     """Occurrences in training text by label."""
+    natural: NaturalText | None
+    """None where no page is of a context of natural text."""
 
     @property
     def usual(self) -> Bool[np.ndarray, " vocab"]:
@@ -77,6 +116,28 @@ class Material:
         usual = self.counts.sum(0) >= RAREST
         usual[self.text.train.eos_token_id] = False
         return usual
+
+    def kinds(self, context: str | None) -> Kinds:
+        """Kinds of tokens for the page of a context; None for a latent that the configuration names."""
+        if context in natural_rules.CONTEXTS:
+            column = natural_rules.CONTEXTS.index(context)
+            labels = np.where(self.natural.test[:, column], len(corpus.LABELS), self.labels)
+            inside = self.natural.inside[:, column] > 0.5 * np.maximum(self.natural.counts, 1)
+            return Kinds((*corpus.LABELS, context), labels, inside)
+        if context is None:
+            return Kinds(corpus.LABELS, self.labels, np.zeros(self.counts.shape[1], bool))
+        labelled = self.counts[corpus.LABELS.index(context)]
+        return Kinds(corpus.LABELS, self.labels, labelled > 0.5 * np.maximum(self.counts.sum(0), 1))
+
+    def proxy(self, context: str | None) -> Float[np.ndarray, " n"] | None:
+        """The paper's proxy of the test rows; None for a context that has none."""
+        if context not in (*proxy.ALPHABETS, *proxy.SCRIPTS):
+            return None
+        texts = [self.tokenizer.decode([token], skip_special_tokens=False) for token in range(self.counts.shape[1])]
+        labelled = self.counts[corpus.LABELS.index(context)]
+        ratios = proxy.token_ratios(texts, context, self.counts.sum(0), labelled)
+        first = np.flatnonzero(np.diff(self.text.codes.splits["test"].places, prepend=-2) != 1)
+        return proxy.proxy(ratios[self.tokens], first, context)
 
     def column(self, split: str, latent: int) -> Float[np.ndarray, " n"]:
         """A latent's activations, dense."""
@@ -187,21 +248,13 @@ def describe_latent(
     validation, values = (material.column(split, latent) for split in ("validation", "test"))
     neuron = int(correlation.pearson_columns(np.maximum(material.x["validation"], 0), validation).argmax())
     neuron_values = np.maximum(material.x["test"][:, neuron], 0)
-    usual, vocab = material.usual, material.counts.shape[1]
-    groups = {"label": (material.labels, len(corpus.LABELS))}
-    proxies, inside = None, np.zeros(vocab, bool)
-    if context is not None:
-        number = corpus.LABELS.index(context)
-        labelled = material.counts[number]
-        inside = labelled > 0.5 * np.maximum(material.counts.sum(0), 1)
-        texts = [material.tokenizer.decode([token], skip_special_tokens=False) for token in range(vocab)]
-        ratios = proxy.token_ratios(texts, context, material.counts.sum(0), labelled)
-        first = np.flatnonzero(np.diff(material.text.codes.splits["test"].places, prepend=-2) != 1)
-        proxies = proxy.proxy(ratios[material.tokens], first, context)
+    usual, kinds, proxies = material.usual, material.kinds(context), material.proxy(context)
+    groups = {"label": (kinds.of_rows, len(kinds.names))}
+    if proxies is not None:
         groups["proxy"] = (proxy.bin_of(proxies), len(proxy.EDGES) + 1)
     arrays = {f"latent.{name}": array for name, array in histograms(values, groups).items()}
     arrays |= {f"neuron.{name}": array for name, array in histograms(neuron_values, groups).items()}
-    arrays |= scattered(values, neuron_values, material.labels, seed)
+    arrays |= scattered(values, neuron_values, kinds.of_rows, seed)
     arrays["vector"] = material.subject.sae.W_dec[latent].cpu().numpy()
     logit_pearson, subject = None, material.subject
     if reason_unavailable(subject.site) is None:
@@ -209,14 +262,15 @@ def describe_latent(
         axis[neuron] = 1.0
         weights = logit_weights(subject.model, subject.site, torch.stack([subject.sae.W_dec[latent], axis]), usual)
         for unit, row in zip(("latent", "neuron"), weights.cpu().numpy(), strict=True):
-            arrays |= {f"{unit}.{name}": array for name, array in weight_histogram(row, usual, inside).items()}
+            arrays |= {f"{unit}.{name}": array for name, array in weight_histogram(row, usual, kinds.inside).items()}
             arrays[f"{unit}.weights"] = row[usual]
-        arrays["inside"] = inside[usual]
+        arrays["inside"] = kinds.inside[usual]
         logit_pearson = correlation.pearson(arrays["latent.weights"], arrays["neuron.weights"])
     largest = float(max(validation.max(initial=0), values.max(initial=0)))
     feature = Feature(
         latent=latent,
         context=context,
+        labels=kinds.names,
         density=float((values > 0).mean()),
         max_activation=largest,
         proxy_pearson=None if proxies is None else correlation.pearson(values, np.maximum(proxies, 0)),
@@ -232,12 +286,13 @@ def describe_latent(
 
 def describe_features(
     model_folder: Path, tokens_folder: Path, tokenizer_path: Path, sae_folder: Path, codes_path: Path,
-    contexts: Mapping[str, Any], named: Mapping[str, int], seed: int, device: str,
+    contexts: Mapping[str, Any], natural: Mapping[str, int], named: Mapping[str, int], seed: int, device: str,
 ) -> tuple[Features, dict[str, np.ndarray]]:  # fmt: skip
-    """Describe the best latents of the labelled contexts, and those that the configuration names.
+    """Describe the best latents of planted contexts and of natural ones, and those that the configuration names.
 
     Args:
         contexts: of contexts.json; empty for an autoencoder that is not interpreted.
+        natural: context of natural text -> its best latent, of cases.json.
         named: name of a page -> latent.
     Returns: contents of features.json, and of features.npz (`{page}.{array}`).
     Raises: ArtefactError for files that do not belong together, or a latent that the autoencoder does not have.
@@ -247,11 +302,12 @@ def describe_features(
     train = load_tokens(tokens_folder, "train")
     text = Text(train, splits, codes, subject.drop_first_position)
     vocab = subject.model.config.vocab_size
+    tokenizer = load_tokenizer(tokenizer_path)
     cell = np.asarray(train.labels).astype(np.int64) * vocab + np.asarray(train.tokens)
     counts = np.bincount(cell, minlength=len(corpus.LABELS) * vocab).reshape(len(corpus.LABELS), vocab)
     material = Material(
         subject=subject,
-        tokenizer=load_tokenizer(tokenizer_path),
+        tokenizer=tokenizer,
         text=text,
         codes={split: codes.matrix(split).tocsc() for split in splits},
         x={
@@ -261,8 +317,10 @@ def describe_features(
         tokens=text.tokens("test"),
         labels=text.labels("test"),
         counts=counts,
+        natural=NaturalText.of(text, tokenizer) if natural else None,
     )
     pages = {name: (row["latent"]["index"], name) for name, row in contexts.items()}
+    pages |= {name: (latent, name) for name, latent in natural.items()}
     pages |= {name: (latent, None) for name, latent in named.items()}
     features, arrays = {}, {}
     for name, (latent, context) in pages.items():

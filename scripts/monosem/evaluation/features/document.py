@@ -33,7 +33,9 @@ class Feature:
 
     latent: int
     context: str | None
-    """The labelled context whose best latent it is; None for a latent that the configuration names."""
+    """The planted or natural context whose best latent it is; None for a latent that the configuration names."""
+    labels: tuple[str, ...]
+    """Kinds of tokens that the histograms stack, in the order of their rows."""
     density: float
     """Share of the text's tokens on which it fires."""
     max_activation: float

@@ -7,6 +7,7 @@ from pathlib import Path
 from scripts.monosem.models import source
 from scripts.monosem.models.families import family_of, shape_of
 from scripts.monosem.models.model_folder import TOKENIZER
+from scripts.monosem.text import natural_rules
 from scripts.monosem.workflow import outputs_dictionaries, plan
 from scripts.monosem.workflow.checks import interventions, text_files
 from scripts.monosem.workflow.checks.common import Check, Config, model_exists, model_is_here, sae_exists, site_exists
@@ -163,8 +164,8 @@ def named_latents_exist(config: Config) -> Iterator[str]:
         if width is not None and entry["latent"] >= width:
             run, latent = entry["run"], entry["latent"]
             yield f"{where}.latent: expected a number below {width}, the d_sae of '{run}', found {latent}"
-        if name in config["corpus"]["planted"]["contexts"]:
-            yield f"{where}: expected a name that no planted context has, found '{name}'"
+        if name in (*config["corpus"]["planted"]["contexts"], *natural_rules.CONTEXTS):
+            yield f"{where}: expected a name that no context has, found '{name}'"
 
 
 def scored_saes_are_trained(config: Config) -> Iterator[str]:

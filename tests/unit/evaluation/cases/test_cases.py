@@ -128,4 +128,4 @@ def test_a_context_is_called_by_the_documents_that_hold_it():
 
 def test_a_context_in_too_few_documents_is_left_out(studied):
     assert run.FEWEST_DOCUMENTS <= min(case.n_documents for case in studied[0].cases.values())
-    assert not set(studied[0].cases) & set(run.natural_contexts.CONTEXTS)
+    assert not set(studied[0].cases) & set(run.natural_rules.CONTEXTS)

@@ -14,6 +14,8 @@ from scripts.monosem.evaluation.features.describe import describe_features, hist
 from scripts.monosem.evaluation.features.document import Features
 from scripts.monosem.evaluation.latents import stored_codes
 from scripts.monosem.evaluation.latents.encode_text import encode_text
+from scripts.monosem.figures import feature_page
+from scripts.monosem.text import corpus, natural_contexts, natural_rules
 from tests.helpers import evaluation_world as world
 from tests.helpers.running import job
 
@@ -32,10 +34,10 @@ def folders(tmp_path_factory):
     return folders | {"tokenizer": root / "tokenizer.json", "root": root}
 
 
-def describe(folders, contexts=CONTEXTS, named=None):
+def describe(folders, contexts=CONTEXTS, named=None, natural=None):
     return describe_features(
         folders["model"], folders["tokens"], folders["tokenizer"], folders["exact"], folders["exact"] / "codes.npz",
-        contexts, named or {"mine": 9}, 0, "cpu",
+        contexts, natural or {}, named or {"mine": 9}, 0, "cpu",
     )  # fmt: skip
 
 
@@ -84,6 +86,26 @@ def test_samples_side_by_side_are_as_many(described):
         assert len(samples["normal"]) == len(samples["pinned"]) > 1 and samples["value"] == feature["max_activation"]
 
 
+def test_a_context_of_natural_text_has_a_page_without_a_proxy(folders, monkeypatch):
+    """Here tokens 20 to 29 of natural text are the context; its latent is the second of [I, −I]."""
+
+    def label(stream, pieces, n_documents):
+        tokens = np.asarray(stream.tokens[: stream.documents[n_documents]])
+        return (tokens >= 20)[:, None] & (tokens < 30)[:, None] & (np.array(natural_rules.CONTEXTS) == "url")
+
+    monkeypatch.setattr(natural_contexts, "label", label)
+    monkeypatch.setattr(natural_contexts, "token_bytes", lambda tokenizer: [b"x"] * world.VOCAB)
+    features, arrays = describe(folders, {}, {"mine": 9}, {"url": 1})
+    page = features.features["url"]
+    assert page.labels == (*corpus.LABELS, "url") and page.context == "url" and page.proxy_pearson is None
+    counts = arrays["url.latent.counts.label"]
+    assert len(counts) == len(page.labels) and counts[-1].sum() / counts.sum() > 0.9
+    assert "url.latent.counts.proxy" not in arrays and features.features["mine"].labels == corpus.LABELS
+    assert "url.inside" not in arrays or arrays["url.inside"].sum() == 10
+    drawn = feature_page.page(to_json(page), {key.removeprefix("url."): value for key, value in arrays.items()})
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == list(page.labels)
+
+
 def test_a_latent_that_there_is_not_is_named(folders):
     with pytest.raises(artefacts.ArtefactError, match="interpretation.named.mine: expected a latent below 32"):
         describe(folders, {}, {"mine": 32})
@@ -108,13 +130,15 @@ def test_pages_are_drawn_and_written(described, folders):
         "features": [str(document)], "arrays": [str(arrays)], "template": "paper/feature.html.j2",
         "style": "paper/report.css",
     }  # fmt: skip
-    made = job(inputs, {"html": pages}, {})
+    browsed = [("model", world.RESIDUAL, "exact")]
+    made = job(inputs, {"html": pages}, {"browsed": browsed})
     assert isinstance(made, Job)
     show_features.main(made)
     arabic, mine, greek = (artefacts.Path(page).read_text(encoding="utf-8") for page in pages)
     assert "latent 0" in arabic and "log-likelihood proxy of the context is" in arabic and "<svg" in arabic
     assert "latent 9" in mine and "log-likelihood proxy of the context is" not in mine
-    assert "No token of this context" in greek
+    assert "no token of this context" in greek and "../browser" not in greek
+    assert f'href="../browser/index.html#{described[0]["model"]}/exact/9"' in mine
     for name in ("arabic", "mine", "greek"):
         assert (folders["root"] / f"{name}.svg").stat().st_size > 1000
         assert (folders["root"] / f"{name}.png").stat().st_size > 1000
