@@ -5,14 +5,14 @@ import re
 from functools import cache
 from pathlib import Path
 
-from scripts.monosem.core import timing
+from scripts.monosem.core import artefacts, timing
 from scripts.monosem.core.artefacts import sha256_json
 from scripts.monosem.models import source
 from scripts.monosem.models.site_names import inner_of
 from scripts.monosem.text import external
 from scripts.monosem.workflow import (
     code_inputs, contents, outputs, outputs_analysis, outputs_browser, outputs_dictionaries, outputs_features, outputs_toy,
-    plan, roles, sweeps, validate,
+    plan, roles, shipped, sweeps, validate,
 )
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
 from scripts.monosem.workflow.estimates import planned
@@ -22,11 +22,12 @@ try:
     validate.type_command_line_(config, workflow.config_settings.config)
     validate.check(config)
     PLAN = plan.make_plan(config)
+    SHIPPED = shipped.of(config)
     if workflow.is_main_process:
-        for sentence in plan.left_out(config):
+        for sentence in (*plan.left_out(config), *SHIPPED.reasons):
             print(sentence, file=sys.stderr)
         validate.check_models(config, PLAN.of_kind("pretrained"))
-except validate.ConfigError as error:
+except (validate.ConfigError, artefacts.ArtefactError) as error:
     sys.exit(f"The configuration cannot be run. {error}")
 CORPUS = config["corpus"]["name"]
 SITES = [f"{model}/{site}" for model, site in PLAN.sites]
@@ -162,7 +163,17 @@ def corpus_contents(wildcards):
     return contents.digest(sorted(external.text_files(corpus["folder"])), corpus["folder"])
 
 
+def shipped_text():
+    """Folder of the models that come with the checkout, with the digest of what they share; None if none is used."""
+    return SHIPPED.folder and {"folder": SHIPPED.folder, "contents": contents.digest(SHIPPED.files, root=SHIPPED.folder)}
+
+
 # model.smk
+
+
+def shipped_model(wildcards):
+    """Folder of the models that come with the checkout, with the digest of what the job's model depends on."""
+    return {"folder": SHIPPED.folder, "contents": contents.digest(SHIPPED.files_of(wildcards.model), root=SHIPPED.folder)}
 
 
 def source_model(wildcards):

@@ -15,8 +15,23 @@ rule build_corpus:
     params:
         corpus=config["corpus"],
         contents=corpus_contents,
+        shipped=shipped_text(),
         seed=config["seed"],
     script: "../scripts/build_corpus.py"
+
+
+rule unpack_tokenizer:
+    """Read the tokenizer of the models that come with the checkout."""
+    output:
+        tokenizer="results/data/{corpus}/tokenizer/tokenizer.json",
+        config="results/data/{corpus}/tokenizer/tokenizer_config.json",
+    log: "results/logs/unpack_tokenizer/{corpus}.log"
+    benchmark: "results/benchmarks/unpack_tokenizer/{corpus}.tsv"
+    wildcard_constraints:
+        corpus=one_of([CORPUS] if SHIPPED.folder else []),
+    params:
+        shipped=shipped_text(),
+    script: "../scripts/unpack_tokenizer.py"
 
 
 rule train_tokenizer:
@@ -28,6 +43,8 @@ rule train_tokenizer:
         config="results/data/{corpus}/tokenizer/tokenizer_config.json",
     log: "results/logs/train_tokenizer/{corpus}.log"
     benchmark: "results/benchmarks/train_tokenizer/{corpus}.tsv"
+    wildcard_constraints:
+        corpus=one_of([] if SHIPPED.folder else [CORPUS]),
     priority: 1  # everything else waits for it
     threads: 1
     resources:

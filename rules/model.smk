@@ -3,6 +3,25 @@
 MADE = {**model_files("{model}"), "summary": "results/models/{model}/training.json"}
 
 
+rule unpack_language_model:
+    """Read a language model that comes with the checkout, and score it on held-out text."""
+    input:
+        tokens=tokens_of,
+        tokenizer=f"results/data/{CORPUS}/tokenizer/tokenizer.json",
+        tokenizer_config=f"results/data/{CORPUS}/tokenizer/tokenizer_config.json",
+    output:
+        **MADE,
+        curve="results/models/{model}/training.jsonl",
+    log: "results/logs/unpack_language_model/{model}.log"
+    benchmark: "results/benchmarks/unpack_language_model/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(SHIPPED.models),
+    priority: 1  # everything else waits for it
+    params:
+        shipped=shipped_model,
+    script: "../scripts/unpack_language_model.py"
+
+
 rule train_language_model:
     """Train a small GPT-2 on the train split and score it on held-out text."""
     input:
@@ -15,7 +34,7 @@ rule train_language_model:
     log: "results/logs/train_language_model/{model}.log"
     benchmark: "results/benchmarks/train_language_model/{model}.tsv"
     wildcard_constraints:
-        model=one_of(PLAN.of_kind("train")),
+        model=one_of(set(PLAN.of_kind("train")) - set(SHIPPED.models)),
     priority: 1  # everything else waits for it
     threads: config["threads"]["language_models"]
     resources:

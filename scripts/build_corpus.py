@@ -4,9 +4,15 @@ from scripts.monosem.core.job import Job, run
 
 
 def main(job: Job) -> None:
-    from scripts.monosem.text import corpus
+    from scripts.monosem.models import shipped
+    from scripts.monosem.text import corpus, held_out
 
-    corpus.build_files(job.params.corpus, job.params.seed, job.threads, job.output.documents, job.output.manifest)
+    listed = None
+    if job.params.shipped:
+        shipped.require(job.params.shipped["folder"], held_out.FILE)
+        listed = held_out.load(job.params.shipped["folder"])
+    output = job.output
+    corpus.build_files(job.params.corpus, job.params.seed, job.threads, output.documents, output.manifest, listed)
 
 
 if __name__ == "__main__":

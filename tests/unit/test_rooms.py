@@ -37,7 +37,7 @@ MAY_IMPORT = {
     ),
     "workflow": (
         "core", "text.external", "text.natural_rules", "sae.architectures", "sae.config", "sae.formats", "toy.settings",
-        "models.families", "models.site_names", "models.model_folder", "models.cost", "models.source", "models.fit",
+        "models.families", "models.site_names", "models.model_folder", "models.cost", "models.source", "models.fit", "models.shipped",
         "browser.names",
     ),
 }  # fmt: skip

@@ -19,7 +19,7 @@ from pathlib import Path
 from scripts.monosem.core import artefacts, job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.text import contexts as by_rule
-from scripts.monosem.text import docstrings, external, overlap, splits
+from scripts.monosem.text import docstrings, external, held_out, overlap, splits
 from scripts.monosem.text.normalise import digest
 from scripts.monosem.text.planted import documents as planted
 from scripts.monosem.text.splits import SPLITS
@@ -152,12 +152,19 @@ def natural_texts(config: dict, threads: int = 1) -> tuple[list[Text], dict]:
     return list(kept.values()), facts
 
 
-def natural_documents(texts: list[Text], config: dict) -> tuple[list[Document], dict]:
+def natural_documents(
+    texts: list[Text], config: dict, listed: held_out.HeldOut | None = None
+) -> tuple[list[Document], dict]:
     """Documents of natural texts without near-duplicates, and facts for the manifest.
 
-    One's own texts have labels by rule; all documents of a text that is longer than a document go to its split.
+    One's own texts have labels by rule; all documents of a text that is longer than a document go to its split. With
+    a list of held-out documents the splits are those of the list.
     """
-    assigned = splits.assign([item.text for item in texts], [item.is_part for item in texts], config["split"])
+    whole = [item.text for item in texts]
+    if listed is None:
+        assigned = splits.assign(whole, [item.is_part for item in texts], config["split"])
+    else:
+        assigned = held_out.assign(whole, [splits.cut(text, config["max_characters"])[0] for text in whole], listed)
     contexts = labelled_contexts(config) if kind_of(config) != "installed" else ()
     documents = [
         Document(item.source, split, piece, by_rule.spans(piece, contexts))
@@ -168,7 +175,17 @@ def natural_documents(texts: list[Text], config: dict) -> tuple[list[Document], 
     repeated = [item for item, split in zip(texts, assigned.splits, strict=True) if split is None]
     reason = f"near-duplicate: {splits.REPEATED:.0%} of its runs of {overlap.N} words are in earlier texts"
     left_out = _left_out({reason: repeated}, sum(len(item.text) for item in texts))
-    facts = assigned.facts
+    _announce(assigned.facts)
+    return documents, {"left_out": left_out, "overlap": assigned.facts}
+
+
+def _announce(facts: dict) -> None:
+    if "listed" in facts:
+        job.say(
+            f"the splits are those of the shipped models: {facts['listed_here']:,} of {facts['listed']:,} documents "
+            "that they were not trained on are here; all others are train text"
+        )
+        return
     job.say(
         f"{facts['groups']:,} groups of texts; the largest has {facts['largest_group_share']:.1%} of the characters; "
         f"{facts['may_be_held_out_share']:.1%} may be held out: at most {facts['held_out_up_to']:.0%} of their words "
@@ -179,7 +196,6 @@ def natural_documents(texts: list[Text], config: dict) -> tuple[list[Document], 
             f"too little text stands only once for a bar of {splits.HELD_OUT:.0%}: held-out losses are lower than on "
             "new text; how much of it stands in train is in the manifest of the tokens"
         )
-    return documents, {"left_out": left_out, "overlap": facts}
 
 
 def _sizes(documents: list[Document], shares: dict[str, float]) -> Counter:
@@ -213,13 +229,17 @@ def _announce_labels(documents: list[Document]) -> None:
         job.say(f"labelled by rule: {counts['characters']:,} characters of {counts['documents']:,} documents: {label}")
 
 
-def build(config: dict, seed: int, threads: int = 1) -> tuple[list[Document], dict]:
+def build(
+    config: dict, seed: int, threads: int = 1, listed: held_out.HeldOut | None = None
+) -> tuple[list[Document], dict]:
     """The whole corpus of config.yaml's `corpus` block: documents in the order of storage, and facts for the manifest.
+
+    With a list of held-out documents the splits are those of the list.
 
     Raises: ArtefactError for a package that is not installed, a folder that is missing or empty, too few documents.
     """
     texts, facts = natural_texts(config, threads)
-    documents, assigned = natural_documents(texts, config)
+    documents, assigned = natural_documents(texts, config, listed)
     facts |= assigned | {"left_out": facts["left_out"] + assigned["left_out"]}
     sizes = _sizes(documents, config["split"])
     _announce_labels(documents)
@@ -294,10 +314,17 @@ def read(path: str | Path) -> Iterator[Document]:
         ) from None
 
 
-def build_files(config: dict, seed: int, threads: int, documents_path: str | Path, manifest_path: str | Path) -> dict:
+def build_files(
+    config: dict,
+    seed: int,
+    threads: int,
+    documents_path: str | Path,
+    manifest_path: str | Path,
+    listed: held_out.HeldOut | None = None,
+) -> dict:
     """Build the corpus and write documents.jsonl and its manifest; returns the manifest."""
     began = time.perf_counter()
-    documents, facts = build(config, seed, threads)
+    documents, facts = build(config, seed, threads, listed)
     write(documents, documents_path)
     manifest = {"corpus": config["name"], **describe(documents), **facts}
     manifest |= {"documents_sha256": artefacts.sha256(documents_path), "parameters": config, "seed": seed}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.monosem.core.declaration import Count, Name, Whole
+from scripts.monosem.core.declaration import Count, Name, Text, Whole
 from scripts.monosem.toy.settings import CONFIGS
 from scripts.monosem.workflow.declaration.autoencoders import Autoencoders
 from scripts.monosem.workflow.declaration.common import Device
@@ -52,6 +52,8 @@ class Configuration:
     """Where text comes from; `hub` wins over `folder`, and `folder` over `installed`."""
     tokenizer: Tokenizer
     """Byte-level BPE of the trained models."""
+    shipped: Text | None
+    """Folder of models that come with the checkout: read in place of training where their recipe is this one's."""
     models: Models
     """Language models by name, each made in one of three ways."""
     chapters: Chapters
