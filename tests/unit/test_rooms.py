@@ -37,8 +37,8 @@ MAY_IMPORT = {
     ),
     "workflow": (
         "core", "text.external", "text.natural_rules", "sae.architectures", "sae.config", "sae.formats", "toy.settings",
-        "models.families", "models.site_names", "models.model_folder", "models.cost", "models.source", "models.fit", "models.shipped",
-        "browser.names",
+        "models.families", "models.site_names", "models.model_folder", "models.cost", "models.source", "models.fit",
+        "models.shipped", "browser.names",
     ),
 }  # fmt: skip
 
