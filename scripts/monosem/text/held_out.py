@@ -77,7 +77,7 @@ def assign(texts: Sequence[str], first_documents: Sequence[str], held_out: HeldO
     here = sum(split not in (None, train) for split in assigned)
     if here < ENOUGH * len(held_out.split_of):
         raise artefacts.ArtefactError(
-            f"corpus: only {here:,} of {len(held_out.split_of):,} documents that the shipped models were not trained on "
+            f"corpus: only {here:,} of {len(held_out.split_of):,} documents that shipped models were not trained on "
             "are there, so that these are other texts; set `shipped: null` to train models on them"
         )
     return splits.Assignment(assigned, {**held_out.facts, "listed": len(held_out.split_of), "listed_here": here})
