@@ -21,6 +21,11 @@ INTERVALS = 11
 PER_INTERVAL = 5
 """Tokens of each interval in the unweighted correlation, beside twice as many random ones."""
 
+TOP = 20
+"""Largest activations by which a unit is one of a single token."""
+SPLIT = ("n2g_pearson", "n2g_interval_spearman", "embedding_auc")
+"""Scores that are given for units that are not of a single token, too: `…_others`."""
+
 SCORES = {
     "density": "share of test tokens on which the unit fires",
     "n2g_pearson": "Pearson, activation that N2G predicts and true one, over random test tokens",
@@ -38,7 +43,8 @@ SCORES = {
     "logit_accuracy": logit_test.CONVENTIONS["logit_test"],
     "embedding_auc": f"AUC of {example_embedding.QUERIES} activating test tokens against as many others, by mean "
     f"cosine with {example_embedding.REFERENCES} activating tokens of validation in the judge's hidden states",
-}
+    "single_token": f"1 for a unit whose {TOP} largest activations on validation are on one and the same token, else 0",
+} | {f"{name}_others": f"{name} of units that are not of a single token" for name in SPLIT}
 BY_INTERVAL = {
     "n2g_recall": "share of the interval's tokens on which N2G predicts an activation",
     "token_recall": "share on whose token the unit fires in most cases on validation",
@@ -146,6 +152,16 @@ def spearman(x: Float[np.ndarray, " m"], y: Float[np.ndarray, " m"]) -> float:
     return float(spearmanr(x, y).statistic) if np.ptp(x) > 0 and np.ptp(y) > 0 else 0.0
 
 
+def is_single_token(
+    rows: Integer[np.ndarray, " k"], values: Float[np.ndarray, " k"], tokens: Integer[np.ndarray, " n"]
+) -> bool | None:
+    """Whether the largest activations are all on one token; None for a unit that fires too rarely to say."""
+    if len(rows) < TOP:
+        return None
+    top = tokens[rows[np.argsort(-values, kind="stable")[:TOP]]]
+    return bool((top == top[0]).all())
+
+
 def score_unit(
     sample: Sample, place: int, pattern: Node, weights: Float[np.ndarray, " vocab"] | None, material: Material
 ) -> tuple[dict[str, float | None], dict[str, list[float | None]]]:
@@ -186,6 +202,10 @@ def score_unit(
             alike = example_embedding.similarity(references, read, material.hidden_mean)
             auc = example_embedding.score(alike, [len(each) for each in queries])
             scores["embedding_auc"], by_interval["embedding_auc"] = auc[0], auc[1:]
+    single = is_single_token(*fitted, material.validation.tokens)
+    if single is not None:
+        scores["single_token"] = float(single)
+        scores |= {f"{name}_others": None if single else scores[name] for name in SPLIT}
     return scores, by_interval
 
 

@@ -7,7 +7,7 @@ from scripts.monosem.reporting.tables.language_models import models
 from scripts.monosem.reporting.tables.latents import cards, contexts, entropies
 from scripts.monosem.reporting.tables.ledger import acceptance, claims, counts, disagreements
 from scripts.monosem.reporting.tables.run_record import environment, facts, left_out, sources, splits, times
-from scripts.monosem.reporting.tables.scores import published_scores, score_differences, scores
+from scripts.monosem.reporting.tables.scores import published_scores, score_differences, scores, single_token_scores
 
 __all__ = [
     "acceptance",
@@ -33,6 +33,7 @@ __all__ = [
     "saes",
     "score_differences",
     "scores",
+    "single_token_scores",
     "sources",
     "splits",
     "splits_of_latents",

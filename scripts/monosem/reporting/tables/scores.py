@@ -26,6 +26,8 @@ COLUMNS = {
 }
 COMPARED = ("n2g_pearson", "n2g_interval_spearman", "logit_accuracy", "embedding_auc")
 """Scores whose differences are listed."""
+SPLIT = ("n2g_interval_spearman", "embedding_auc")
+"""Scores that are given without single-token units, too."""
 PUBLISHED = (
     ("logit test, mean", "logit_accuracy", "value", "0.74", "0.58", "–"),
     ("logit test, median", "logit_accuracy", "median", "0.74", "0.53", "0.5"),
@@ -103,3 +105,14 @@ def published_scores(document: Mapping[str, Any]) -> str:
         "ours",
     ]
     return table(header, lines)
+
+
+def single_token_scores(document: Mapping[str, Any]) -> str:
+    """Share of units of a single token, and scores of all units beside those of the others, units as they are."""
+    lines = []
+    for name, population in document["populations"].items():
+        scores = population["raw"]["scores"]
+        others = [_estimate(scores[each + end], each) for each in SPLIT for end in ("", "_others")]
+        lines.append([NAMES[name], count(scores["single_token"]["n"]), _estimate(scores["single_token"], ""), *others])
+    columns = [f"{COLUMNS[each]}{which}" for each in SPLIT for which in ("", ", others")]
+    return table(["units", "n", "of a single token", *columns], lines)

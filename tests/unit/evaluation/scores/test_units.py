@@ -11,7 +11,7 @@ from scripts.monosem.evaluation.scores import example_embedding, logit_test, n2g
 from scripts.monosem.evaluation.scores.populations import Population, Rows, Sample
 from scripts.monosem.evaluation.scores.scoring import Material, SplitRows
 from scripts.monosem.evaluation.scores.token_vectors import TokenVectors, token_vectors
-from scripts.monosem.evaluation.scores.trie import Backwards
+from scripts.monosem.evaluation.scores.trie import Backwards, Node
 from scripts.monosem.models.sites import Site
 from scripts.monosem.sae import model as sae_model
 
@@ -214,6 +214,18 @@ def test_similarities_of_one_kind_are_told_apart():
     assert example_embedding.score(similarity, [1]) == [1]
     assert example_embedding.score(similarity[::-1].copy(), [1]) == [0]
     assert example_embedding.score(np.array([3.0, 1, 2, 2, 1]), [1, 0, 2]) == [1, None, (0 + 0.5 + 0.5 + 1) / 4]
+
+
+def test_units_of_a_single_token_are_apart(capture):
+    rows, values = np.arange(scoring.TOP), np.ones(scoring.TOP)
+    assert scoring.is_single_token(rows, values, np.zeros(30, int)) is True
+    assert scoring.is_single_token(rows, values, np.arange(30) // 19) is False
+    assert scoring.is_single_token(rows[1:], values[1:], np.zeros(30, int)) is None
+    assert all(unit["single_token"] == 1 and unit["n2g_pearson_others"] is None for unit in scores()[1])
+    either = np.stack([1.0 * np.isin(text(seed), (5, 9)) for seed in (0, 1)])
+    sample = sample_of(either[0][:, None], either[1][:, None], index=(0,))
+    unit, _ = scoring.score_unit(sample, 0, Node({5: Node(total=1.0, patterns=1)}), None, material())
+    assert unit["single_token"] == 0 and unit["n2g_pearson_others"] == unit["n2g_pearson"] > 0.5
 
 
 def test_intervals_are_even_and_the_last_is_open():
