@@ -155,7 +155,7 @@ def spearman(x: Float[np.ndarray, " m"], y: Float[np.ndarray, " m"]) -> float:
 def is_single_token(
     rows: Integer[np.ndarray, " k"], values: Float[np.ndarray, " k"], tokens: Integer[np.ndarray, " n"]
 ) -> bool | None:
-    """Whether the largest activations are all on one token; None for a unit that fires too rarely to say."""
+    """True if the largest activations are all on one token; None for a unit that fires too rarely to say."""
     if len(rows) < TOP:
         return None
     top = tokens[rows[np.argsort(-values, kind="stable")[:TOP]]]
