@@ -28,7 +28,7 @@ def files_of(model: str) -> list[str]:
 
 
 def recipe(folder: str | Path) -> dict[str, Any]:
-    """What the models in a folder depend on: `corpus`, `tokenizer`, `seed`, and `train` of every model.
+    """Everything that the models in a folder depend on: `corpus`, `tokenizer`, `seed`, and `train` of every model.
 
     Raises: ArtefactError for a missing or damaged file.
     """

@@ -42,7 +42,7 @@ def save(documents: Iterable[tuple[str, str]], path: str | Path) -> None:
     for split, text in documents:
         if split in keys:
             keys[split].append(key(text))
-    artefacts.save_npz(path, **{split: np.array(sorted(found), np.uint64) for split, found in keys.items()})
+    artefacts.save_npz(path, **{split: np.array(sorted(those), np.uint64) for split, those in keys.items()})
 
 
 def load(folder: str | Path) -> HeldOut:

@@ -19,7 +19,7 @@ TEXT = ("corpus", "tokenizer", "seed")
 
 @dataclass(frozen=True)
 class Shipped:
-    """What is read from the folder, and why the rest is not."""
+    """Models that are read from the folder, and why the rest is not."""
 
     folder: str | None
     """None where nothing is read from it: tokenizer and splits are then made in the run, too."""
@@ -49,7 +49,7 @@ def differences(asked: Any, given: Any, where: str) -> Iterator[str]:
 
 
 def of(config: Config) -> Shipped:
-    """What a configuration takes from its folder of models.
+    """Models that a configuration takes from its folder.
 
     Raises: ArtefactError for a folder without a recipe, or with a damaged one.
     """
