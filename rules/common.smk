@@ -11,8 +11,8 @@ from scripts.monosem.models import source
 from scripts.monosem.models.site_names import inner_of
 from scripts.monosem.text import external
 from scripts.monosem.workflow import (
-    code_inputs, contents, outputs, outputs_analysis, outputs_browser, outputs_dictionaries, outputs_features, outputs_toy,
-    plan, roles, shipped, sweeps, validate,
+    captions, code_inputs, contents, outputs, outputs_analysis, outputs_browser, outputs_dictionaries, outputs_features,
+    outputs_toy, plan, roles, shipped, sweeps, validate,
 )
 from scripts.monosem.workflow.checks import interventions, pretrained_saes
 from scripts.monosem.workflow.estimates import planned
@@ -30,6 +30,7 @@ try:
 except (validate.ConfigError, artefacts.ArtefactError) as error:
     sys.exit(f"The configuration cannot be run. {error}")
 CORPUS = config["corpus"]["name"]
+CAPTIONS = captions.read(sorted(captions.TEMPLATES.glob("*.md.j2")))
 SITES = [f"{model}/{site}" for model, site in PLAN.sites]
 INTERPRETED = ["/".join(names) for names in PLAN.interpreted]
 SCORED = ["/".join(names) for names in PLAN.scored]
@@ -132,9 +133,14 @@ def svg_files(folder, figures):
 
 
 def drawn(folder, figures, category):
-    """Outputs of a plot, svg and png of every figure; `snakemake --report` shows the svg by category."""
+    """Outputs of a plot, svg and png of every figure; `snakemake --report` shows the svg by category, with captions."""
+    family = folder.removeprefix("results/").removeprefix("figures/")
+    shown = [{"figure": name, "shows": captions.of(CAPTIONS, f"{family}/{name}")} for name in figures]
     svg = svg_files(folder, figures)
-    return {"svg": report(svg, category=category), "png": [path.removesuffix("svg") + "png" for path in svg]}
+    return {
+        "svg": [report(path, category=category, labels=labels) for path, labels in zip(svg, shown)],
+        "png": [path.removesuffix("svg") + "png" for path in svg],
+    }
 
 
 def estimated(rule):

@@ -93,7 +93,7 @@ rule run_notebook:
         results=lookup("{notebook}/results", within=NOTEBOOKS),
     output:
         notebook="results/notebooks/{notebook}.ipynb",
-        html=report("results/notebooks/{notebook}.html", category="Notebooks"),
+        html=report("results/notebooks/{notebook}.html", category="Notebooks", labels={"notebook": "{notebook}"}),
     log:
         text="results/logs/run_notebook/{notebook}.log",
         notebook="results/logs/run_notebook/{notebook}.ipynb",
@@ -121,7 +121,7 @@ rule build_browser:
         features=features_browsed(BROWSED),
         beside=beside_browsed(BROWSED),
     output:
-        page=report(outputs_browser.PAGE, category="Report"),
+        page=report(outputs_browser.PAGE, category="Report", labels={"page": "Feature browser"}),
         data=outputs_browser.data_files(config, PLAN),
     log: "results/logs/build_browser/build_browser.log"
     benchmark: "results/benchmarks/build_browser/build_browser.tsv"
@@ -208,7 +208,7 @@ rule compile_report:
         notebooks=expand("results/notebooks/{notebook}.html", notebook=NOTEBOOKS),
     output:
         markdown="results/report.md",
-        html=report("results/report.html", category="Report"),
+        html=report("results/report.html", category="Report", labels={"page": "The report"}),
     log: "results/logs/compile_report/compile_report.log"
     benchmark: "results/benchmarks/compile_report/compile_report.tsv"
     params:

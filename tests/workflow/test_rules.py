@@ -83,6 +83,7 @@ def test_every_script_has_its_rule():
         "compare_saes",
         "export_sae",
         "estimate",
+        "describe_run",
     }  # called by people, or by make
     assert {path.stem for path in Path("scripts").glob("*.py")} - by_hand == set(RULES)
 
