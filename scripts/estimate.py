@@ -3,6 +3,8 @@
 python -m scripts.estimate                                  everything that config.yaml asks for
 python -m scripts.estimate --configfile paper/full.yaml     likewise, with an overlay
 python -m scripts.estimate --nodes 8 --cores 16             the schedule on eight nodes like this one, of 16 cores
+python -m scripts.estimate --cores 2 --gflops 62            on two cores of that product rate, not on this machine
+python -m scripts.estimate --measured                       the run in results/ by rule, beside its estimate
 python -m scripts.estimate --paper-scale                    the setting of Bricken et al. 2023 by the same formulas
 """
 
@@ -11,9 +13,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from scripts.monosem.core import timing
 from scripts.monosem.workflow.estimates import machine as machines
 from scripts.monosem.workflow.estimates import paper_scale, planned, tables
 from scripts.monosem.workflow.estimates.schedule import Job
+
+RESULTS = Path("results")
 
 
 def planned_jobs(configfiles: list[Path], left: bool) -> list[Job]:
@@ -40,13 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--configfile", type=Path, nargs="+", default=[], help="overlays, as for snakemake")
     parser.add_argument("--nodes", type=int, default=1, help="machines like this one")
-    parser.add_argument(
-        "--cores", type=int, help="cores of each; its rates are then those of as many cores of this one"
-    )
+    parser.add_argument("--cores", type=int, help="cores of each, as fast as those of this one")
+    parser.add_argument("--gflops", type=float, help="product rate of a core, in place of measuring this machine")
+    parser.add_argument("--measured", action="store_true", help="times of a finished run, for docs/speed.md")
     parser.add_argument("--left", action="store_true", help="only what is left to do, not the whole run")
     parser.add_argument("--paper-scale", action="store_true", help="the table of docs/many-machines.md")
     given = parser.parse_args(arguments)
-    here = machines.measure()
+    here = machines.measure() if given.gflops is None else machines.Machine(1, given.gflops * 1e9, given.gflops * 1e9)
     if given.paper_scale:
         print(tables.rates(here), paper_scale.table(here), sep="\n\n")
         return 0
@@ -55,11 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
     if not jobs:
         print("Nothing is left to do.")
         return 0
-    print(
-        tables.table(jobs, node),
-        tables.sentence(tables.together(jobs, node, given.nodes), node, given.nodes),
-        sep="\n\n",
-    )
+    if given.measured:
+        measured = timing.times(RESULTS / "benchmarks", RESULTS / "logs")
+        print(tables.rates(node), tables.compared(measured, jobs, node), sep="\n\n")
+        return 0
+    cost = tables.together(jobs, node, given.nodes)
+    print(tables.table(jobs, node), tables.sentence(cost, node, given.nodes), sep="\n\n")
     return 0
 
 

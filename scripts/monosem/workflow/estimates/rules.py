@@ -22,10 +22,10 @@ Wildcards = Mapping[str, str]
 
 PYTHON_S = 1.0
 """Start of the interpreter, with numpy."""
-TORCH_S = 3.0
+TORCH_S = 3.7
 """Start of the interpreter, torch, and the compiled loops from their cache."""
 LIGHT_S = {
-    "plot_toy": 20.0,
+    "plot_toy": 70.0,
     "plot_dictionaries": 8.0,
     "plot_fidelity": 8.0,
     "plot_interpretation": 7.0,
@@ -48,8 +48,12 @@ TRAINED = 1.2
 """Training of a language model: everything beside its products, in multiples of them."""
 READ = 1.3
 """A pass of a model over text, likewise: attention's softmax, LayerNorms, activation functions."""
-SCORED = 1.6
+SCORED = 1.9
 """A pass that scores every token: the softmax over the vocabulary comes on top."""
+WRITTEN = 300.0
+"""FLOPs of a product that take as long as converting, ordering and writing a byte of activations."""
+COUNTED_S = 15.0
+"""Scores of n-grams, counted on the train split, beside those of a model."""
 BASELINES = 9
 """Reconstructions beside the autoencoders: ablations, neurons, principal components, random and token tables."""
 LOADED_BYTE_S = 6e-9
@@ -126,13 +130,15 @@ def train_language_model(config: Config, plan: plans.Plan, wildcards: Wildcards)
     flops = 6.0 * (size.n_blocks * size.block + shape["vocab_size"] * inner) * settings["tokens"]
     memory = 5e8 + 20.0 * size.total + 12.0 * settings["batch_size"] * shape["n_positions"] * shape["vocab_size"]
     scored = reading(config, wildcards["model"], 300_000, unembedded=True)
-    return product(TRAINED * flops, inner) + scored + Work(0, memory_bytes=memory, disk_bytes=_weights(shape))
+    beside = Work(interpreter_s=COUNTED_S, memory_bytes=memory, disk_bytes=_weights(shape))
+    return product(TRAINED * flops, inner) + scored + beside
 
 
 def shuffle_language_model(config: Config, plan: plans.Plan, wildcards: Wildcards) -> Work:
     """Held-out tokens are scored."""
     shape = shape_config(config, wildcards["model"])
-    return reading(config, wildcards["model"], 300_000, unembedded=True) + Work(disk_bytes=_weights(shape))
+    beside = Work(interpreter_s=COUNTED_S, memory_bytes=8e8, disk_bytes=_weights(shape))
+    return reading(config, wildcards["model"], 300_000, unembedded=True) + beside
 
 
 def extract_activations(config: Config, plan: plans.Plan, wildcards: Wildcards) -> Work:
@@ -144,7 +150,7 @@ def extract_activations(config: Config, plan: plans.Plan, wildcards: Wildcards) 
         return Work(interpreter_s=-TORCH_S + PYTHON_S, disk_bytes=disk)
     layers = [parse(each, shape)[0] for each in (site, *plan.passes.get((model, site), ()))]
     last = None if None in layers else max(layers)
-    return reading(config, model, tokens, last) + Work(passes=30.0 * disk, disk_bytes=disk)
+    return reading(config, model, tokens, last) + Work(passes=WRITTEN * disk, disk_bytes=disk)
 
 
 def train_sae(config: Config, plan: plans.Plan, wildcards: Wildcards) -> Work:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.monosem.core.artefacts import human_bytes
+from scripts.monosem.core.timing import RuleTime
 from scripts.monosem.workflow.estimates import schedule
 from scripts.monosem.workflow.estimates.forecast import about
 from scripts.monosem.workflow.estimates.work import PYTHON_BYTES, Machine
@@ -96,6 +97,31 @@ def table(jobs: Sequence[schedule.Job], machine: Machine) -> str:
             f"{row.rule:<26}{row.jobs:>6}{row.core_s / 60:>10.1f}{row.core_s / total:>7.0%}{row.longest_s / 60:>13.1f}"
             f"{human_bytes(row.memory_bytes):>10}{human_bytes(row.disk_bytes):>10}"
         )
+    return "\n".join(lines)
+
+
+def compared(measured: Sequence[RuleTime], jobs: Sequence[schedule.Job], machine: Machine) -> str:
+    """Measured core-seconds per rule beside the estimate, as Markdown; rules of less than a hundredth together.
+
+    A rule whose finished jobs are not as many as planned is not compared.
+    """
+    estimated = {row.rule: row for row in by_rule(jobs, machine)}
+    total = max(sum(row.core_s for row in measured), 1e-9)
+    lines = ["| rule | jobs | core-s | share | start-up, s | estimated core-s |", "|---|---|---|---|---|---|"]
+    small: list[RuleTime] = []
+    for row in sorted(measured, key=lambda row: -row.core_s):
+        if row.core_s < 0.01 * total:
+            small.append(row)
+            continue
+        cost = estimated.get(row.rule)
+        guess = f"{cost.core_s:,.0f}" if cost and cost.jobs == row.jobs else "–"
+        start = "–" if row.work_s is None else f"{max(row.wall_s - row.work_s, 0.0):,.0f}"
+        lines.append(f"| {row.rule} | {row.jobs} | {row.core_s:,.0f} | {row.core_s / total:.0%} | {start} | {guess} |")
+    for name, rows in ((f"{len(small)} others", small), ("**together**", measured)):
+        core_s, count = sum(row.core_s for row in rows), sum(row.jobs for row in rows)
+        start = sum(max(row.wall_s - (row.work_s or row.wall_s), 0.0) for row in rows)
+        guess = sum(estimated[row.rule].core_s for row in rows if row.rule in estimated)
+        lines.append(f"| {name} | {count} | {core_s:,.0f} | {core_s / total:.0%} | {start:,.0f} | {guess:,.0f} |")
     return "\n".join(lines)
 
 
