@@ -22,14 +22,14 @@ class Caption:
 
 def read(templates: Iterable[Path]) -> list[Caption]:
     """Captions of the figures that the templates show."""
-    found = []
+    captions = []
     for path in templates:
         for name, text in FIGURE.findall(path.read_text(encoding="utf-8")):
             parts = name.split("~")
             literals = [LITERAL.fullmatch(part.strip()) for part in parts]
             pattern = "".join(re.escape(literal[1]) if literal else ".+" for literal in literals)
-            found.append(Caption(re.compile(pattern), text.rstrip(": ")))
-    return found
+            captions.append(Caption(re.compile(pattern), text.rstrip(": ")))
+    return captions
 
 
 def of(captions: Iterable[Caption], name: str) -> str:

@@ -31,8 +31,8 @@ def document(results):
 
 
 def entity(document, name):
-    [found] = [each for each in document["@graph"] if each["@id"] == name]
-    return found
+    [described] = [each for each in document["@graph"] if each["@id"] == name]
+    return described
 
 
 def test_a_run_has_its_files_its_commit_and_its_verdicts(document, results):
