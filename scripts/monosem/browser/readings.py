@@ -4,19 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Integer
+from jaxtyping import Integer
 from scipy import sparse
 from torch import nn
 
+from scripts.monosem.activations.places import places_of_rows
 from scripts.monosem.activations.store import open_activations
 from scripts.monosem.browser.units import Reading
-from scripts.monosem.core import artefacts
-from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.latents import stored_codes
 from scripts.monosem.models import sites
 from scripts.monosem.models.sites import Site
+from scripts.monosem.sae.csr import csr_of
 from scripts.monosem.sae.model import Sae, concatenate, encode_active, silenced
-from scripts.monosem.text.tokens import TokenStream, kept_positions, windows
+from scripts.monosem.text.tokens import TokenStream
 
 SPLIT = "test"
 """From which examples of a model that runs in the page are taken."""
@@ -55,30 +55,6 @@ def of_neurons(model: nn.Module, site: Site, sae: Sae, stream: TokenStream, text
     return Reading(text.tokens, text.labels, text.places, sparse.vstack(parts, format="csr"), text.vocab)
 
 
-def aligned(
-    positions: Integer[np.ndarray, " rows"], kept: Bool[np.ndarray, "windows context"], n_excluded: int
-) -> Integer[np.ndarray, " rows"] | None:
-    """Place of each stored row among the flattened windows; None if the rows are not of these windows.
-
-    Rows are in the order of windows and positions. Positions that are kept and have no row must be tokens of excluded
-    norm: at most `n_excluded`.
-    """
-    context = kept.shape[1]
-    bounds = np.flatnonzero(np.diff(positions.astype(np.int64)) <= 0) + 1
-    places, missing, window = [], 0, 0
-    for part in np.split(positions.astype(np.int64), bounds):
-        while window < len(kept) and not kept[window, part].all():
-            missing += int(kept[window].sum())
-            window += 1
-        if window == len(kept):
-            return None
-        missing += int(kept[window].sum()) - len(part)
-        places.append(window * context + part)
-        window += 1
-    rest = int(kept[window - 1, part[-1] + 1 :].sum())  # of a last window that is not read to its end
-    return np.concatenate(places) if missing - rest <= n_excluded else None
-
-
 @torch.inference_mode()
 def of_stored_activations(folder: Path, sae: Sae, stream: TokenStream, n_tokens: int, seed: int) -> Reading:
     """The latents of an autoencoder on the first `n_tokens` stored activations, which are of the train split.
@@ -86,31 +62,17 @@ def of_stored_activations(folder: Path, sae: Sae, stream: TokenStream, n_tokens:
     Raises: ArtefactError if the rows are not those of the windows that the seed gives.
     """
     stored = open_activations(folder)
-    context, wanted = stored.manifest["context"], min(n_tokens, stored.n_tokens)
-    n_excluded = stored.manifest.get("n_excluded", 0)
-    starts = windows(stream, context, None, derive_seed(seed, "windows"))
-    starts = starts[: 2 * -(-(wanted + n_excluded) // context) + 8]
-    spots = starts[:, None] + np.arange(context)
-    tokens = stream.tokens[spots].astype(np.int64)
-    kept = kept_positions(tokens, stream.eos_token_id, stored.manifest["drop_first_position"])
-    positions = artefacts.load_npy(folder / stored.manifest["positions"])[:wanted]
-    places = aligned(positions, kept, n_excluded)
-    if places is None:
-        raise artefacts.ArtefactError(
-            f"{folder}: its rows are not those of the windows that seed {seed} gives; "
-            f"{artefacts.remedy(folder / 'manifest.json')}"
-        )
-    last = places[-1] // context + 1
+    starts, places = places_of_rows(stored, stream, n_tokens, seed)
+    spots = starts[:, None] + np.arange(stored.manifest["context"])
     codes = concatenate(
         [
             encode_active(sae, stored.gather(np.arange(start, min(start + ROWS_AT_ONCE, len(places)))))
             for start in range(0, len(places), ROWS_AT_ONCE)
         ]
     )
-    entries = (codes.values.numpy(), codes.latents.numpy().astype(np.int32), codes.offsets.numpy())
-    activations = sparse.csr_matrix(entries, shape=(len(places), sae.d_sae))
+    activations = csr_of(codes, (len(places), sae.d_sae))
     activations.eliminate_zeros()
-    return Reading(tokens[:last], stream.labels[spots[:last]], places, activations, stream.vocab_size)
+    return Reading(stream.tokens[spots].astype(np.int64), stream.labels[spots], places, activations, stream.vocab_size)
 
 
 def same_text(first: Reading, other: Reading) -> bool:

@@ -174,20 +174,6 @@ def test_activations_of_another_seed_are_refused(made):
         readings.of_stored_activations(source.read.parent, sae, stream, 1000, 5)
 
 
-def test_stored_rows_find_their_places_where_tokens_of_enormous_norm_are_left_out():
-    kept = np.ones((4, 6), bool)
-    kept[:, 0], kept[1, 3] = False, False
-    places = np.flatnonzero(kept)
-    assert readings.aligned(places % 6, kept, 0).tolist() == places.tolist()
-    assert readings.aligned(places[:12] % 6, kept, 0).tolist() == places[:12].tolist()
-    fewer = np.delete(places, [2, 9])
-    assert readings.aligned(fewer % 6, kept, 2).tolist() == fewer.tolist()
-    assert readings.aligned(fewer % 6, kept, 1) is None
-    other = np.ones((4, 6), bool)
-    other[:, 2] = False
-    assert readings.aligned(places % 6, other, 3) is None
-
-
 def test_latents_with_a_page_of_their_own_name_it(made):
     first, *others = manifest_of(made[1])["dictionaries"]
     assert first["pages"] == {"arabic": 7, "url": 7}

@@ -11,9 +11,10 @@ from scripts.monosem.core import job
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.dictionaries.world import neurons
 from scripts.monosem.evaluation.latents.contexts import LabelSums
-from scripts.monosem.evaluation.latents.unit_activations import Block, Subject, Text, read_blocks
+from scripts.monosem.evaluation.latents.unit_activations import Subject, Text, read_blocks
 from scripts.monosem.metrics import classification
 from scripts.monosem.sae import model as sae_model
+from scripts.monosem.sae.csr import csr_of
 from scripts.monosem.text.tokens import kept_positions
 
 AT_ONCE = 256
@@ -62,19 +63,11 @@ def label_sums(
     return LabelSums(len(y), y.sum(0), total(x), total(square), total(x > 0).astype(np.int64), np.asarray(x.T @ y))
 
 
-def codes_of(block: Block, d_sae: int) -> sparse.csr_matrix:
-    """Latents of a block, [n, d_sae]."""
-    values, latents, offsets = (
-        part.cpu().numpy() for part in (block.codes.values, block.codes.latents, block.codes.offsets)
-    )
-    return sparse.csr_matrix((values, latents.astype(np.int32), offsets), shape=(len(block.neurons), d_sae))
-
-
 def read_validation(subject: Subject, validation: Labelled) -> tuple[sparse.csr_matrix, LabelSums]:
     """All latents on the validation text, and the sums of all neurons with the contexts."""
     codes, sums, done = [], None, 0
     for block in read_blocks(subject, validation.text.stream, validation.text.starts):
-        codes.append(codes_of(block, subject.sae.d_sae))
+        codes.append(csr_of(block.codes, (len(block.neurons), subject.sae.d_sae)))
         part = label_sums(block.neurons.cpu().numpy(), validation.labels[done : done + len(block.neurons)])
         sums = part if sums is None else sums + part
         done += len(block.neurons)

@@ -2,37 +2,16 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Integer
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from scripts.monosem.activations.places import places_of_rows
 from scripts.monosem.activations.store import Activations
-from scripts.monosem.core import artefacts
-from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.fidelity.baselines import Reconstructor
-from scripts.monosem.text.tokens import TokenStream, kept_positions, windows
+from scripts.monosem.text.tokens import TokenStream
 
 ROWS = 2048
 """Read at a time."""
-
-
-def aligned(
-    stored: Integer[np.ndarray, " n"], candidates: Integer[np.ndarray, " m"]
-) -> Integer[np.ndarray, " n"] | None:
-    """Places of the stored positions among the candidates, of which some may have been left out; None if they differ.
-
-    Both are positions in windows, in order; the first candidate that fits is taken, and within a window only one does.
-    """
-    if len(stored) <= len(candidates) and np.array_equal(stored, candidates[: len(stored)]):
-        return np.arange(len(stored))
-    places, at = np.empty(len(stored), np.int64), 0
-    for row, position in enumerate(stored.tolist()):
-        while at < len(candidates) and candidates[at] != position:
-            at += 1
-        if at == len(candidates):
-            return None
-        places[row] = at
-        at += 1
-    return places
 
 
 def tokens_of_rows(activations: Activations, stream: TokenStream, seed: int) -> Int[np.ndarray, " n"]:
@@ -40,27 +19,9 @@ def tokens_of_rows(activations: Activations, stream: TokenStream, seed: int) -> 
 
     Raises: ArtefactError if the rows are not of these windows.
     """
-    manifest = activations.manifest
-    context = manifest["context"]
-    positions = artefacts.load_npy(activations.folder / "positions.npy")
-    starts = windows(stream, context, None, derive_seed(seed, "windows"))
-    wanted = len(positions) + manifest.get("n_excluded", 0)
-    tokens, places, n = [], [], 0
-    for first in range(0, len(starts), 1024):
-        rows = stream.tokens[starts[first : first + 1024, None] + np.arange(context)].astype(np.int64)
-        keep = kept_positions(rows, stream.eos_token_id, manifest["drop_first_position"])
-        tokens.append(rows[keep])
-        places.append(np.nonzero(keep)[1])
-        n += len(tokens[-1])
-        if n >= wanted:
-            break
-    chosen = aligned(positions, np.concatenate(places)[:wanted]) if tokens else None
-    if chosen is None:
-        raise artefacts.ArtefactError(
-            f"{activations.folder}: the rows are not those of the first windows of the train split; "
-            f"{artefacts.remedy(activations.folder / 'manifest.json')}"
-        )
-    return np.concatenate(tokens)[chosen]
+    starts, places = places_of_rows(activations, stream, activations.n_tokens, seed)
+    window, position = np.divmod(places, activations.manifest["context"])
+    return stream.tokens[starts[window] + position].astype(np.int64)
 
 
 def token_table(

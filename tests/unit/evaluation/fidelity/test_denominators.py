@@ -10,7 +10,7 @@ from scripts.monosem.activations.store import open_activations
 from scripts.monosem.core import artefacts
 from scripts.monosem.evaluation.documents import to_json
 from scripts.monosem.evaluation.fidelity import site as fidelity_site
-from scripts.monosem.evaluation.fidelity.token_table import aligned, token_table, tokens_of_rows
+from scripts.monosem.evaluation.fidelity.token_table import token_table, tokens_of_rows
 from scripts.monosem.models.load import load_model
 from scripts.monosem.text.tokens import load_tokens
 from tests.helpers import evaluation_world as world
@@ -21,13 +21,6 @@ EVALUATION = {"tokens": 1600, "bootstrap": 200, "reference": "random"}
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     return world.make_world(tmp_path_factory.mktemp("world"), world.RESIDUAL)
-
-
-def test_places_are_found_where_rows_were_left_out():
-    candidates = np.array([1, 2, 3, 1, 2, 3])
-    assert aligned(np.array([1, 2, 3, 1]), candidates).tolist() == [0, 1, 2, 3]
-    assert aligned(np.array([1, 3, 2, 3]), candidates).tolist() == [0, 2, 4, 5]
-    assert aligned(np.array([3, 3, 3]), candidates) is None
 
 
 def test_rows_before_the_first_block_are_the_embeddings_of_their_tokens(folders):
@@ -43,7 +36,7 @@ def test_rows_before_the_first_block_are_the_embeddings_of_their_tokens(folders)
 def test_another_seed_is_refused(folders):
     """The windows would be others, and the table one of wrong tokens."""
     activations, train = open_activations(folders["activations"]), load_tokens(folders["tokens"], "train")
-    with pytest.raises(artefacts.ArtefactError, match="extract anew"):
+    with pytest.raises(artefacts.ArtefactError, match="not those of the windows that seed 1 gives"):
         tokens_of_rows(activations, train, 1)
 
 
