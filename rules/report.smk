@@ -1,7 +1,6 @@
 """Figures, notebooks, claims and the compiled report. Nothing here trains; only notebooks load torch."""
 
 PAGE = {"template": "paper/browser/page.html", "style": "paper/browser/style.css", "entry": "paper/browser/ui/main.js"}
-REFERENCE = "paper/reference/run.json"
 ROLES = roles.roles(config, PLAN.language_model)
 BROWSED = outputs_browser.browsed(config, PLAN)
 NOTEBOOKS = outputs.notebooks(config)
@@ -167,12 +166,12 @@ rule verify_run:
         claims="results/claims.json",
         environment="results/environment.json",
     output:
-        agreement="results/agreement.json",
+        agreement=outputs.AGREEMENT,
     log: "results/logs/verify_run/verify_run.log"
     benchmark: "results/benchmarks/verify_run/verify_run.tsv"
     params:
-        reference=REFERENCE,
-        contents=contents.digest([REFERENCE]),
+        reference=outputs.REFERENCE,
+        contents=contents.digest([outputs.REFERENCE]),
         configuration=sha256_json({key: value for key, value in config.items() if key not in ("device", "threads")}),
     script: "../scripts/verify_run.py"
 
@@ -185,7 +184,7 @@ rule compile_report:
         style=local("paper/report.css"),
         metrics="results/metrics.json",
         claims="results/claims.json",
-        agreement="results/agreement.json",
+        agreement=outputs.AGREEMENT,
         rulegraph="results/rulegraph.mmd",
         environment="results/environment.json",
         corpus=outputs.corpus_manifest(config),

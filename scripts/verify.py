@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from scripts.monosem.core import artefacts
+from scripts.monosem.workflow import outputs
 
-AGREEMENT, REFERENCE = Path("results/agreement.json"), Path("paper/reference/run.json")
+AGREEMENT, REFERENCE = Path(outputs.AGREEMENT), Path(outputs.REFERENCE)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.monosem.evaluation.cases.document import Case, CaseStudies, CaseUnit, UnseenText
-from scripts.monosem.evaluation.dictionaries.document import Estimate
-from scripts.monosem.evaluation.documents import to_json
+from scripts.monosem.evaluation.documents import Estimate, to_json
 from scripts.monosem.evaluation.fidelity import seed_pairs
 from scripts.monosem.evaluation.latents import contexts as context_scores
 from scripts.monosem.evaluation.latents.document import SplitCounts

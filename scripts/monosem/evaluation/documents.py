@@ -5,7 +5,7 @@ left out where it is None; any other None is written as null.
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -14,6 +14,18 @@ from scripts.monosem.core import artefacts
 T = TypeVar("T")
 FLAT = {"flat": True}
 """Metadata of a field: `field(metadata=FLAT)`."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number of this run with its 95 % interval."""
+
+    value: float | None
+    """None where it is not defined."""
+    low: float | None
+    high: float | None
+    n: int
+    """Units, pairs or edges that it is taken over."""
 
 
 def to_json(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from scripts.monosem.text.visible import visible
@@ -47,6 +47,17 @@ def count(value: Number) -> str:
     return UNDEFINED if value is None else f"{value:,.0f}"
 
 
+def two_decimals(value: Number) -> str:
+    """0.1234 -> 0.12"""
+    return fixed(value, 2)
+
+
+def estimate(row: Mapping[str, Any], form: Callable[[Number], str] = two_decimals) -> str:
+    """A value with its interval, each in the given form: 0.55 [0.54, 0.56]; the value alone where it has none."""
+    value = form(row["value"])
+    return value if row["low"] is None else f"{value} [{form(row['low'])}, {form(row['high'])}]"
+
+
 FORMATS = {"percent": percent, "nats": nats, "number": number, "count": count, "fixed": fixed}
 """Names under which claims use them."""
 
@@ -85,6 +96,6 @@ def quote(text: str) -> str:
 
 FILTERS = {
     "num": number, "pct": percent, "nats": nats, "fixed": fixed, "count": count, "code": code, "quote": quote,
-    "cell": cell,
+    "cell": cell, "estimate": estimate,
 }  # fmt: skip
 """Names under which templates use them."""

@@ -7,6 +7,8 @@ from scripts.monosem.workflow import outputs_dictionaries, outputs_features, out
 from scripts.monosem.workflow.checks import pretrained_saes
 from scripts.monosem.workflow.plan import Config, Plan
 
+AGREEMENT, REFERENCE = "results/agreement.json", "paper/reference/run.json"
+"""A run beside the reference run, and that run."""
 FIGURES = {
     "models": ("training-curves", "losses"),
     "fidelity": (

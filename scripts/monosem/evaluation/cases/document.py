@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scripts.monosem.evaluation.dictionaries.document import Estimate
+from scripts.monosem.evaluation.documents import Estimate
 from scripts.monosem.evaluation.latents.document import SplitCounts
 
 SUBJECTS = ("latent", "neuron", "random_dictionary", "permuted_model", "lookup")

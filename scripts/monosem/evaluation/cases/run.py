@@ -22,7 +22,7 @@ from scripts.monosem.evaluation.cases.subjects import (
     read_chosen,
     read_validation,
 )
-from scripts.monosem.evaluation.dictionaries.document import Estimate
+from scripts.monosem.evaluation.documents import Estimate
 from scripts.monosem.evaluation.features import proxy as proxies
 from scripts.monosem.evaluation.latents.contexts import predicted_at
 from scripts.monosem.evaluation.latents.document import SplitCounts

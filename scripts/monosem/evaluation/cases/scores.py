@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from scripts.monosem.evaluation.cases.document import CaseUnit
-from scripts.monosem.evaluation.dictionaries.document import Estimate
+from scripts.monosem.evaluation.documents import Estimate
 from scripts.monosem.evaluation.latents.contexts import predicted_at
 from scripts.monosem.metrics import bootstrap
 from scripts.monosem.metrics.correlation import pearson_from_sums

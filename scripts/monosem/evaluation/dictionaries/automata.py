@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Integer
 from scipy import sparse
 
 from scripts.monosem.evaluation.dictionaries.codes import Tokens, Units
-from scripts.monosem.evaluation.dictionaries.document import Estimate
 from scripts.monosem.evaluation.dictionaries.estimates import INTERVAL, from_samples
+from scripts.monosem.evaluation.documents import Estimate
 from scripts.monosem.metrics import coactivation
 
 EDGES_PER_LATENT = 3

@@ -7,8 +7,9 @@ import numpy as np
 from scripts.monosem.core.runtime import derive_seed
 from scripts.monosem.evaluation.dictionaries import universality
 from scripts.monosem.evaluation.dictionaries.codes import Side
-from scripts.monosem.evaluation.dictionaries.document import Estimate, Universality
+from scripts.monosem.evaluation.dictionaries.document import Universality
 from scripts.monosem.evaluation.dictionaries.world import World
+from scripts.monosem.evaluation.documents import Estimate
 from scripts.monosem.text import corpus
 
 SCATTER_POINTS = 1500

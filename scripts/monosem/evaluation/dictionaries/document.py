@@ -2,19 +2,8 @@
 
 from dataclasses import dataclass
 
+from scripts.monosem.evaluation.documents import Estimate
 from scripts.monosem.evaluation.latents.document import Example
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number of this run with its 95 % interval."""
-
-    value: float | None
-    """None where it is not defined."""
-    low: float | None
-    high: float | None
-    n: int
-    """Units, pairs or edges that it is taken over."""
 
 
 @dataclass(frozen=True)

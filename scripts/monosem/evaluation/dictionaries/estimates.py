@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from scripts.monosem.evaluation.dictionaries.document import Estimate
+from scripts.monosem.evaluation.documents import Estimate
 from scripts.monosem.metrics.bootstrap import median_interval
 
 NORMAL = 1.96

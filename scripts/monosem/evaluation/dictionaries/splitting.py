@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float, Integer
 from scipy import sparse
 
 from scripts.monosem.evaluation.dictionaries.codes import LEAST_FIRINGS, Tokens, Units
-from scripts.monosem.evaluation.dictionaries.document import Children, ContextLatents, Estimate, Width
+from scripts.monosem.evaluation.dictionaries.document import Children, ContextLatents, Width
 from scripts.monosem.evaluation.dictionaries.estimates import INTERVAL, from_samples, medians
+from scripts.monosem.evaluation.documents import Estimate
 from scripts.monosem.metrics import coactivation
 
 EDGE = 0.4

@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float, Integer
 from scipy import sparse
 
 from scripts.monosem.evaluation.dictionaries.codes import LEAST_FIRINGS, Side, Tokens, Units
-from scripts.monosem.evaluation.dictionaries.document import Estimate, MatchedCase, Matches
+from scripts.monosem.evaluation.dictionaries.document import MatchedCase, Matches
 from scripts.monosem.evaluation.dictionaries.estimates import INTERVAL, from_samples, median_over_units, medians
+from scripts.monosem.evaluation.documents import Estimate
 from scripts.monosem.evaluation.latents.document import Example
 from scripts.monosem.metrics import coactivation
 from scripts.monosem.metrics.correlation import pearson, pearson_dense, pearson_sparse

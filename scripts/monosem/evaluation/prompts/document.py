@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from scripts.monosem.evaluation.dictionaries.document import Estimate
+from scripts.monosem.evaluation.documents import Estimate
 
 
 @dataclass(frozen=True)

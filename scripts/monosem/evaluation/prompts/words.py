@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from scripts.monosem.core.runtime import derive_seed
-from scripts.monosem.evaluation.dictionaries.document import Estimate
+from scripts.monosem.evaluation.documents import Estimate
 from scripts.monosem.evaluation.prompts.differential_latents import Half, mean_correlation
 from scripts.monosem.evaluation.prompts.document import BesideWords
 from scripts.monosem.metrics.bootstrap import document_weights, interval

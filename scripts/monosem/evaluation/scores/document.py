@@ -2,32 +2,24 @@
 
 from dataclasses import dataclass
 
+from scripts.monosem.evaluation.documents import Estimate
+
 
 @dataclass(frozen=True)
-class UnitEstimate:
-    """Mean of a score over units."""
+class UnitEstimate(Estimate):
+    """Mean of a score over the units that have it, with a bootstrap interval over these."""
 
-    value: float | None
-    """None where no unit has the score."""
-    low: float | None
-    """95 % bootstrap interval over units."""
-    high: float | None
-    n: int
-    """Units that have the score."""
     median: float | None
 
 
 @dataclass(frozen=True)
-class UnitDifference:
-    """One population minus another in a score."""
+class UnitDifference(Estimate):
+    """One population minus another in a score: difference of means, with a bootstrap interval over units.
 
-    value: float | None
-    """Difference of means; at equal density, where units are paired by their latent, mean of the differences."""
-    low: float | None
-    """95 % bootstrap interval over units, or pairs."""
-    high: float | None
-    n: int
-    """Pairs, or units of the smaller sample."""
+    At equal density, where units are paired by their latent, it is the mean of the differences of the pairs; else n
+    counts the units of the smaller sample.
+    """
+
     p_value: float | None
     """Two-sided: Wilcoxon's signed ranks of pairs, Mann and Whitney's test of unpaired units."""
 

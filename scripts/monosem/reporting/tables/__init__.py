@@ -1,6 +1,6 @@
 """Tables of the report: results in, Markdown out. Templates write `tables.<name>(...)`."""
 
-from scripts.monosem.reporting.tables.cases import case_tokens, cases, interval
+from scripts.monosem.reporting.tables.cases import case_tokens, cases
 from scripts.monosem.reporting.tables.dictionaries import matched_cases, matches, splits_of_latents, transitions
 from scripts.monosem.reporting.tables.fidelity import baselines, by_layer, norms, saes, sweep
 from scripts.monosem.reporting.tables.language_models import models
@@ -23,7 +23,6 @@ __all__ = [
     "entropies",
     "environment",
     "facts",
-    "interval",
     "left_out",
     "matched_cases",
     "matches",

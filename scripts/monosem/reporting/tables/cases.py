@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.monosem.reporting.formats import count, fixed, percent, table
+from scripts.monosem.reporting.formats import count, estimate, percent, table
 
 SUBJECTS = {
     "latent": "latent",
@@ -15,11 +15,9 @@ SUBJECTS = {
 """Subject -> its name; controls in italics."""
 
 
-def interval(row: Mapping[str, Any] | None) -> str:
-    """0.55 [0.54, 0.56]; empty where there is no number."""
-    if row is None or row["value"] is None:
-        return ""
-    return f"{fixed(row['value'], 2)} [{fixed(row['low'], 2)}, {fixed(row['high'], 2)}]"
+def _cell(row: Mapping[str, Any] | None) -> str:
+    """The number with its interval; empty where there is none."""
+    return "" if row is None or row["value"] is None else estimate(row)
 
 
 def case_tokens(document: Mapping[str, Any]) -> str:
@@ -39,7 +37,7 @@ def cases(document: Mapping[str, Any]) -> str:
             called = SUBJECTS[kind] if kind != "latent" else f"latent {unit['index']}"
             numbers = ("pearson", "gain", "added_variance", "precision", "recall")
             lines.append(
-                [name, called, *(interval(unit[each]) for each in numbers), interval(unit.get("proxy_pearson"))]
+                [name, called, *(_cell(unit[each]) for each in numbers), _cell(unit.get("proxy_pearson"))]
             )
     header = ["context", "unit", "correlation", "over the token", "added variance", "precision", "recall", "with proxy"]
     return table(header, lines, "ll" + "r" * 6)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.monosem.reporting.formats import code, count, fixed, number, percent, table
+from scripts.monosem.reporting.formats import code, count, estimate, fixed, number, percent, table
 
 MATCHED = {
     "latents": "latents",
@@ -22,13 +22,6 @@ LED = {
 }
 
 
-def _interval(row: Mapping[str, Any], decimals: int = 2) -> str:
-    """0.55 [0.54, 0.56]"""
-    if row["low"] is None:
-        return fixed(row["value"], decimals)
-    return f"{fixed(row['value'], decimals)} [{fixed(row['low'], decimals)}, {fixed(row['high'], decimals)}]"
-
-
 def matches(document: Mapping[str, Any]) -> str:
     """Best matches of latents and neurons in the other seed, and in the controls."""
     lines = []
@@ -40,7 +33,7 @@ def matches(document: Mapping[str, Any]) -> str:
                 [
                     name,
                     count(row["n_units"]),
-                    *(_interval(row[each]) for each in numbers),
+                    *(estimate(row[each]) for each in numbers),
                     percent(row["mutual_share"], 0),
                 ]
             )
@@ -58,7 +51,7 @@ def matched_cases(document: Mapping[str, Any]) -> str:
             shown.append(code("".join(tokens[max(peak - 6, 0) : peak + 7])))
         lines.append(
             [
-                name, row["latent"], row["match"], _interval(row["correlation"]), fixed(row["logit_correlation"], 2),
+                name, row["latent"], row["match"], estimate(row["correlation"]), fixed(row["logit_correlation"], 2),
                 fixed(row["label_correlation"], 2), fixed(row["match_label_correlation"], 2), *shown,
             ]
         )  # fmt: skip
@@ -86,12 +79,10 @@ def splits_of_latents(document: Mapping[str, Any]) -> str:
             "random_pairing": "*children of another parent*",
             "permuted_model": "*permuted model's dictionary*",
         }.get(key, name)
-        share = row["split_share"]
-        ends = "" if share["low"] is None else f" [{percent(share['low'])}, {percent(share['high'])}]"
         lines.append(
             [
-                name, count(row["n_parents"]), count(row["n_edges"]), _interval(row["best_child_jaccard"]),
-                _interval(row["union_jaccard"]), percent(share["value"]) + ends,
+                name, count(row["n_parents"]), count(row["n_edges"]), estimate(row["best_child_jaccard"]),
+                estimate(row["union_jaccard"]), estimate(row["split_share"], percent),
             ]
         )  # fmt: skip
     header = [
@@ -112,9 +103,8 @@ def transitions(document: Mapping[str, Any]) -> str:
         if key in document["subjects"]:
             row = document["subjects"][key]
             ends = [
-                "" if each["value"] is None
-                else f"{number(each['value'])} [{number(each['low'])}, {number(each['high'])}]"
-                for each in (row["lift"], row["probability_ratio"])
-            ]  # fmt: skip
+                "" if row[each]["value"] is None else estimate(row[each], number)
+                for each in ("lift", "probability_ratio")
+            ]
             lines.append([name, count(row["n_edges"]), ends[0], percent(row["share_above_one"]["value"]), ends[1]])
     return table(["edges of", "edges", "lift", "edges with lift above one", "probability, clean / ablated"], lines)

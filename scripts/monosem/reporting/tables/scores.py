@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.monosem.reporting.formats import count, fixed, number, percent, table
+from scripts.monosem.reporting.formats import UNDEFINED, count, estimate, fixed, number, percent, table
 
 NAMES = {
     "latents": "latents",
@@ -43,18 +43,6 @@ PUBLISHED = (
 """Quantity, score, statistic, and what Bricken et al. 2023 print of features, neurons and the random transformer."""
 
 
-def _estimate(row: Mapping[str, Any], score: str) -> str:
-    if row["value"] is None:
-        return "not defined"
-    if score == "density":
-        return percent(row["value"], 2)
-    return _interval(row)
-
-
-def _interval(row: Mapping[str, Any]) -> str:
-    return f"{fixed(row['value'], 2)} [{fixed(row['low'], 2)}, {fixed(row['high'], 2)}]"
-
-
 def scores(document: Mapping[str, Any], variant: str) -> str:
     """Means of every score by population, with intervals over units.
 
@@ -64,7 +52,10 @@ def scores(document: Mapping[str, Any], variant: str) -> str:
     lines = []
     for name, population in document["populations"].items():
         sample = population[variant]
-        cells = [_estimate(sample["scores"][score], score) for score in COLUMNS]
+        cells = [
+            percent(row["value"], 2) if score == "density" else estimate(row)
+            for score, row in ((score, sample["scores"][score]) for score in COLUMNS)
+        ]
         lines.append([NAMES[name], count(sample["n_units"]), *cells])
     return table(["units", "n", *COLUMNS.values()], lines)
 
@@ -80,7 +71,7 @@ def score_differences(document: Mapping[str, Any]) -> str:
         for score in COMPARED:
             row = rows[score]
             p = "–" if row["p_value"] is None else number(row["p_value"], 2)
-            cells.append("not defined" if row["value"] is None else f"{_interval(row)}, p = {p}")
+            cells.append(UNDEFINED if row["value"] is None else f"{estimate(row)}, p = {p}")
         lines.append([NAMES[name], *cells])
     return table(["units", *(COLUMNS[score] for score in COMPARED)], lines)
 

@@ -9,8 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from scripts.monosem.evaluation.cases import run, scores, subjects
 from scripts.monosem.evaluation.cases.document import CaseStudies
-from scripts.monosem.evaluation.dictionaries.document import Estimate
-from scripts.monosem.evaluation.documents import from_json, to_json
+from scripts.monosem.evaluation.documents import Estimate, from_json, to_json
 from scripts.monosem.metrics.bootstrap import document_weights
 from scripts.monosem.text import unseen
 from scripts.monosem.text.tokens import TokenStream
