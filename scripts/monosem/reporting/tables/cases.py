@@ -36,8 +36,6 @@ def cases(document: Mapping[str, Any]) -> str:
         for kind, unit in case["subjects"].items():
             called = SUBJECTS[kind] if kind != "latent" else f"latent {unit['index']}"
             numbers = ("pearson", "gain", "added_variance", "precision", "recall")
-            lines.append(
-                [name, called, *(_cell(unit[each]) for each in numbers), _cell(unit.get("proxy_pearson"))]
-            )
+            lines.append([name, called, *(_cell(unit[each]) for each in numbers), _cell(unit.get("proxy_pearson"))])
     header = ["context", "unit", "correlation", "over the token", "added variance", "precision", "recall", "with proxy"]
     return table(header, lines, "ll" + "r" * 6)
