@@ -2,6 +2,7 @@
 
 import difflib
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,14 @@ def collect(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
     return dict(sorted(table.items()))
 
 
+def _is_slip(part: str, name: str) -> bool:
+    """True for names of four letters or more that differ in at most two of them, digits aside."""
+    if min(len(part), len(name)) < 4 or re.sub(r"\d", "", part) == re.sub(r"\d", "", name):
+        return False
+    changes = difflib.SequenceMatcher(None, part, name, autojunk=False).get_opcodes()
+    return sum(max(i2 - i1, j2 - j1) for what, i1, i2, j1, j2 in changes if what != "equal") <= 2
+
+
 class MissingValues(KeyError):
     """Keys that no result has; the message lists all of them with the file each should come from."""
 
@@ -138,7 +147,7 @@ class Values:
         return self.table[key].value
 
     def misspelt(self, key: str) -> bool:
-        """True if a key fails at a part for which its file has a name of nearly the same letters.
+        """True if a key fails at a part for which its file has a name that differs in a letter or two.
 
         A file that is not there, or a part that resembles none, is left out of a configuration instead.
         """
@@ -149,9 +158,8 @@ class Values:
             names = {each[depth] for each in known if len(each) > depth}
             known = [each for each in known if len(each) > depth and fnmatch.fnmatchcase(each[depth], part)]
             if not known:
-                alike = difflib.get_close_matches(part, names, n=1, cutoff=0.7)
                 chosen = depth > 0 and parts[depth - 1] in NAMED_BY_CONFIGURATION
-                return bool(alike) and not chosen and abs(len(alike[0]) - len(part)) <= 2
+                return not chosen and any(_is_slip(part, name) for name in names)
         return False
 
     def minus(self, key: str, other: str) -> float | None:

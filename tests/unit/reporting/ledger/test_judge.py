@@ -142,6 +142,18 @@ def test_a_misspelt_operand_of_an_optional_claim_is_an_error(at, misspelt):
         check_claims([predicate], values)
 
 
+@pytest.mark.parametrize("lacking, present", [
+    ("topk_matched_share", "relu_matched_share"),
+    ("relu_band_ends", "jumprelu_band_ends"),
+    ("step_3", "step_0"),
+    ("l0", "l1"),
+])  # fmt: skip
+def test_a_name_that_resembles_another_by_its_ending_is_no_misspelling(lacking, present):
+    values = Values({f"evaluation/m/scores:ours/{present}": {"value": 1.0, "unit": "", "source": ""}}, ROLES)
+    assert not values.misspelt(f"evaluation/m/scores:ours/{lacking}")
+    assert values.misspelt(f"evaluation/m/scores:orus/{present}")
+
+
 @pytest.mark.parametrize("at", ["(no scores):ours", "{scores}:frontier", "{scores}:runs/topk-25"])
 def test_an_absent_file_part_or_run_of_an_optional_claim_is_not_attempted(at):
     values = make_values(**{"runs/topk-256": GOOD, "other": BAD})
