@@ -15,6 +15,8 @@ from scipy.sparse.csgraph import connected_components
 
 N = 16
 """Units of a run: words where the corpus is built, tokens where it is measured."""
+TABLE_BITS = 24
+"""Of a table of 16 MB, which a few million hashes fill by a tenth or so."""
 _WORD = re.compile(r"\w{1,8}|[^\w\s]")
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
@@ -145,6 +147,19 @@ def verbatim(
         same[bounds[bounds < len(spans)]] = False
         return spans[same], np.flatnonzero(same)
 
-    known = np.unique(of_runs(train, train_starts)[0])
     spans, places = of_runs(held_out, starts)
-    return _covered(places[np.isin(spans, known)], len(held_out))
+    return _covered(places[_are_among(spans, of_runs(train, train_starts)[0])], len(held_out))
+
+
+def _are_among(few: UInt64[np.ndarray, " few"], many: UInt64[np.ndarray, " many"]) -> Bool[np.ndarray, " few"]:
+    """True for each hash of `few` that is in `many`.
+
+    A table of the lowest bits tells which of `many` can matter, so that few of them are sorted.
+    """
+    bits = np.uint64((1 << TABLE_BITS) - 1)
+    wanted = np.zeros(1 << TABLE_BITS, bool)
+    wanted[few & bits] = True
+    known = np.sort(many[wanted[many & bits]])
+    if not len(known):
+        return np.zeros(len(few), bool)
+    return known[np.minimum(np.searchsorted(known, few), len(known) - 1)] == few
