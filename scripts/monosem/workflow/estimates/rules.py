@@ -1,7 +1,8 @@
 """Work of every job of the workflow, from the configuration alone. Imports neither torch nor transformers.
 
 One function per rule that computes; rules that draw, collect and print take the time of LIGHT_S. Coefficients with the
-reason for each formula are beside the functions, measured on the reference machine of work.py.
+reason for each formula are beside the functions. Those of training, encoding and starting were measured on the
+reference machine of work.py; those of evaluation are counted from the passes and baselines that it makes.
 """
 
 from collections.abc import Callable, Mapping

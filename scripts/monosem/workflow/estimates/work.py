@@ -11,7 +11,8 @@ REFERENCE_FLOPS_PER_S = 62e9
 NARROW = 1.4
 """Time of a product whose inner side is 128, in multiples of one of 512 with as many FLOPs (44 of 62 GFLOP/s)."""
 BFLOAT16 = 0.45
-"""The same of a large product in bfloat16, on a processor with AVX-512 bf16 instructions (docs/speed.md)."""
+"""The same of a large product in bfloat16, on a processor with AVX-512 bf16 instructions: chosen after the rates in
+docs/speed.md, not yet compared with a run there."""
 PYTHON_BYTES = 3e8
 """Memory of Snakemake itself."""
 NARROW_BELOW = 256
