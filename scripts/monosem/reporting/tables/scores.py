@@ -103,7 +103,7 @@ def single_token_scores(document: Mapping[str, Any]) -> str:
     lines = []
     for name, population in document["populations"].items():
         scores = population["raw"]["scores"]
-        others = [_estimate(scores[each + end], each) for each in SPLIT for end in ("", "_others")]
-        lines.append([NAMES[name], count(scores["single_token"]["n"]), _estimate(scores["single_token"], ""), *others])
+        others = [estimate(scores[each + end]) for each in SPLIT for end in ("", "_others")]
+        lines.append([NAMES[name], count(scores["single_token"]["n"]), estimate(scores["single_token"]), *others])
     columns = [f"{COLUMNS[each]}{which}" for each in SPLIT for which in ("", ", others")]
     return table(["units", "n", "of a single token", *columns], lines)
