@@ -98,7 +98,7 @@ def test_interpretation_shows_no_unit_at_the_token(folders, subject):
 
 def test_prompts_and_texts_are_silent_at_the_token(folders, subject):
     ids = [5, world.ENORMOUS, 15]
-    f = prompt_sets.latents_of(subject.model, subject.site, subject.sae, ids, 0)
+    f, _ = prompt_sets.read_prompt(subject.model, subject.site, subject.sae, ids, 0)
     assert not f[1].any() and f[0].any() and f[2].any()
     tokenizer = Tokenizer(models.WordLevel({f"w{token}": token for token in range(world.VOCAB)}, unk_token="w0"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

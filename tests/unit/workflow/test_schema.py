@@ -39,7 +39,7 @@ def test_schema_of_a_dataclass():
         "description": "Others.",
         "type": "object",
         "additionalProperties": {**LEVELS, "type": ["object", "null"]},
-        "propertyNames": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$"},
+        "propertyNames": {"type": "string", "pattern": r"^[a-z0-9][a-z0-9-]*\Z", "maxLength": 64},
         "minProperties": 1,
         "maxProperties": 2,
     }
