@@ -36,8 +36,8 @@ SENTENCES = {
     "unknown key far from any": (
         "zzz",
         1,
-        "zzz is no known key; known are seed, device, threads, corpus, tokenizer, shipped, models, chapters, activations, "
-        "sae, evaluation, interpretation, cases, dictionaries, scores, analysis, prompts, interventions, browser, toy",
+        "zzz is no known key; known are seed, device, threads, corpus, tokenizer, shipped, models, chapters, "
+        "activations, sae, evaluation, interpretation, cases, dictionaries, scores, analysis, prompts, interventions, browser, toy",
     ),
     "missing key": ("evaluation.bootstrap", GONE, "evaluation.bootstrap is missing"),
     "text for a number": (

@@ -194,7 +194,7 @@ def test_the_example_of_ones_own_model_can_be_planned(user, snakemake):
         done = snakemake(user, "-n", *target, configfile="config/examples/my-model.yaml")
         assert done.returncode == 0, done.stdout[-3000:]
         assert re.search(r"^train_sae +1$", done.stdout, re.M)
-        assert bool(target) != bool(re.search(r"^train_language_model ", done.stdout, re.M))
+        assert bool(target) != bool(re.search(r"^unpack_language_model ", done.stdout, re.M))
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ def test_every_script_has_its_rule():
         "export_sae",
         "estimate",
         "describe_run",
+        "ship_models",
     }  # called by people, or by make
     assert {path.stem for path in Path("scripts").glob("*.py")} - by_hand == set(RULES)
 
@@ -128,6 +129,8 @@ def test_shipped_configuration_can_be_planned(clone, snakemake):
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
     assert set(RULES) - set(jobs) <= {
         "link_language_model",
+        "train_language_model",
+        "train_tokenizer",
         "import_sae",
         "pin_unit",
         "show_intervention",
