@@ -37,7 +37,8 @@ SENTENCES = {
         "zzz",
         1,
         "zzz is no known key; known are seed, device, threads, corpus, tokenizer, shipped, models, chapters, "
-        "activations, sae, evaluation, interpretation, cases, dictionaries, scores, analysis, prompts, interventions, browser, toy",
+        "activations, sae, evaluation, interpretation, cases, dictionaries, scores, analysis, prompts, interventions, "
+        "browser, toy",
     ),
     "missing key": ("evaluation.bootstrap", GONE, "evaluation.bootstrap is missing"),
     "text for a number": (
