@@ -38,9 +38,9 @@ def test_everything_is_there(finished):
 
 def test_the_run_ends_with_times_and_the_place_of_the_report(finished):
     printed = (finished / "smoke.out").read_text()
-    assert re.search(r"^rule +jobs +wall s +work s +start s$", printed, re.M)
-    assert re.search(r"^train_sae +8( +\d+\.\d){3}$", printed, re.M)
-    assert re.search(r"^together +\d+( +\d+\.\d){3}$", printed, re.M)
+    assert re.search(r"^rule +jobs +wall s +work s +start s +core s +share$", printed, re.M)
+    assert re.search(r"^train_sae +8( +\d+\.\d){4} +\d+%$", printed, re.M)
+    assert re.search(r"^together +\d+( +\d+\.\d){4} +100%$", printed, re.M)
     assert "The report: results/report.html" in printed[-800:]
 
 
