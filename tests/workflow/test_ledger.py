@@ -16,7 +16,7 @@ NOT_IN_THE_SMOKE_RUN = {
     "seeds-beyond-neurons", "few-dead", "resampling", "auxk", "frontier", "numbers-beyond-the-token",
     "latex-beyond-the-token", "directive-beyond-the-token", "hexadecimal-beyond-the-token", "arabic-beyond-the-token",
     "hebrew-beyond-the-token", "dna-beyond-the-token", "base64-beyond-the-token", "massive-activations",
-    "similar-words", "latents-across-sites", "mood-features",
+    "similar-words", "latents-across-sites", "mood-features", "mood-beyond-words",
 }  # fmt: skip
 """Claims for which it has no experiment, run, text or analysis; one whose operand is misspelt would join them."""
 
