@@ -7,7 +7,6 @@ from scripts.monosem.core import artefacts
 from scripts.monosem.core.job import Job, run, say
 
 VALIDATION_TOKENS = 30_000
-TEST_TOKENS = 300_000
 
 
 def main(job: Job) -> None:
@@ -34,7 +33,7 @@ def main(job: Job) -> None:
     weights = weights_of(network)
     n_parameters = sum(value.numel() for value in weights.values())
     summary |= {"kind": "trained", "parameters": n_parameters, "train": job.params.train}
-    summary["scores"] = scores.score(network, streams["train"], streams["test"], TEST_TOKENS)
+    summary["scores"] = scores.score(network, streams["train"], streams["test"], scores.TEST_TOKENS)
     say(f"{summary['scores']['model']['bits_per_character']:.3f} bits per character on held-out natural text")
     artefacts.save_tensors(weights, output.weights, {"format": "pt"})
     artefacts.write_json(config.architecture.hf_config(streams["train"].eos_token_id), output.config)

@@ -5,8 +5,6 @@ import shutil
 from scripts.monosem.core import artefacts
 from scripts.monosem.core.job import Job, run, say
 
-TEST_TOKENS = 300_000
-
 
 def main(job: Job) -> None:
     from scripts.monosem.models import score as scores
@@ -23,7 +21,7 @@ def main(job: Job) -> None:
     tokens = job.folder("tokens")
     summary = artefacts.read_json(place[shipped.SUMMARY]) | {
         "shipped": folder,
-        "scores": scores.score(network, load_tokens(tokens, "train"), load_tokens(tokens, "test"), TEST_TOKENS),
+        "scores": scores.score(network, load_tokens(tokens, "train"), load_tokens(tokens, "test"), scores.TEST_TOKENS),
     }
     say(f"{summary['scores']['model']['bits_per_character']:.3f} bits per character on held-out natural text")
     artefacts.save_tensors(weights, output.weights, {"format": "pt"})

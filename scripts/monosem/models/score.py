@@ -19,6 +19,9 @@ from scripts.monosem.models.train import batch_at
 from scripts.monosem.text import overlap
 from scripts.monosem.text.tokens import TokenStream
 
+TEST_TOKENS = 300_000
+"""Of the test split: read to score a model that was trained, here or before."""
+
 
 @torch.inference_mode()
 def token_nats(

@@ -53,7 +53,7 @@ def of(config: Config) -> Shipped:
 
     Raises: ArtefactError for a folder without a recipe, or with a damaged one.
     """
-    folder = config.get("shipped")
+    folder = config["shipped"]
     trained = {name: model["train"] for name, model in config["models"].items() if "train" in model}
     if folder is None:
         return Shipped(None, (), ())

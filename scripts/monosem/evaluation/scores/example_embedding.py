@@ -1,4 +1,4 @@
-"""Example embedding: activating text told from other text by similarity, without an explanation in words.
+"""Example embedding: activating text distinguished from other text by similarity, without an explanation in words.
 
 After Paulo and Belrose 2025: a unit is easy to understand if its activating examples are near each other in the hidden
 states of a language model. The judge here is a model that is none of those whose units are scored.
@@ -14,7 +14,7 @@ from scripts.monosem.metrics.matching import unit_rows
 REFERENCES = 10
 """Activating tokens of the validation split that stand for the unit."""
 QUERIES = 50
-"""Activating tokens of the test split, and as many others, that are told apart."""
+"""Activating tokens of the test split, and as many others, that are to be distinguished."""
 FEWEST = 5
 """Activating tokens below which a unit has no score."""
 
